@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FB_DATAPATH_COUNTERS_H
+#define FB_DATAPATH_COUNTERS_H
+
+/*
+ * Counters: each is written by one worker with plain stores and read by control with relaxed loads.
+ * Nothing is shared between workers, so summing is the reader's work. 64 bits, never reset.
+ *
+ * The law over all workers: rx = tx + drops + punts + answers (net/verdict.h). Frames that come from
+ * the kernel twin or that control makes itself are counted under twin_tx, outside the law.
+ */
+
+#include <stdint.h>
+
+#include "net/verdict.h"
+#include "table/read.h"
+
+struct fb_worker_counters {
+	uint64_t rx_packets;
+	uint64_t rx_bytes;
+	uint64_t tx_packets; /* forwarded; answers are not in here */
+	uint64_t tx_bytes;
+	uint64_t punts;
+	uint64_t answers;
+	uint64_t drops[FB_REASON_COUNT];
+	uint64_t flows_created;
+	uint64_t flows_expired;
+	uint64_t handover_in;
+	uint64_t handover_out;
+	uint64_t twin_tx;
+	uint64_t polls;      /* receive calls */
+	uint64_t busy_polls; /* of which returned packets */
+	uint64_t busy_tsc;   /* cycles in bursts that had packets */
+	/* Gauges, stored once per second's worth of bursts or when they change. */
+	uint64_t generation;
+	uint64_t flows_live[FB_FAMILY_COUNT];
+};
+
+/* Per worker and port. */
+struct fb_port_counters {
+	uint64_t rx_packets;
+	uint64_t rx_bytes;
+	uint64_t tx_packets; /* everything sent, answers and twin frames included */
+	uint64_t tx_bytes;
+	uint64_t tx_full;
+};
+
+/* Per worker and endpoint: half a cache line, so that a packet touches one. */
+struct fb_endpoint_counters {
+	uint64_t packets; /* both directions, after translation */
+	uint64_t bytes;   /* L3 */
+	uint64_t flows;   /* ever created */
+	uint64_t live;    /* now */
+};
+
+/* Per worker and service: what never got as far as an endpoint. */
+struct fb_service_counters {
+	uint64_t rejected;
+	uint64_t dropped;
+};
+
+#endif

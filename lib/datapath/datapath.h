@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FB_DATAPATH_DATAPATH_H
+#define FB_DATAPATH_DATAPATH_H
+
+/*
+ * The whole of the packet path as control sees it: workers, their rings and counters.
+ *
+ * Control gives it ports and a publisher of snapshots; workers run until told to stop. Nothing here
+ * reads a manifest or a socket. forebay-replay and the tests drive the same workers by hand, one
+ * burst at a time (datapath/worker.h).
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "datapath/counters.h"
+#include "datapath/request.h"
+#include "nat/port.h"
+#include "rcu/publish.h"
+
+struct fb_datapath;
+struct rte_mbuf;
+struct rte_mempool;
+
+/* A port as the packet path needs it. */
+struct fb_port {
+	uint16_t device;   /* DPDK port id */
+	uint8_t mac[6];
+	uint16_t mtu;      /* L3 bytes */
+	uint16_t vlan;     /* 0: untagged */
+	uint16_t n_queues; /* receive and transmit; worker w polls the queues q with q % workers == w */
+	bool announce;
+	bool rss;          /* receive queues are chosen by Toeplitz hash: see nat/rss.h */
+	struct fb_addr addr[FB_FAMILY_COUNT]; /* source of our ICMP errors; zero bytes if none */
+};
+
+/**
+ * Thread: start-up (EAL is up). Tables and rings are allocated here and nowhere later.
+ *
+ * @param ports  n_ports of them, copied; places are the port indices of snapshots and counters
+ * @param pool   buffers for answers and frames from control
+ */
+struct fb_datapath *fb_datapath_create(const struct fb_config *config, const struct fb_port *ports,
+				       uint32_t n_ports, struct rte_mempool *pool,
+				       struct fb_rcu *rcu, struct fb_errs *errs);
+void fb_datapath_free(struct fb_datapath *dp);
+
+/** Thread: start-up and control. Launch workers on the given lcores; stop and join them. */
+int fb_datapath_start(struct fb_datapath *dp, const unsigned int *lcores);
+void fb_datapath_stop(struct fb_datapath *dp);
+
+/* Thread: control, from here to the end. */
+
+uint16_t fb_datapath_n_workers(const struct fb_datapath *dp);
+uint16_t fb_datapath_n_ports(const struct fb_datapath *dp);
+const struct fb_port *fb_datapath_port(const struct fb_datapath *dp, uint16_t port);
+const struct fb_nat_ports *fb_datapath_nat_ports(const struct fb_datapath *dp);
+
+/** A copy of a worker's counters (each value consistent, the set not). */
+void fb_datapath_worker_counters(const struct fb_datapath *dp, uint16_t worker,
+				 struct fb_worker_counters *ret);
+/** Sums over workers. */
+void fb_datapath_port_counters(const struct fb_datapath *dp, uint16_t port,
+			       struct fb_port_counters *ret);
+void fb_datapath_endpoint_counters(const struct fb_datapath *dp, uint32_t ep_id,
+				   struct fb_endpoint_counters *ret);
+void fb_datapath_service_counters(const struct fb_datapath *dp, uint32_t service_id,
+				  struct fb_service_counters *ret);
+/** One worker's share of them. */
+void fb_datapath_worker_port_counters(const struct fb_datapath *dp, uint16_t worker, uint16_t port,
+				      struct fb_port_counters *ret);
+void fb_datapath_worker_endpoint_counters(const struct fb_datapath *dp, uint16_t worker,
+					  uint32_t ep_id, struct fb_endpoint_counters *ret);
+
+/** Ask a worker. @return 0, or -EAGAIN when its ring is full. The request must live until done. */
+int fb_datapath_request(struct fb_datapath *dp, uint16_t worker, struct fb_request *request);
+
+/**
+ * Frames that workers punted: up to n of them; the caller writes them to the twin of their port
+ * (mbuf->port is the port index) and frees them. @return how many
+ */
+uint32_t fb_datapath_punted(struct fb_datapath *dp, struct rte_mbuf **mbufs, uint32_t n);
+
+/** Send a frame (untagged) out of a port, through a worker's transmit queue. @return 0, -ENOBUFS, -EAGAIN */
+int fb_datapath_transmit(struct fb_datapath *dp, uint16_t port, const void *frame, size_t len);
+
+/** Which worker would own this client's flow, and by what rule ("client hash", "RSS queue"). For explain. */
+uint16_t fb_datapath_owner(const struct fb_datapath *dp, const struct fb_service *svc, uint16_t port,
+			   const struct fb_tuple *client, const char **ret_rule);
+
+#endif

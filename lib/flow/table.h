@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FB_FLOW_TABLE_H
+#define FB_FLOW_TABLE_H
+
+/*
+ * The flow table of one worker and one family: fixed capacity, two keys a flow, no locks.
+ *
+ * A flow has a client key (the tuple of the client's packets) and a reply key (the tuple of the
+ * endpoint's packets as they arrive here). What either direction is rewritten to is the other key
+ * reversed, so a record needs no third tuple:
+ *
+ *     client packet  -> reverse(reply key)        endpoint packet -> reverse(client key)
+ *
+ * A hit touches one index line and one record line (IPv4; two record lines for IPv6). The index is an
+ * array of one-line buckets of 16-bit signatures and 32-bit places, kept at most 70 % full; a full
+ * bucket spills into the next one and says so. Everything is placed at creation; nothing allocates later.
+ *
+ * Not here: which endpoint a flow gets, SNAT ports (lib/nat), what to do when the table is full.
+ *
+ * Thread: everything takes the owning worker unless it says otherwise. Time is an argument, in
+ * milliseconds from any origin, 32 bits, wrapping.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "net/packet.h"
+
+enum fb_flow_dir {
+	FB_DIR_CLIENT,   /* the packet came from the client */
+	FB_DIR_ENDPOINT, /* the packet came from the endpoint */
+};
+
+/* Each state has its timeout. TCP moves downwards through this list only, except by a new SYN. */
+enum fb_flow_state {
+	FB_FLOW_FREE,        /* the record is not in use */
+	FB_FLOW_OPENING,     /* TCP: no answer from the endpoint acknowledged yet */
+	FB_FLOW_ESTABLISHED, /* TCP: data may flow */
+	FB_FLOW_CLOSING,     /* TCP: FIN in both directions, or a reset */
+	FB_FLOW_UDP_NEW,     /* UDP: packets from one side only */
+	FB_FLOW_UDP,         /* UDP: packets from both sides */
+	FB_FLOW_STATE_COUNT,
+};
+
+extern const char *const fb_flow_state_names[FB_FLOW_STATE_COUNT];
+
+/* Bits of fb_flow.flags. */
+#define FB_FLOW_SNAT         0x01 /* the client's address is hidden */
+#define FB_FLOW_FIN_CLIENT   0x02
+#define FB_FLOW_FIN_ENDPOINT 0x04
+#define FB_FLOW_SYN_ENDPOINT 0x08 /* SYN+ACK seen */
+
+/*
+ * One record. The keys follow this head: 2 x 12 bytes (IPv4: 64 bytes in all, one cache line) or
+ * 2 x 36 bytes (IPv6: 128 bytes with padding). Written by the owning worker only.
+ */
+struct fb_flow {
+	uint32_t last_use_ms;
+	uint32_t ep_id;     /* identity of the endpoint (table/read.h); outlives snapshots */
+	uint32_t ep_epoch;  /* fb_snapshot.ep_epoch that nh_idx was checked against */
+	uint32_t packets;   /* both directions, wrapping; for operators */
+	uint32_t link;      /* place of the next free record */
+	uint32_t spare;
+	uint16_t nh_idx;    /* next hop towards the endpoint, valid for ep_epoch */
+	uint16_t l4_delta;  /* client direction; the way back is its complement */
+	uint16_t ip_delta;
+	uint8_t client_mac[6]; /* auto-last-hop: where the client's packets came from */
+	uint8_t client_port;   /* port index on which they came in */
+	uint8_t proto;
+	uint8_t state; /* enum fb_flow_state */
+	uint8_t flags; /* FB_FLOW_* */
+};
+
+_Static_assert(sizeof(struct fb_flow) == 40, "40 + 2 x 12 is one cache line");
+
+struct fb_flow_timeouts {
+	uint32_t ms[FB_FLOW_STATE_COUNT];
+};
+
+struct fb_flow_table;
+
+/* Index of a bucket slot; opaque to callers. */
+struct fb_flow_hash {
+	uint64_t value;
+};
+
+/**
+ * Thread: start-up. Memory comes from huge pages where the system has them (explicit, else
+ * transparent), placed on numa_node (-1: anywhere), zeroed and touched.
+ *
+ * @param capacity  flows, 1 to 2^30
+ * @param secret    copied; keys cannot be made to collide by who does not know it
+ * @return NULL with errno set (ENOMEM, EINVAL)
+ */
+struct fb_flow_table *fb_flow_table_create(enum fb_family family, uint32_t capacity,
+					   const struct fb_hash_secret *secret, int numa_node);
+void fb_flow_table_free(struct fb_flow_table *t);
+
+uint32_t fb_flow_count(const struct fb_flow_table *t);
+uint32_t fb_flow_capacity(const struct fb_flow_table *t);
+/** Bytes of memory that the table took, all told. */
+size_t fb_flow_table_bytes(const struct fb_flow_table *t);
+
+/*
+ * Lookup in three steps, so that a burst can be in flight: hash and prefetch the index line for all
+ * packets, then prefetch the record lines for all, then find. (Inline: flow/lookup.h.)
+ */
+struct fb_flow_hash fb_flow_hash_tuple(const struct fb_flow_table *t, const struct fb_tuple *tuple);
+void fb_flow_prefetch_index(const struct fb_flow_table *t, struct fb_flow_hash hash);
+void fb_flow_prefetch_record(const struct fb_flow_table *t, struct fb_flow_hash hash);
+
+/**
+ * Find the flow of a packet.
+ *
+ * Cost: one index line, and on a hit the first line of the record.
+ *
+ * @param tuple    as parsed, of the table's family
+ * @param ret_dir  which side the packet came from; set on a hit only
+ * @return the record, valid until this worker's next fb_flow_expire() or remove; NULL if unknown
+ */
+struct fb_flow *fb_flow_find(const struct fb_flow_table *t, const struct fb_tuple *tuple,
+			     struct fb_flow_hash hash, enum fb_flow_dir *ret_dir);
+
+/**
+ * Insert a flow. The record comes back zeroed but for proto, last_use_ms and the keys; the caller
+ * fills the rest and sets state (never FB_FLOW_FREE).
+ *
+ * @param client  tuple of the client's packets; must not be in the table
+ * @param reply   tuple of the endpoint's packets
+ * @param ret     set on success only
+ * @return 0; -ENOSPC if the table (or the neighbourhood of a bucket) is full; -EEXIST if reply is taken
+ */
+int fb_flow_insert(struct fb_flow_table *t, const struct fb_tuple *client,
+		   const struct fb_tuple *reply, uint32_t now_ms, struct fb_flow **ret);
+
+/** Whether a tuple is a key of some flow (for choosing a free SNAT port). */
+bool fb_flow_taken(const struct fb_flow_table *t, const struct fb_tuple *tuple);
+
+/** Unlink and free one record. */
+void fb_flow_remove(struct fb_flow_table *t, struct fb_flow *flow);
+
+/** The two keys of a record. */
+struct fb_tuple fb_flow_client_key(const struct fb_flow_table *t, const struct fb_flow *flow);
+struct fb_tuple fb_flow_reply_key(const struct fb_flow_table *t, const struct fb_flow *flow);
+
+/** Called for each flow that is about to be freed by fb_flow_expire(). */
+typedef void fb_flow_gone_fn(void *arg, const struct fb_flow *flow);
+
+/**
+ * Look at the next n_records of the table, in a circle, and free those that have been idle for longer
+ * than their state's timeout. The worker calls it once per burst with a small n, so that the whole used
+ * part of the table is seen about once a second; records past the highest one ever used are not visited.
+ *
+ * @return how many were freed
+ */
+uint32_t fb_flow_expire(struct fb_flow_table *t, uint32_t now_ms,
+			const struct fb_flow_timeouts *timeouts, uint32_t n_records,
+			fb_flow_gone_fn *gone, void *gone_arg);
+
+/** Upper bound of places that may hold a flow; for pacing fb_flow_expire() and for walking. */
+uint32_t fb_flow_high_water(const struct fb_flow_table *t);
+
+/** The flow at a place in [0, high water), or NULL if free. */
+struct fb_flow *fb_flow_at(const struct fb_flow_table *t, uint32_t place);
+
+/**
+ * TCP and UDP state after a packet (RFC 9293 3.3.2, reduced to what a balancer can see).
+ * Inlined in flow/state.h; changes state, flags and last_use_ms.
+ *
+ * A SYN from the client on a CLOSING flow makes it OPENING again (port reuse, RFC 9293 3.6.1).
+ */
+void fb_flow_touch(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t tcp_flags, uint32_t now_ms);
+
+#endif

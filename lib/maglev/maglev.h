@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FB_MAGLEV_MAGLEV_H
+#define FB_MAGLEV_MAGLEV_H
+
+/*
+ * Maglev lookup tables (Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load
+ * Balancer", NSDI 2016, section 3.4), with weights.
+ *
+ * A table depends only on the set of (key, weight) given and on its size: not on the order of the
+ * input, not on what was built before. So two boxes agree, and an endpoint that comes back gets the
+ * very slots it had.
+ *
+ * The size follows the number of endpoints, to a stated disruption: see fb_maglev_size().
+ */
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define FB_MAGLEV_MAX_MEMBERS 65535 /* a slot is 16 bits */
+
+struct fb_maglev_member {
+	uint64_t key;    /* hash of the endpoint's identity under the shared secret; distinct */
+	uint32_t weight; /* at least 1; only ratios matter */
+};
+
+/** Slots (a prime, or 1) for n members: the least size of the list that keeps the disruption. */
+uint32_t fb_maglev_size(uint32_t n_members);
+
+/**
+ * Fill slots with indices into members.
+ *
+ * Thread: any; allocates scratch memory (the allocator can be made to fail by tests).
+ *
+ * @param members  in any order; the table does not depend on it (slots refer to the order given)
+ * @param n_slots  prime, at least n_members
+ * @return 0; -EINVAL for a bad size or no members; -ENOMEM
+ */
+int fb_maglev_build(const struct fb_maglev_member *members, uint32_t n_members, uint16_t *slots,
+		    uint32_t n_slots);
+
+#endif

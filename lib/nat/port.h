@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FB_NAT_PORT_H
+#define FB_NAT_PORT_H
+
+/*
+ * SNAT ports: who owns which, and finding a free one.
+ *
+ * The range is dealt to the workers in blocks of 256, so that whoever receives a reply knows the
+ * owning worker from the port alone: owner = block_owner[port >> 8]. A port is free towards an
+ * endpoint iff the owner's flow table has no such reply key: there is no second bookkeeping to fall
+ * out of step, and one SNAT address carries (ports of the worker) flows towards EACH endpoint port.
+ *
+ * The search starts at a place that the secret and the client's tuple decide (unpredictable from
+ * outside, RFC 6056; the same for `explain` as for the packet path) and goes on by a stride through
+ * the worker's ports, FB_NAT_TRIES at most. Where RSS is usable (nat/rss.h), only ports whose reply
+ * comes back to this worker's queue are tried.
+ */
+
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/hash.h"
+#include "flow/table.h"
+
+#define FB_NAT_BLOCK    256 /* ports; a power of two, so that ownership is a shift and a load */
+#define FB_NAT_NO_OWNER 0xff
+#define FB_NAT_TRIES    64 /* finds a free port with p > 0.999 until 90 % of the ports are taken */
+#define FB_NAT_MAX_WORKERS 64
+
+/* Which port belongs to whom. Read-only after init; shared by all workers. */
+struct fb_nat_ports {
+	uint8_t block_owner[65536 / FB_NAT_BLOCK]; /* worker index, or FB_NAT_NO_OWNER */
+	uint16_t n_workers;
+	uint16_t first; /* host order, inclusive; rounded up to a whole block */
+	uint16_t last;  /* host order, inclusive; rounded down */
+	struct fb_hash_secret secret;
+};
+
+/**
+ * Thread: start-up.
+ * @return 0; -EINVAL if the range has fewer whole blocks than workers, or workers exceed the maximum
+ */
+int fb_nat_ports_init(struct fb_nat_ports *ports, uint16_t first, uint16_t last, uint16_t n_workers,
+		      const struct fb_hash_secret *secret);
+
+/** Owning worker of a SNAT port (network order), or FB_NAT_NO_OWNER. Thread: any. */
+static inline uint8_t fb_nat_port_owner(const struct fb_nat_ports *ports, rte_be16_t port_be)
+{
+	return ports->block_owner[rte_be_to_cpu_16(port_be) / FB_NAT_BLOCK];
+}
+
+/** How many ports a worker owns. */
+uint32_t fb_nat_port_count(const struct fb_nat_ports *ports, uint16_t worker);
+
+/** The worker's port number i of fb_nat_port_count(), network order. */
+rte_be16_t fb_nat_port_at(const struct fb_nat_ports *ports, uint16_t worker, uint32_t i);
+
+struct fb_nat_steer; /* nat/rss.h */
+
+/**
+ * Choose SNAT address and port for a new flow.
+ *
+ * Thread: the worker that owns `flows` (explain passes flows = NULL: every port counts as free).
+ *
+ * @param client     the client's tuple
+ * @param ep, ep_port_be  the chosen endpoint
+ * @param snat       addresses of the family; tried in an order that the client's address decides
+ * @param steer      NULL where a reply may come in on any queue
+ * @param ret_reply  tuple of the endpoint's packets; set on success only
+ * @return 0; -EADDRNOTAVAIL if no port was found free; -ENOENT if n_snat is 0
+ */
+int fb_nat_choose(const struct fb_nat_ports *ports, uint16_t worker,
+		  const struct fb_flow_table *flows, const struct fb_tuple *client,
+		  const struct fb_addr *ep, rte_be16_t ep_port_be, const struct fb_addr *snat,
+		  uint32_t n_snat, const struct fb_nat_steer *steer, struct fb_tuple *ret_reply);
+
+/**
+ * Owner of a flow by the client's address and port, which both directions of `dnat` carry unchanged
+ * (and of `snat` where the device has no usable RSS). Thread: any.
+ */
+uint16_t fb_nat_client_owner(const struct fb_nat_ports *ports, const struct fb_addr *client,
+			     rte_be16_t client_port_be);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FB_NEIGH_NEIGH_H
+#define FB_NEIGH_NEIGH_H
+
+/*
+ * Next hops: which port and MAC address lead to an endpoint, read from the kernel and followed.
+ *
+ * The kernel decides (RTM_GETROUTE on the twins' links, so policy routing, BGP daemons and plain
+ * `ip route` all count) and resolves (neighbours are poked with NTF_USE; the kernel sends ARP and NDP
+ * through the twin). This library keeps one place (nh_idx) per (port, gateway or on-link address),
+ * stable while anything uses it. Routes and neighbours of the config's lab section go first.
+ *
+ * Neighbours in use are poked again every 20 s, so that a MAC address that changed silently is noticed.
+ *
+ * Thread: control; nothing blocks for longer than the kernel takes to answer a request.
+ */
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "config/config.h"
+#include "table/write.h"
+
+struct fb_neigh;
+
+/* What changed since the last call of fb_neigh_process(). Bits. */
+#define FB_NEIGH_HOPS   0x1 /* a MAC address or state: fb_table_rehop() */
+#define FB_NEIGH_ROUTES 0x2 /* some address has another place now: fb_table_reroute() */
+
+struct fb_neigh_link {
+	int ifindex;     /* of the kernel twin; 0: none (replay, offline) */
+	uint8_t port;    /* port index */
+	uint16_t mtu;
+};
+
+/**
+ * @param use_kernel  false: only the config's lab section (replay, offline explain)
+ * @return NULL with errno
+ */
+struct fb_neigh *fb_neigh_open(const struct fb_config *config, const struct fb_neigh_link *links,
+			       uint32_t n_links, bool use_kernel);
+void fb_neigh_close(struct fb_neigh *n);
+
+/** Descriptor to poll for reading; -1 without a kernel. */
+int fb_neigh_fd(const struct fb_neigh *n);
+
+/** Read what the kernel said; also after a netlink overrun (dumps everything again). @return FB_NEIGH_* */
+uint32_t fb_neigh_process(struct fb_neigh *n);
+
+/** Poke neighbours whose time has come; call about once a second. @return FB_NEIGH_* */
+uint32_t fb_neigh_tick(struct fb_neigh *n, uint64_t now_ms);
+
+/** For fb_table_create(). */
+struct fb_table_router fb_neigh_router(struct fb_neigh *n);
+
+/** For people: the gateway or on-link address behind a place. @return 0 or -ENOENT */
+int fb_neigh_describe(const struct fb_neigh *n, uint16_t nh_idx, struct fb_addr *ret_gateway);
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FB_NET_PACKET_H
+#define FB_NET_PACKET_H
+
+/*
+ * Parse: what a frame is, once.
+ *
+ * Lengths come from the packet and are checked here and nowhere later: after FB_PARSE_SERVICE or
+ * FB_PARSE_ICMP every offset below points at bytes that are there, in the first segment. Nothing
+ * here knows mbufs, flows or services, so it runs over pcap files and under a fuzzer.
+ *
+ * Standards: RFC 791, 792, 1122 (3.2.1), 4443, 8200, 9293, 768, 826, 4861, IEEE 802.1Q.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_byteorder.h>
+
+#include "base/addr.h"
+#include "net/verdict.h"
+
+/*
+ * The addressed pair as it stands in a packet, network order. It is hashed and compared as bytes,
+ * so there is no padding inside. v4 is the packet's own layout: 8 bytes of the IPv4 header, 4 of L4.
+ */
+struct fb_tuple4 {
+	rte_be32_t src;
+	rte_be32_t dst;
+	rte_be16_t sport;
+	rte_be16_t dport;
+};
+
+struct fb_tuple6 {
+	uint8_t src[16];
+	uint8_t dst[16];
+	rte_be16_t sport;
+	rte_be16_t dport;
+};
+
+_Static_assert(sizeof(struct fb_tuple4) == 12, "hashed and compared as bytes");
+_Static_assert(sizeof(struct fb_tuple6) == 36, "hashed and compared as bytes");
+
+struct fb_tuple {
+	union {
+		struct fb_tuple4 v4;
+		struct fb_tuple6 v6;
+	};
+	uint8_t proto;  /* IPPROTO_TCP or IPPROTO_UDP */
+	uint8_t family; /* enum fb_family */
+};
+
+/** Source and destination exchanged: the tuple of the packet that answers this one. */
+struct fb_tuple fb_tuple_reverse(const struct fb_tuple *t);
+
+/** Tuple from parts; ports in network order. Control, tests and `explain`. */
+struct fb_tuple fb_tuple_make(uint8_t proto, const struct fb_addr *src, rte_be16_t sport_be,
+			      const struct fb_addr *dst, rte_be16_t dport_be);
+struct fb_addr fb_tuple_src(const struct fb_tuple *t);
+struct fb_addr fb_tuple_dst(const struct fb_tuple *t);
+static inline rte_be16_t fb_tuple_sport(const struct fb_tuple *t)
+{
+	return t->family == FB_IPV4 ? t->v4.sport : t->v6.sport;
+}
+static inline rte_be16_t fb_tuple_dport(const struct fb_tuple *t)
+{
+	return t->family == FB_IPV4 ? t->v4.dport : t->v6.dport;
+}
+
+enum fb_parse {
+	FB_PARSE_SERVICE,    /* whole TCP or UDP over IP: tuple is set */
+	FB_PARSE_ICMP_ECHO,  /* echo request of the packet's family; whole, checksum good */
+	FB_PARSE_ICMP_ERROR, /* quotes a TCP or UDP packet: quote is set; checksum good */
+	FB_PARSE_ARP,        /* Ethernet/IPv4 ARP, whole */
+	FB_PARSE_NDP_NS,     /* neighbour solicitation, whole, hop limit 255, checksum good */
+	FB_PARSE_FRAGMENT,   /* a TCP, UDP or ICMP fragment: addresses in tuple, ports zero */
+	FB_PARSE_OTHER,      /* well-formed, not for services: the kernel may know it */
+	FB_PARSE_DROP,       /* see reason */
+};
+
+/* Bits of fb_packet.flags. */
+#define FB_PKT_MULTICAST 0x01 /* destination MAC has the group bit */
+#define FB_PKT_VLAN      0x02 /* vlan_tci is set (from the frame or from the device) */
+#define FB_PKT_IPV4_DF   0x04
+#define FB_PKT_UDP_NOSUM 0x08 /* UDP checksum zero: stays zero (RFC 768) */
+
+struct fb_packet {
+	struct fb_tuple tuple;
+	struct fb_tuple quote; /* FB_PARSE_ICMP_ERROR: the quoted packet's, as quoted */
+	uint8_t kind;          /* enum fb_parse */
+	uint8_t reason;        /* enum fb_reason, FB_PARSE_DROP only */
+	uint8_t flags;         /* FB_PKT_* */
+	uint8_t family;        /* enum fb_family; IP packets only */
+	uint8_t proto;         /* final protocol after extension headers; IP packets only */
+	uint8_t ttl;           /* TTL or hop limit */
+	uint8_t tcp_flags;     /* RTE_TCP_*_FLAG; TCP only */
+	uint8_t quote_l4_len;  /* bytes of L4 present in the quote, capped at 255 (at least 8) */
+	uint16_t vlan_tci;     /* host order; FB_PKT_VLAN only */
+	uint16_t ether_type;   /* host order, after VLAN tags */
+	uint16_t l3_off;
+	uint16_t l4_off;
+	uint16_t l3_len_bytes; /* IPv4 total length, or 40 + IPv6 payload length */
+	uint16_t quote_l3_off; /* FB_PARSE_ICMP_ERROR */
+	uint16_t quote_l4_off;
+};
+
+/**
+ * Parse a frame.
+ *
+ * Thread: any; pure.
+ *
+ * @param data       the first segment, beginning with the Ethernet header
+ * @param data_len   bytes in the first segment
+ * @param frame_len  bytes in the whole frame, at least data_len
+ * @param ret        written entirely (fields that do not apply are zero)
+ * @return ret->kind, for a switch at the caller
+ */
+enum fb_parse fb_packet_parse(const uint8_t *data, uint32_t data_len, uint32_t frame_len,
+			      struct fb_packet *ret);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FB_TABLE_READ_H
+#define FB_TABLE_READ_H
+
+/*
+ * The snapshot: what workers read. Immutable once published; read-only here by construction (every
+ * pointer is const, and the write side is in table/write.h, which the packet path may not include).
+ *
+ * A snapshot shares what did not change with the one before: services, next hops, the frontend
+ * index. So a change of one Service costs that Service and an array of pointers.
+ *
+ * Identities (_id) outlive snapshots and are what flows keep; places (_idx) are of this snapshot.
+ *
+ * Thread: any thread between fb_rcu_read() and its quiescent report; control and explain as they like.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_byteorder.h>
+
+#include "base/addr.h"
+#include "base/hash.h"
+#include "net/packet.h"
+#include "table/spec.h"
+
+struct fb_endpoint {
+	struct fb_addr addr;
+	rte_be16_t port_be;
+	uint8_t state; /* enum fb_endpoint_state */
+	uint32_t id;   /* index of fb_snapshot.endpoints and of the workers' counters */
+};
+
+struct fb_service {
+	uint32_t id;          /* index of the workers' service counters; stable while the port exists */
+	uint8_t family;
+	uint8_t proto;
+	uint8_t mode;         /* enum fb_service_mode */
+	uint32_t n_slots;     /* 0: no endpoint takes new flows */
+	const uint16_t *slots; /* Maglev table: place in endpoints */
+	const struct fb_endpoint *endpoints; /* active and draining, sorted by (addr, port) */
+	uint32_t n_endpoints;
+	/* For people: control, explain. */
+	const char *namespace_;
+	const char *name;
+	const char *port_name;
+	uint16_t port;
+	const struct fb_frontend_spec *frontends;
+	uint32_t n_frontends;
+};
+
+/* What an address is to us, whatever the port. Bits. */
+#define FB_ADDR_SERVICE  0x01 /* an address of a Service: answer ping, reject unknown ports */
+#define FB_ADDR_SNAT     0x02 /* replies to SNAT ports come here */
+#define FB_ADDR_ANNOUNCE 0x04 /* answer ARP and NDP for it */
+#define FB_ADDR_BOX      0x08 /* the kernel twin has it too: what is for no service is punted */
+
+enum fb_hop_state {
+	FB_HOP_NONE,       /* place not in use, or no route */
+	FB_HOP_UNRESOLVED, /* the kernel is asking for the MAC address */
+	FB_HOP_READY,
+};
+
+struct fb_next_hop {
+	uint8_t mac[6];
+	uint8_t port; /* port index on which to send */
+	uint8_t state; /* enum fb_hop_state */
+	uint16_t mtu;  /* of the route or port, L3 bytes */
+};
+
+/* What a flow has to learn about its endpoint when ep_epoch moved on: 4 bytes, indexed by ep_id. */
+struct fb_endpoint_info {
+	uint16_t nh_idx;
+	uint8_t state; /* enum fb_endpoint_state */
+	uint8_t pad;
+};
+
+#define FB_MAX_PORTS 32
+
+/* SNAT addresses by egress port, since the reply has to find its way back to that port. */
+struct fb_snat_pool {
+	const struct fb_addr *addrs;
+	uint32_t n;
+};
+
+struct fb_snapshot {
+	uint64_t generation;
+	uint32_t ep_epoch; /* moves on when an endpoint's state or next hop changed */
+	uint32_t n_services;
+	const struct fb_service *const *services; /* by place */
+	const struct fb_endpoint_info *endpoints; /* by ep_id */
+	uint32_t n_endpoints;                     /* one past the highest ep_id in use */
+	uint32_t n_next_hops;
+	const struct fb_next_hop *next_hops;      /* by nh_idx; place 0 is "no route" */
+	struct fb_snat_pool snat[FB_MAX_PORTS][FB_FAMILY_COUNT];
+	struct fb_hash_secret secret;
+	const struct fb_frontend_index *frontends; /* opaque */
+	const struct fb_address_index *addresses;  /* opaque */
+};
+
+/**
+ * The service port that a packet's destination names, or NULL.
+ * Cost: one line of the index, and the service's first line.
+ */
+const struct fb_service *fb_table_lookup(const struct fb_snapshot *snap,
+					 const struct fb_tuple *tuple);
+
+/** FB_ADDR_* bits of an address, 0 if it is nothing to us. */
+uint8_t fb_table_address(const struct fb_snapshot *snap, const struct fb_addr *addr);
+
+/** Hash for selection: client's address and port, service address and port, protocol; host-independent. */
+uint32_t fb_table_select_hash(const struct fb_snapshot *snap, const struct fb_tuple *tuple);
+
+/** The endpoint for a hash; NULL if the service has none. ret_slot may be NULL. */
+const struct fb_endpoint *fb_table_select(const struct fb_service *svc, uint32_t hash,
+					  uint32_t *ret_slot);
+
+#endif

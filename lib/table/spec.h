@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FB_TABLE_SPEC_H
+#define FB_TABLE_SPEC_H
+
+/*
+ * What lib/desired wants and lib/table builds: one service port of one family, flat.
+ *
+ * Kubernetes is gone at this point: policies, slices, names of ports have been decided. One Service
+ * becomes one spec per (port, family), or more where its frontends want different endpoint sets.
+ *
+ * Specs are values on the control thread; the table copies what it keeps.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_byteorder.h>
+
+#include "base/addr.h"
+
+enum fb_service_mode {
+	FB_MODE_SNAT, /* client's address hidden; replies come back by themselves */
+	FB_MODE_DNAT, /* client's address kept; replies must be routed through the box */
+};
+
+enum fb_frontend_kind {
+	FB_FRONTEND_CLUSTER_IP,
+	FB_FRONTEND_NODE_PORT,
+	FB_FRONTEND_LOAD_BALANCER,
+	FB_FRONTEND_EXTERNAL_IP,
+	FB_FRONTEND_KIND_COUNT,
+};
+
+/* "ClusterIP", "NodePort", "LoadBalancer", "ExternalIP". */
+extern const char *const fb_frontend_kind_names[FB_FRONTEND_KIND_COUNT];
+/* "snat", "dnat". */
+extern const char *const fb_service_mode_names[2];
+
+struct fb_frontend_spec {
+	struct fb_addr addr;
+	rte_be16_t port_be;
+	uint8_t kind; /* enum fb_frontend_kind */
+};
+
+enum fb_endpoint_state {
+	FB_EP_ABSENT,   /* the identity is not in use */
+	FB_EP_ACTIVE,   /* gets new flows */
+	FB_EP_DRAINING, /* keeps its flows, gets no new ones */
+	FB_EP_REMOVED,  /* gone from the cluster: UDP flows are re-balanced, TCP flows are kept */
+};
+
+struct fb_endpoint_spec {
+	struct fb_addr addr;
+	rte_be16_t port_be;
+	uint8_t state;   /* FB_EP_ACTIVE or FB_EP_DRAINING */
+	uint32_t weight; /* at least 1 */
+};
+
+struct fb_service_spec {
+	const char *namespace_;
+	const char *name;
+	const char *port_name; /* "" if the port has none */
+	uint16_t port;         /* the Service's own port, host order: for display */
+	uint8_t proto;         /* IPPROTO_TCP or IPPROTO_UDP */
+	uint8_t family;
+	uint8_t mode;          /* enum fb_service_mode */
+	const struct fb_frontend_spec *frontends;
+	uint32_t n_frontends;
+	const struct fb_endpoint_spec *endpoints; /* distinct (addr, port) */
+	uint32_t n_endpoints;
+};
+
+#endif

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FB_TABLE_WRITE_H
+#define FB_TABLE_WRITE_H
+
+/*
+ * Building snapshots. Control thread only; the packet path must not include this.
+ *
+ * Changes are staged (set_*) and take effect together in fb_table_commit(), which returns a new
+ * snapshot that shares all unchanged parts with the one before. If a set_* or the commit fails (no
+ * memory), what was staged is dropped by fb_table_abort() and the last snapshot is as it was.
+ *
+ * Needs no EAL and no running worker: explain --offline and the unit tests use it as it is.
+ */
+
+#include "base/err.h"
+#include "table/read.h"
+
+struct fb_table;
+
+/* Where next hops come from: lib/neigh, the config's lab section, or a test. */
+struct fb_table_router {
+	/* Place of the next hop towards addr (0: no route). Called when an endpoint appears and on reroute. */
+	uint16_t (*next_hop)(void *arg, const struct fb_addr *addr);
+	/* The endpoint's address is no longer needed. May be NULL. */
+	void (*release)(void *arg, const struct fb_addr *addr);
+	/* The array that places refer to. Copied at commit. */
+	const struct fb_next_hop *(*next_hops)(void *arg, uint32_t *ret_n);
+	void *arg;
+};
+
+struct fb_table *fb_table_create(const struct fb_hash_secret *secret,
+				 const struct fb_table_router *router, uint32_t max_endpoints,
+				 uint32_t max_services);
+void fb_table_free(struct fb_table *t); /* snapshots that were committed must be released first */
+
+/**
+ * Stage all service ports of one Service, replacing what it had; n = 0 removes it.
+ * A frontend (address, port, protocol) that another Service already has is refused for the newcomer:
+ * an error naming both goes to errs, the rest of the Service is staged.
+ *
+ * @return 0, -ENOMEM, or -ENOSPC when max_endpoints or max_services are used up (error in errs)
+ */
+int fb_table_set_service(struct fb_table *t, const char *namespace_, const char *name,
+			 const struct fb_service_spec *specs, uint32_t n, struct fb_place place,
+			 struct fb_errs *errs);
+
+/** Stage FB_ADDR_* bits of an address that is no frontend (box and SNAT addresses); 0 removes it. */
+int fb_table_set_address(struct fb_table *t, const struct fb_addr *addr, uint8_t bits);
+
+/** Stage which kinds of frontend addresses are announced: bit (1 << enum fb_frontend_kind). */
+void fb_table_set_announce(struct fb_table *t, uint32_t kinds);
+
+/** Stage the SNAT pool of a port and family (copied). */
+int fb_table_set_snat(struct fb_table *t, uint8_t port, enum fb_family family,
+		      const struct fb_addr *addrs, uint32_t n);
+
+/** Stage: ask the router again for every endpoint's next hop (routes changed). */
+void fb_table_reroute(struct fb_table *t);
+
+/** Stage: take the router's next-hop array again (a MAC address or state changed). */
+void fb_table_rehop(struct fb_table *t);
+
+/**
+ * Make the staged changes a snapshot with the next generation number.
+ *
+ * @return NULL with errno ENOMEM; or EALREADY when nothing was staged. The caller owns one hold on it.
+ */
+struct fb_snapshot *fb_table_commit(struct fb_table *t);
+void fb_table_abort(struct fb_table *t);
+
+/** Give a snapshot back (after its grace period); parts nobody shares are freed. */
+void fb_snapshot_release(struct fb_table *t, struct fb_snapshot *snap);
+
+/**
+ * Identities of removed endpoints stay reserved while flows use them. Control calls this now and then
+ * with the number of live flows; -ids whose count is 0 can be given out again. Same for services.
+ */
+void fb_table_reap(struct fb_table *t, uint64_t (*live_flows)(void *arg, uint32_t ep_id), void *arg);
+
+/** What an endpoint identity means, also after removal. @return 0 or -ENOENT */
+struct fb_endpoint_name {
+	struct fb_addr addr;
+	rte_be16_t port_be;
+	uint8_t state;
+	uint8_t proto;
+	uint32_t service_id;
+	const char *namespace_; /* valid until the identity is reaped */
+	const char *name;
+	const char *port_name;
+};
+int fb_table_endpoint_name(const struct fb_table *t, uint32_t ep_id, struct fb_endpoint_name *ret);
+
+#endif

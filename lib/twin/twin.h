@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FB_TWIN_TWIN_H
+#define FB_TWIN_TWIN_H
+
+/*
+ * The kernel twin of a port: a TAP interface with the port's MAC address, MTU and IP addresses.
+ *
+ * What a worker punts is written here, what the kernel sends is read here; so ARP, NDP, ping, ssh, BGP
+ * daemons and tcpdump work on "fb-NAME" as on any interface. Frames are untagged whatever the port's VLAN.
+ * The interface vanishes with the descriptor, so a crash leaves nothing behind.
+ *
+ * Thread: control.
+ */
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "config/config.h"
+
+struct fb_twin;
+
+/**
+ * Create "fb-<name>", set MAC and MTU, add addresses (IPv6 ones with nodad), bring it up.
+ * On failure: NULL, errno, and one line in errs that says what is missing (/dev/net/tun, CAP_NET_ADMIN).
+ */
+struct fb_twin *fb_twin_open(const struct fb_config_port *port, const uint8_t mac[6],
+			     struct fb_errs *errs);
+void fb_twin_close(struct fb_twin *t);
+
+int fb_twin_fd(const struct fb_twin *t); /* non-blocking; readable when the kernel sent a frame */
+int fb_twin_ifindex(const struct fb_twin *t);
+const char *fb_twin_name(const struct fb_twin *t);
+
+/** One frame from the kernel. @return its length; 0: none waiting; -errno */
+ssize_t fb_twin_read(struct fb_twin *t, void *buf, size_t buf_size);
+/** One frame to the kernel. @return 0 or -errno (-EAGAIN: its queue is full) */
+int fb_twin_write(struct fb_twin *t, const void *frame, size_t len);
+/** Pass the port's link state on. */
+int fb_twin_set_carrier(struct fb_twin *t, bool up);
+
+#endif
