@@ -17,13 +17,21 @@
 
 struct fb_table;
 
-/* Where next hops come from: lib/neigh, the config's lab section, or a test. */
+/*
+ * Where next hops come from: lib/neigh, the config's lab section, or a test.
+ *
+ * The table holds an address once per endpoint that has it and releases it once per endpoint that is
+ * gone (or whose staging was aborted), so the router may count. next_hop() is a pure lookup and is
+ * asked for held addresses only: when an endpoint appears, and for all of them on fb_table_reroute().
+ */
 struct fb_table_router {
-	/* Place of the next hop towards addr (0: no route). Called when an endpoint appears and on reroute. */
-	uint16_t (*next_hop)(void *arg, const struct fb_addr *addr);
-	/* The endpoint's address is no longer needed. May be NULL. */
+	/* From now on addr is resolved and followed. @return 0 or -ENOMEM. May be NULL. */
+	int (*hold)(void *arg, const struct fb_addr *addr);
+	/* An endpoint's address is no longer needed. May be NULL. */
 	void (*release)(void *arg, const struct fb_addr *addr);
-	/* The array that places refer to. Copied at commit. */
+	/* Place of the next hop towards addr; 0: no route. */
+	uint16_t (*next_hop)(void *arg, const struct fb_addr *addr);
+	/* The array that places refer to; place 0 is FB_HOP_NONE. Copied at commit. */
 	const struct fb_next_hop *(*next_hops)(void *arg, uint32_t *ret_n);
 	void *arg;
 };
