@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FB_MODEL_OBJECTS_H
+#define FB_MODEL_OBJECTS_H
+
+/*
+ * Kubernetes objects as the user wrote them, with the API server's defaults applied.
+ *
+ * Not what they mean: which endpoints a Service has and which addresses it answers is decided in
+ * lib/desired. Fields that decide nothing here are not kept. An object is immutable once it is made
+ * (lib/manifest makes it and has validated it) and shared by counting holds; everything it points to
+ * is in its own arena. Strings are never NULL: what is absent is "", unless a comment says otherwise.
+ *
+ * A further kind (Pod, Node) is one value of enum fb_object_kind, one struct, one member of the union,
+ * one file in lib/manifest and one row in its table of kinds.
+ *
+ * Thread: control, and whoever parses; one object belongs to one thread at a time (holds are not atomic).
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "model/arena.h"
+
+enum fb_object_kind {
+	FB_KIND_SERVICE,
+	FB_KIND_ENDPOINT_SLICE,
+	FB_KIND_ENDPOINTS,
+	FB_KIND_COUNT,
+};
+
+/* "Service", "EndpointSlice", "Endpoints". */
+extern const char *const fb_object_kind_names[FB_KIND_COUNT];
+
+/* Labels, annotations, selectors: sorted by key, keys distinct. */
+struct fb_label {
+	const char *key;
+	const char *value;
+};
+
+struct fb_labels {
+	const struct fb_label *v;
+	uint32_t n;
+};
+
+/** Value of a key, or NULL. Cost: log n. */
+const char *fb_labels_get(const struct fb_labels *labels, const char *key);
+
+struct fb_meta {
+	const char *namespace_; /* "default" where the file says nothing */
+	const char *name;
+	struct fb_labels labels;
+	struct fb_labels annotations;
+	const char *creation; /* creationTimestamp, RFC 3339 in UTC: sorts as text; "" from a file */
+};
+
+/* ---- Service ---- */
+
+enum fb_service_type {
+	FB_SERVICE_CLUSTER_IP,
+	FB_SERVICE_NODE_PORT,
+	FB_SERVICE_LOAD_BALANCER,
+	FB_SERVICE_EXTERNAL_NAME,
+	FB_SERVICE_TYPE_COUNT,
+};
+
+/* "ClusterIP", "NodePort", "LoadBalancer", "ExternalName". */
+extern const char *const fb_service_type_names[FB_SERVICE_TYPE_COUNT];
+
+enum fb_ip_family_policy {
+	FB_FAMILY_POLICY_NONE, /* not said */
+	FB_FAMILY_POLICY_SINGLE,
+	FB_FAMILY_POLICY_PREFER_DUAL,
+	FB_FAMILY_POLICY_REQUIRE_DUAL,
+	FB_FAMILY_POLICY_COUNT,
+};
+
+enum fb_traffic_policy {
+	FB_TRAFFIC_NONE, /* external policy of a Service that nothing outside reaches */
+	FB_TRAFFIC_CLUSTER,
+	FB_TRAFFIC_LOCAL,
+	FB_TRAFFIC_COUNT,
+};
+
+enum fb_traffic_distribution {
+	FB_DISTRIBUTION_NONE,
+	FB_DISTRIBUTION_PREFER_CLOSE, /* the older name of PreferSameZone */
+	FB_DISTRIBUTION_PREFER_SAME_ZONE,
+	FB_DISTRIBUTION_PREFER_SAME_NODE,
+	FB_DISTRIBUTION_COUNT,
+};
+
+/* Annotation FB_ANNOTATION_MODE: is the client's address hidden from endpoints? */
+enum fb_mode_wish {
+	FB_MODE_WISH_NONE,
+	FB_MODE_WISH_SNAT,
+	FB_MODE_WISH_DNAT,
+	FB_MODE_WISH_COUNT,
+};
+
+/* As the YAML says it; the entry of a _NONE value is "". */
+extern const char *const fb_ip_family_names[FB_FAMILY_COUNT]; /* "IPv4", "IPv6" */
+extern const char *const fb_ip_family_policy_names[FB_FAMILY_POLICY_COUNT];
+extern const char *const fb_traffic_policy_names[FB_TRAFFIC_COUNT];
+extern const char *const fb_traffic_distribution_names[FB_DISTRIBUTION_COUNT];
+extern const char *const fb_mode_wish_names[FB_MODE_WISH_COUNT];
+
+/** "TCP", "UDP" or "SCTP" of an IPPROTO_ number of a port. */
+const char *fb_protocol_name(uint8_t proto);
+
+#define FB_ANNOTATION_MODE    "forebay.io/mode"
+#define FB_LABEL_SERVICE_NAME "kubernetes.io/service-name"
+#define FB_LABEL_PROXY_NAME   "service.kubernetes.io/service-proxy-name"
+
+struct fb_service_port {
+	const char *name; /* "" if the only one */
+	const char *app_protocol;
+	const char *target_name; /* "" where target_port counts */
+	uint16_t port;
+	uint16_t target_port; /* = port where the file says nothing; 0 where target_name counts */
+	uint16_t node_port;   /* 0: none given */
+	uint8_t proto;	      /* IPPROTO_TCP, _UDP or _SCTP */
+};
+
+/* One of status.loadBalancer.ingress[]. */
+struct fb_ingress {
+	const char *hostname;
+	struct fb_addr addr;
+	bool has_addr;
+	bool proxy; /* ipMode: Proxy, this address is not for us to answer */
+};
+
+struct fb_service {
+	enum fb_service_type type;
+	bool headless; /* clusterIP: None */
+	bool publish_not_ready;
+	bool allocate_node_ports;
+	bool has_load_balancer_ip;
+	uint8_t n_cluster_ips; /* 0 with !headless: none was given */
+	uint8_t n_ip_families;
+	uint8_t ip_families[2]; /* enum fb_family */
+	enum fb_ip_family_policy ip_family_policy;
+	enum fb_traffic_policy external_policy;
+	enum fb_traffic_policy internal_policy;
+	enum fb_traffic_distribution distribution;
+	enum fb_mode_wish mode;
+	uint32_t affinity_timeout_s; /* 0: sessionAffinity None */
+	uint16_t health_check_node_port;
+	struct fb_addr cluster_ips[2];
+	struct fb_addr load_balancer_ip;
+	const char *load_balancer_class;
+	const char *external_name;
+	struct fb_labels selector;
+	const struct fb_service_port *ports;
+	const struct fb_addr *external_ips;
+	const struct fb_prefix *source_ranges;
+	const struct fb_ingress *ingress;
+	uint32_t n_ports;
+	uint32_t n_external_ips;
+	uint32_t n_source_ranges;
+	uint32_t n_ingress;
+};
+
+/* ---- EndpointSlice (discovery.k8s.io/v1, v1beta1) and Endpoints (v1) ---- */
+
+struct fb_endpoint_port {
+	const char *name;
+	const char *app_protocol;
+	uint16_t port; /* 0: not said, which matches nothing */
+	uint8_t proto;
+};
+
+struct fb_slice_endpoint {
+	const struct fb_addr *addrs; /* the first counts; the others are the same endpoint */
+	uint32_t n_addrs;
+	bool ready; /* nil is true */
+	bool serving; /* nil is true */
+	bool terminating;
+	const char *hostname;
+	const char *node_name;
+	const char *zone;
+	const char *const *hint_zones; /* hints.forZones[].name */
+	const char *const *hint_nodes; /* hints.forNodes[].name */
+	uint32_t n_hint_zones;
+	uint32_t n_hint_nodes;
+};
+
+struct fb_endpoint_slice {
+	const char *service; /* label FB_LABEL_SERVICE_NAME, or "": belongs to nobody */
+	bool fqdn;	     /* addressType: FQDN; its endpoints are not kept */
+	enum fb_family family;
+	const struct fb_endpoint_port *ports;
+	const struct fb_slice_endpoint *endpoints;
+	uint32_t n_ports;
+	uint32_t n_endpoints;
+};
+
+struct fb_endpoints_address {
+	struct fb_addr addr;
+	const char *hostname;
+	const char *node_name;
+};
+
+struct fb_endpoints_subset {
+	const struct fb_endpoints_address *ready;
+	const struct fb_endpoints_address *not_ready;
+	const struct fb_endpoint_port *ports;
+	uint32_t n_ready;
+	uint32_t n_not_ready;
+	uint32_t n_ports;
+};
+
+struct fb_endpoints {
+	const struct fb_endpoints_subset *subsets;
+	uint32_t n_subsets;
+};
+
+/* ---- any object ---- */
+
+struct fb_object {
+	enum fb_object_kind kind;
+	uint32_t holds;
+	struct fb_place place; /* where its text begins; the file name is in the arena */
+	struct fb_meta meta;
+	union {
+		struct fb_service service;
+		struct fb_endpoint_slice slice;
+		struct fb_endpoints endpoints;
+	};
+	struct fb_arena arena;
+};
+
+/** A zeroed object with one hold and its strings in meta set to ""; NULL: no memory. */
+struct fb_object *fb_object_create(enum fb_object_kind kind, struct fb_place place);
+struct fb_object *fb_object_hold(struct fb_object *object);
+/** Give a hold back; the last one frees. NULL is fine. */
+void fb_object_release(struct fb_object *object);
+
+/** Do both say the same? Place and creation do not count, nor does the order of labels. */
+bool fb_object_equal(const struct fb_object *a, const struct fb_object *b);
+
+/** Name of the Service that the object is about (its own, or the slice's label); may be "". */
+const char *fb_object_service_name(const struct fb_object *object);
+
+/* What one text said. Owned by whoever has it. */
+struct fb_object_ref {
+	enum fb_object_kind kind;
+	char *namespace_;
+	char *name;
+};
+
+struct fb_objects {
+	struct fb_object **v; /* one hold each */
+	size_t n;
+	size_t cap;
+	struct fb_object_ref *refused; /* objects with errors, as far as they could be named */
+	size_t n_refused;
+	size_t refused_cap;
+	bool incomplete; /* the text could not be read to its end, or a refused object has no name */
+};
+
+#define FB_OBJECTS_INIT {0}
+
+/** Takes over the caller's hold, also on failure. @return 0 or -ENOMEM */
+int fb_objects_add(struct fb_objects *objects, struct fb_object *object);
+/** Remember that an object of this name was there and was refused. @return 0 or -ENOMEM */
+int fb_objects_refuse(struct fb_objects *objects, enum fb_object_kind kind, const char *namespace_,
+		      const char *name);
+void fb_objects_fini(struct fb_objects *objects);
+
+#endif
