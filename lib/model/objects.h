@@ -131,7 +131,8 @@ struct fb_ingress {
 	bool proxy; /* ipMode: Proxy, this address is not for us to answer */
 };
 
-struct fb_service {
+/* Not struct fb_service: that is the compiled one (table/read.h), and control reads both. */
+struct fb_model_service {
 	enum fb_service_type type;
 	bool headless; /* clusterIP: None */
 	bool publish_not_ready;
@@ -224,7 +225,7 @@ struct fb_object {
 	struct fb_place place; /* where its text begins; the file name is in the arena */
 	struct fb_meta meta;
 	union {
-		struct fb_service service;
+		struct fb_model_service service;
 		struct fb_endpoint_slice slice;
 		struct fb_endpoints endpoints;
 	};
