@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "metrics/http.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <arpa/inet.h>
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "base/addr.h"
+
+/* A scraper or two, and a person with curl. */
+#define MAX_CONNECTIONS 16
+#define TIMEOUT_S       10
+
+struct fb_http {
+	struct MHD_Daemon *daemon;
+	void (*render)(void *arg, struct fb_text *text);
+	void *arg;
+};
+
+static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned int status,
+				   const char *text)
+{
+	struct MHD_Response *response;
+	enum MHD_Result result;
+
+	/* The library wants a mutable pointer but only reads a persistent buffer. */
+	response = MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text,
+						   MHD_RESPMEM_PERSISTENT);
+	if (response == NULL)
+		return MHD_NO;
+	if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		(void)MHD_add_response_header(response, "Allow", "GET, HEAD");
+	(void)MHD_add_response_header(response, "Content-Type", "text/plain; charset=utf-8");
+	result = MHD_queue_response(connection, status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static enum MHD_Result answer_metrics(struct fb_http *http, struct MHD_Connection *connection)
+{
+	struct MHD_Response *response;
+	struct fb_text text = {0};
+	enum MHD_Result result;
+	size_t len;
+	char *data;
+
+	http->render(http->arg, &text);
+	data = fb_text_take(&text, &len);
+	if (data == NULL)
+		return answer_text(connection, MHD_HTTP_INTERNAL_SERVER_ERROR, "out of memory\n");
+	response = MHD_create_response_from_buffer(len, data, MHD_RESPMEM_MUST_FREE);
+	if (response == NULL) {
+		free(data);
+		return MHD_NO;
+	}
+	(void)MHD_add_response_header(response, "Content-Type",
+				      "text/plain; version=0.0.4; charset=utf-8");
+	result = MHD_queue_response(connection, MHD_HTTP_OK, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, const char *url,
+			      const char *method, const char *version, const char *upload,
+			      size_t *upload_len, void **request)
+{
+	static int seen;
+
+	/* First call: headers only. Taking the request up in the second lets keep-alive work. */
+	if (*request == NULL) {
+		*request = &seen;
+		return MHD_YES;
+	}
+	if (*upload_len > 0) {
+		*upload_len = 0;
+		return MHD_YES;
+	}
+	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
+		return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
+	if (strcmp(url, "/metrics") == 0)
+		return answer_metrics(arg, connection);
+	if (strcmp(url, "/healthz") == 0)
+		return answer_text(connection, MHD_HTTP_OK, "ok\n");
+	return answer_text(connection, MHD_HTTP_NOT_FOUND,
+			   "not found; there are /metrics and /healthz\n");
+}
+
+/* "127.0.0.1:9464" or "[::1]:9464" */
+static int parse_listen(const char *listen, struct sockaddr_storage *ret, socklen_t *ret_len)
+{
+	const char *colon = strrchr(listen, ':');
+	size_t len = colon != NULL ? (size_t)(colon - listen) : 0;
+	char text[FB_ADDR_STRLEN];
+	struct fb_addr addr;
+	unsigned long port;
+	char *end;
+
+	if (len >= 2 && listen[0] == '[' && listen[len - 1] == ']') {
+		listen++;
+		len -= 2;
+	}
+	if (len == 0 || len >= sizeof(text))
+		return -EINVAL;
+	memcpy(text, listen, len);
+	text[len] = '\0';
+	errno = 0;
+	port = strtoul(colon + 1, &end, 10);
+	if (fb_addr_parse(text, &addr) != 0 || errno != 0 || end == colon + 1 || *end != '\0' ||
+	    port > UINT16_MAX)
+		return -EINVAL;
+	memset(ret, 0, sizeof(*ret));
+	if (fb_addr_family(&addr) == FB_IPV4) {
+		struct sockaddr_in *sin = (struct sockaddr_in *)ret;
+
+		sin->sin_family = AF_INET;
+		sin->sin_port = htons((uint16_t)port);
+		memcpy(&sin->sin_addr, addr.bytes + 12, sizeof(sin->sin_addr));
+		*ret_len = sizeof(*sin);
+	} else {
+		struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)ret;
+
+		sin6->sin6_family = AF_INET6;
+		sin6->sin6_port = htons((uint16_t)port);
+		memcpy(&sin6->sin6_addr, addr.bytes, sizeof(sin6->sin6_addr));
+		*ret_len = sizeof(*sin6);
+	}
+	return 0;
+}
+
+/* The library prints to stderr unless told otherwise; what matters comes back as return values. */
+static void discard_log(void *arg, const char *fmt, va_list args)
+{
+}
+
+struct fb_http *fb_http_open(const char *listen, void (*render)(void *arg, struct fb_text *text),
+			     void *arg, struct fb_errs *errs)
+{
+	struct fb_place place = {0};
+	struct sockaddr_storage addr;
+	struct fb_http *http;
+	socklen_t addr_len;
+
+	if (parse_listen(listen, &addr, &addr_len) != 0) {
+		fb_errs_add(errs, place, FB_SEV_ERROR,
+			    "metrics: '%s' is not ADDRESS:PORT or [IPV6]:PORT", listen);
+		return NULL;
+	}
+	http = calloc(1, sizeof(*http));
+	if (http == NULL) {
+		fb_errs_add(errs, place, FB_SEV_ERROR, "metrics: out of memory");
+		return NULL;
+	}
+	http->render = render;
+	http->arg = arg;
+	http->daemon = MHD_start_daemon(
+		MHD_USE_EPOLL | (addr.ss_family == AF_INET6 ? MHD_USE_IPv6 : 0), 0, NULL, NULL,
+		handle, http, MHD_OPTION_EXTERNAL_LOGGER, discard_log, NULL, MHD_OPTION_SOCK_ADDR,
+		&addr, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned int)MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned int)TIMEOUT_S, MHD_OPTION_END);
+	if (http->daemon == NULL) {
+		fb_errs_add(errs, place, FB_SEV_ERROR, "metrics: cannot listen on %s: %s", listen,
+			    strerror(errno));
+		free(http);
+		return NULL;
+	}
+	return http;
+}
+
+void fb_http_close(struct fb_http *http)
+{
+	if (http == NULL)
+		return;
+	MHD_stop_daemon(http->daemon);
+	free(http);
+}
+
+int fb_http_fd(const struct fb_http *http)
+{
+	return MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+}
+
+void fb_http_process(struct fb_http *http)
+{
+	(void)MHD_run(http->daemon);
+}
+
+int64_t fb_http_timeout_ms(const struct fb_http *http)
+{
+	MHD_UNSIGNED_LONG_LONG timeout_ms;
+
+	if (MHD_get_timeout(http->daemon, &timeout_ms) != MHD_YES)
+		return -1;
+	return (int64_t)timeout_ms;
+}
+
+uint16_t fb_http_port(const struct fb_http *http)
+{
+	return MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
+}

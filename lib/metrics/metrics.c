@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "metrics/metrics.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <netinet/in.h>
+
+#include <rte_common.h>
+
+#define COUNT(labels) (sizeof(labels) / sizeof((labels)[0]))
+
+/* A worker's values that are one number each: where they are, what they are called. */
+struct worker_row {
+	size_t offset;
+	const char *name;
+	const char *type;
+	const char *help;
+};
+
+#define ROW(field, name, type, help) {offsetof(struct fb_worker_counters, field), name, type, help}
+
+static const struct worker_row worker_rows[] = {
+	ROW(rx_packets, "forebay_worker_rx_packets_total", "counter",
+	    "Packets received; equals forwarded + dropped + punted + answered over all workers."),
+	ROW(rx_bytes, "forebay_worker_rx_bytes_total", "counter", "Bytes received."),
+	ROW(tx_packets, "forebay_worker_tx_packets_total", "counter", "Packets forwarded."),
+	ROW(tx_bytes, "forebay_worker_tx_bytes_total", "counter", "Bytes forwarded."),
+	ROW(punts, "forebay_worker_punts_total", "counter", "Packets given to the kernel twin."),
+	ROW(answers, "forebay_worker_answers_total", "counter",
+	    "Packets answered by the box itself: rejects, echo, ARP, NDP, ICMP errors."),
+	ROW(flows_created, "forebay_worker_flows_created_total", "counter", "Flows created."),
+	ROW(flows_expired, "forebay_worker_flows_expired_total", "counter", "Flows aged out."),
+	ROW(handover_in, "forebay_worker_handover_in_total", "counter",
+	    "Packets taken over from other workers."),
+	ROW(handover_out, "forebay_worker_handover_out_total", "counter",
+	    "Packets handed over to the worker that owns their flow."),
+	ROW(twin_tx, "forebay_worker_twin_tx_packets_total", "counter",
+	    "Frames sent for the kernel twins and for the control thread."),
+	ROW(polls, "forebay_worker_polls_total", "counter", "Receive calls."),
+	ROW(busy_polls, "forebay_worker_busy_polls_total", "counter",
+	    "Receive calls that returned packets."),
+	ROW(generation, "forebay_worker_generation", "gauge", "Generation that the worker runs."),
+};
+
+static uint64_t worker_value(const struct fb_worker_counters *w, size_t offset)
+{
+	return *(const uint64_t *)RTE_PTR_ADD(w, offset);
+}
+
+static void render_workers(const struct fb_metrics_view *view, struct fb_text *text)
+{
+	static const char *const families[FB_FAMILY_COUNT] = {"ipv4", "ipv6"};
+	char worker[12];
+
+	for (size_t r = 0; r < COUNT(worker_rows); r++) {
+		fb_text_family(text, worker_rows[r].name, worker_rows[r].type, worker_rows[r].help);
+		for (uint32_t w = 0; w < view->n_workers; w++) {
+			struct fb_metrics_label labels[] = {{"worker", worker}};
+
+			(void)snprintf(worker, sizeof(worker), "%u", w);
+			fb_text_sample(text, labels, COUNT(labels),
+				       worker_value(&view->workers[w], worker_rows[r].offset));
+		}
+	}
+	fb_text_family(text, "forebay_worker_busy_seconds_total", "counter",
+		       "Time spent in bursts that had packets.");
+	for (uint32_t w = 0; w < view->n_workers && view->tsc_hz > 0; w++) {
+		struct fb_metrics_label labels[] = {{"worker", worker}};
+
+		(void)snprintf(worker, sizeof(worker), "%u", w);
+		fb_text_sample_double(text, labels, COUNT(labels),
+				      (double)view->workers[w].busy_tsc / view->tsc_hz);
+	}
+	fb_text_family(text, "forebay_flows", "gauge", "Flows in the worker's table.");
+	for (uint32_t w = 0; w < view->n_workers; w++) {
+		(void)snprintf(worker, sizeof(worker), "%u", w);
+		for (int f = 0; f < FB_FAMILY_COUNT; f++) {
+			struct fb_metrics_label labels[] = {{"worker", worker}, {"family", families[f]}};
+
+			fb_text_sample(text, labels, COUNT(labels), view->workers[w].flows_live[f]);
+		}
+	}
+	fb_text_family(text, "forebay_drops_total", "counter",
+		       "Packets dropped, by reason; `forebayctl get drops -o wide` explains each.");
+	for (uint32_t w = 0; w < view->n_workers; w++) {
+		(void)snprintf(worker, sizeof(worker), "%u", w);
+		for (int r = FB_REASON_NONE + 1; r < FB_REASON_COUNT; r++) {
+			struct fb_metrics_label labels[] = {{"worker", worker},
+						    {"reason", fb_reason_names[r]}};
+
+			fb_text_sample(text, labels, COUNT(labels), view->workers[w].drops[r]);
+		}
+	}
+}
+
+static uint64_t port_value(const struct fb_metrics_port *port, size_t offset)
+{
+	return *(const uint64_t *)RTE_PTR_ADD(port, offset);
+}
+
+static void render_ports(const struct fb_metrics_view *view, struct fb_text *text)
+{
+#define PORT_ROW(field, name, help) {offsetof(struct fb_metrics_port, field), name, "counter", help}
+	static const struct worker_row rows[] = {
+		PORT_ROW(counters.rx_packets, "forebay_port_rx_packets_total", "Packets received."),
+		PORT_ROW(counters.rx_bytes, "forebay_port_rx_bytes_total", "Bytes received."),
+		PORT_ROW(counters.tx_packets, "forebay_port_tx_packets_total",
+			 "Packets sent, answers and the kernel's included."),
+		PORT_ROW(counters.tx_bytes, "forebay_port_tx_bytes_total", "Bytes sent."),
+		PORT_ROW(counters.tx_full, "forebay_port_tx_full_total",
+			 "Packets that the device's transmit queue did not take."),
+		PORT_ROW(rx_missed, "forebay_port_rx_missed_total",
+			 "Packets that the device dropped because no worker fetched them in time."),
+		PORT_ROW(rx_nombuf, "forebay_port_rx_nombuf_total",
+			 "Packets that the device dropped for lack of a buffer."),
+	};
+#undef PORT_ROW
+
+	for (size_t r = 0; r < COUNT(rows); r++) {
+		fb_text_family(text, rows[r].name, rows[r].type, rows[r].help);
+		for (uint32_t p = 0; p < view->n_ports; p++) {
+			struct fb_metrics_label labels[] = {{"port", view->ports[p].name}};
+
+			fb_text_sample(text, labels, COUNT(labels),
+				       port_value(&view->ports[p], rows[r].offset));
+		}
+	}
+	fb_text_family(text, "forebay_port_up", "gauge", "Whether the port's link is up.");
+	for (uint32_t p = 0; p < view->n_ports; p++) {
+		struct fb_metrics_label labels[] = {{"port", view->ports[p].name}};
+
+		fb_text_sample(text, labels, COUNT(labels), view->ports[p].link_up);
+	}
+}
+
+/* Labels of a service port, and of one of its endpoints; text is kept beside them. */
+struct service_labels {
+	struct fb_metrics_label v[6];
+	char port[8];
+	char endpoint[FB_ADDR_STRLEN + 10];
+};
+
+static void label_service(struct service_labels *l, const struct fb_service *svc)
+{
+	(void)snprintf(l->port, sizeof(l->port), "%u", svc->port);
+	l->v[0] = (struct fb_metrics_label){"namespace", svc->namespace_};
+	l->v[1] = (struct fb_metrics_label){"service", svc->name};
+	l->v[2] = (struct fb_metrics_label){"port", l->port};
+	l->v[3] = (struct fb_metrics_label){"protocol", svc->proto == IPPROTO_TCP ? "tcp" : "udp"};
+	l->v[4] = (struct fb_metrics_label){"family", svc->family == FB_IPV4 ? "ipv4" : "ipv6"};
+}
+
+static void label_endpoint(struct service_labels *l, const struct fb_endpoint *ep)
+{
+	char addr[FB_ADDR_STRLEN];
+
+	(void)snprintf(l->endpoint, sizeof(l->endpoint),
+		       fb_addr_family(&ep->addr) == FB_IPV4 ? "%s:%u" : "[%s]:%u",
+		       fb_addr_format(&ep->addr, addr), rte_be_to_cpu_16(ep->port_be));
+	l->v[5] = (struct fb_metrics_label){"endpoint", l->endpoint};
+}
+
+enum service_row {
+	SERVICE_ENDPOINTS,
+	SERVICE_REJECTED,
+	SERVICE_DROPPED,
+	SERVICE_ROW_COUNT,
+};
+
+static const struct worker_row service_rows[SERVICE_ROW_COUNT] = {
+	[SERVICE_ENDPOINTS] = {0, "forebay_service_endpoints", "gauge",
+			       "Endpoints that get new flows."},
+	[SERVICE_REJECTED] = {0, "forebay_service_rejected_total", "counter",
+			      "Packets to the service that were rejected."},
+	[SERVICE_DROPPED] = {0, "forebay_service_dropped_total", "counter",
+			     "Packets to the service that were dropped before an endpoint was chosen."},
+};
+
+static uint64_t service_value(const struct fb_metrics_view *view, const struct fb_service *svc,
+			      enum service_row row)
+{
+	struct fb_service_counters counters;
+	uint64_t active = 0;
+
+	if (row == SERVICE_ENDPOINTS) {
+		for (uint32_t e = 0; e < svc->n_endpoints; e++)
+			active += svc->endpoints[e].state == FB_EP_ACTIVE;
+		return active;
+	}
+	view->service(view->arg, svc->id, &counters);
+	return row == SERVICE_REJECTED ? counters.rejected : counters.dropped;
+}
+
+static void render_services(const struct fb_metrics_view *view, struct fb_text *text)
+{
+	struct service_labels labels;
+
+	for (int row = 0; row < SERVICE_ROW_COUNT; row++) {
+		fb_text_family(text, service_rows[row].name, service_rows[row].type,
+			       service_rows[row].help);
+		for (uint32_t s = 0; s < view->snap->n_services; s++) {
+			const struct fb_service *svc = view->snap->services[s];
+
+			if (svc == NULL)
+				continue;
+			label_service(&labels, svc);
+			fb_text_sample(text, labels.v, 5, service_value(view, svc, row));
+		}
+	}
+}
+
+static void render_endpoints(const struct fb_metrics_view *view, struct fb_text *text)
+{
+#define EP_ROW(field, name, type, help) {offsetof(struct fb_endpoint_counters, field), name, type, help}
+	static const struct worker_row rows[] = {
+		EP_ROW(packets, "forebay_endpoint_packets_total", "counter",
+		       "Packets to and from the endpoint."),
+		EP_ROW(bytes, "forebay_endpoint_bytes_total", "counter",
+		       "Bytes to and from the endpoint, from the IP header on."),
+		EP_ROW(flows, "forebay_endpoint_flows_created_total", "counter",
+		       "Flows that were given to the endpoint."),
+		EP_ROW(live, "forebay_endpoint_flows", "gauge", "Flows of the endpoint now."),
+	};
+#undef EP_ROW
+	struct fb_endpoint_counters counters;
+	struct service_labels labels;
+
+	for (size_t r = 0; r < COUNT(rows); r++) {
+		fb_text_family(text, rows[r].name, rows[r].type, rows[r].help);
+		for (uint32_t s = 0; s < view->snap->n_services; s++) {
+			const struct fb_service *svc = view->snap->services[s];
+
+			if (svc == NULL)
+				continue;
+			label_service(&labels, svc);
+			for (uint32_t e = 0; e < svc->n_endpoints; e++) {
+				label_endpoint(&labels, &svc->endpoints[e]);
+				view->endpoint(view->arg, svc->endpoints[e].id, &counters);
+				fb_text_sample(text, labels.v, 6,
+					       *(const uint64_t *)RTE_PTR_ADD(&counters,
+									      rows[r].offset));
+			}
+		}
+	}
+}
+
+static void render_one(struct fb_text *text, const char *name, const char *type, const char *help,
+		       uint64_t value)
+{
+	fb_text_family(text, name, type, help);
+	fb_text_sample(text, NULL, 0, value);
+}
+
+static void render_control(const struct fb_metrics_view *view, struct fb_text *text)
+{
+	struct fb_metrics_label version[] = {{"version", view->version}};
+
+	fb_text_family(text, "forebay_build_info", "gauge", "The program's version; always 1.");
+	fb_text_sample(text, version, COUNT(version), 1);
+	fb_text_family(text, "forebay_start_time_seconds", "gauge",
+		       "When the program started, in seconds since the epoch.");
+	fb_text_sample_double(text, NULL, 0, view->start_time_s);
+	render_one(text, "forebay_generation", "gauge", "Generation of the published state.",
+		   view->snap != NULL ? view->snap->generation : 0);
+	render_one(text, "forebay_snapshots_waiting", "gauge",
+		   "Retired states that some worker has not passed yet.", view->snapshots_waiting);
+	render_one(text, "forebay_reloads_total", "counter", "Times that manifests were read.",
+		   view->reloads);
+	render_one(text, "forebay_reloads_refused_total", "counter",
+		   "Times that manifests were read with an error.", view->reloads_refused);
+	render_one(text, "forebay_twin_drops_total", "counter",
+		   "Punted frames that the kernel twin did not take.", view->twin_drops);
+	fb_text_family(text, "forebay_manifest_errors", "gauge",
+		       "Errors in the last reading of a manifest file.");
+	for (uint32_t i = 0; i < view->n_origins; i++) {
+		struct fb_metrics_label labels[] = {{"file", view->origins[i].name}};
+
+		fb_text_sample(text, labels, COUNT(labels), view->origins[i].errors);
+	}
+}
+
+void fb_metrics_render(const struct fb_metrics_view *view, struct fb_text *text)
+{
+	render_control(view, text);
+	render_workers(view, text);
+	render_ports(view, text);
+	if (view->snap == NULL)
+		return;
+	render_services(view, text);
+	render_endpoints(view, text);
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FB_METRICS_METRICS_H
+#define FB_METRICS_METRICS_H
+
+/*
+ * What Prometheus is told: names, help and labels of all metrics, from one view of the box.
+ *
+ * The view is filled by control right before rendering; nothing here reads a clock, a socket or a
+ * worker, so a test renders a view made by hand. Names follow Prometheus' conventions: base units,
+ * counters end in _total.
+ */
+
+#include <stdint.h>
+
+#include "datapath/counters.h"
+#include "metrics/text.h"
+#include "table/read.h"
+
+struct fb_metrics_port {
+	const char *name;
+	bool link_up;
+	struct fb_port_counters counters;
+	uint64_t rx_missed; /* by the device, for lack of a buffer or of time */
+	uint64_t rx_nombuf;
+};
+
+struct fb_metrics_origin {
+	const char *name; /* the path of a file */
+	uint32_t errors;  /* of its last reading */
+};
+
+struct fb_metrics_view {
+	const char *version;
+	double start_time_s; /* since the epoch */
+	const struct fb_snapshot *snap; /* NULL before the first generation */
+	const struct fb_worker_counters *workers;
+	uint32_t n_workers;
+	double tsc_hz;
+	const struct fb_metrics_port *ports;
+	uint32_t n_ports;
+	const struct fb_metrics_origin *origins;
+	uint32_t n_origins;
+	uint64_t reloads;         /* times that sources were read */
+	uint64_t reloads_refused; /* of which with an error */
+	uint64_t twin_drops;      /* punted frames that the kernel did not take */
+	uint64_t snapshots_waiting; /* retired, not yet passed by every worker */
+	/* Sums over workers, by identity. */
+	void (*endpoint)(void *arg, uint32_t ep_id, struct fb_endpoint_counters *ret);
+	void (*service)(void *arg, uint32_t service_id, struct fb_service_counters *ret);
+	void *arg;
+};
+
+/** All metrics of a view. Thread: any. */
+void fb_metrics_render(const struct fb_metrics_view *view, struct fb_text *text);
+
+#endif
