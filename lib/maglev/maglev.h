@@ -10,7 +10,10 @@
  * input, not on what was built before. So two boxes agree, and an endpoint that comes back gets the
  * very slots it had.
  *
- * The size follows the number of endpoints, to a stated disruption: see fb_maglev_size().
+ * The size follows the number of endpoints, to a stated disruption: see fb_maglev_size(). Where a
+ * change of the number crosses a step of the list, the table is another one and most hashes move
+ * (established flows do not: they are in the flow table). A memory of the last size would avoid
+ * that, and would make the table depend on history.
  */
 
 #include <stddef.h>
@@ -23,17 +26,25 @@ struct fb_maglev_member {
 	uint32_t weight; /* at least 1; only ratios matter */
 };
 
-/** Slots (a prime, or 1) for n members: the least size of the list that keeps the disruption. */
+/**
+ * Slots (a prime, or 1) for n members: the least size of the list that keeps the disruption.
+ *
+ * 1 member: 1 slot. Up to 40: 4093. From there on at least 100 slots a member, so that shares
+ * differ by 1 % at most, and never less than 65537.
+ */
 uint32_t fb_maglev_size(uint32_t n_members);
 
 /**
  * Fill slots with indices into members.
  *
+ * With equal weights, shares differ by one slot at most. With others, each member gets its part to
+ * within one turn, and at least one slot. Should two keys be equal, the order given decides.
+ *
  * Thread: any; allocates scratch memory (the allocator can be made to fail by tests).
  *
  * @param members  in any order; the table does not depend on it (slots refer to the order given)
- * @param n_slots  prime, at least n_members
- * @return 0; -EINVAL for a bad size or no members; -ENOMEM
+ * @param n_slots  prime or 1, at least n_members
+ * @return 0; -EINVAL for a bad size, no members or a weight of 0; -ENOMEM
  */
 int fb_maglev_build(const struct fb_maglev_member *members, uint32_t n_members, uint16_t *slots,
 		    uint32_t n_slots);
