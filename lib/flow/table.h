@@ -12,9 +12,11 @@
  *     client packet  -> reverse(reply key)        endpoint packet -> reverse(client key)
  *
  * A hit touches one index line and one record line (IPv4; two record lines for IPv6). The index is an
- * array of one-line buckets of 16-bit signatures and 32-bit places, kept at most 70 % full; a full
+ * array of one-line buckets of 16-bit signatures and 32-bit places, kept at most 60 % full; a full
  * bucket spills into the next one and says so. Everything is placed at creation; nothing allocates later.
+ * At most 96 bytes an IPv4 flow and 160 an IPv6 flow, all told.
  *
+ * The packet path inlines flow/lookup.h (hash, prefetch, find) and flow/state.h (TCP and UDP state).
  * Not here: which endpoint a flow gets, SNAT ports (lib/nat), what to do when the table is full.
  *
  * Thread: everything takes the owning worker unless it says otherwise. Time is an argument, in
@@ -32,12 +34,12 @@ enum fb_flow_dir {
 	FB_DIR_ENDPOINT, /* the packet came from the endpoint */
 };
 
-/* Each state has its timeout. TCP moves downwards through this list only, except by a new SYN. */
+/* Each state has its timeout. How a flow moves between them: flow/state.h. */
 enum fb_flow_state {
 	FB_FLOW_FREE,        /* the record is not in use */
 	FB_FLOW_OPENING,     /* TCP: no answer from the endpoint acknowledged yet */
 	FB_FLOW_ESTABLISHED, /* TCP: data may flow */
-	FB_FLOW_CLOSING,     /* TCP: FIN in both directions, or a reset */
+	FB_FLOW_CLOSING,     /* TCP: FIN from both sides, or a reset */
 	FB_FLOW_UDP_NEW,     /* UDP: packets from one side only */
 	FB_FLOW_UDP,         /* UDP: packets from both sides */
 	FB_FLOW_STATE_COUNT,
@@ -50,6 +52,9 @@ extern const char *const fb_flow_state_names[FB_FLOW_STATE_COUNT];
 #define FB_FLOW_FIN_CLIENT   0x02
 #define FB_FLOW_FIN_ENDPOINT 0x04
 #define FB_FLOW_SYN_ENDPOINT 0x08 /* SYN+ACK seen */
+/* A segment without SYN or RST seen since the flow began, or since the last RST. */
+#define FB_FLOW_HEARD_CLIENT   0x10
+#define FB_FLOW_HEARD_ENDPOINT 0x20
 
 /*
  * One record. The keys follow this head: 2 x 12 bytes (IPv4: 64 bytes in all, one cache line) or
@@ -74,15 +79,17 @@ struct fb_flow {
 
 _Static_assert(sizeof(struct fb_flow) == 40, "40 + 2 x 12 is one cache line");
 
+/* A timeout of 2^31 ms (24 days) or more means never: times wrap. */
 struct fb_flow_timeouts {
 	uint32_t ms[FB_FLOW_STATE_COUNT];
 };
 
 struct fb_flow_table;
 
-/* Index of a bucket slot; opaque to callers. */
+/* Where the index begins to look for a key; from fb_flow_hash_tuple(), for the same table only. */
 struct fb_flow_hash {
-	uint64_t value;
+	uint32_t home;
+	uint16_t sig;
 };
 
 /**
@@ -102,26 +109,6 @@ uint32_t fb_flow_capacity(const struct fb_flow_table *t);
 /** Bytes of memory that the table took, all told. */
 size_t fb_flow_table_bytes(const struct fb_flow_table *t);
 
-/*
- * Lookup in three steps, so that a burst can be in flight: hash and prefetch the index line for all
- * packets, then prefetch the record lines for all, then find. (Inline: flow/lookup.h.)
- */
-struct fb_flow_hash fb_flow_hash_tuple(const struct fb_flow_table *t, const struct fb_tuple *tuple);
-void fb_flow_prefetch_index(const struct fb_flow_table *t, struct fb_flow_hash hash);
-void fb_flow_prefetch_record(const struct fb_flow_table *t, struct fb_flow_hash hash);
-
-/**
- * Find the flow of a packet.
- *
- * Cost: one index line, and on a hit the first line of the record.
- *
- * @param tuple    as parsed, of the table's family
- * @param ret_dir  which side the packet came from; set on a hit only
- * @return the record, valid until this worker's next fb_flow_expire() or remove; NULL if unknown
- */
-struct fb_flow *fb_flow_find(const struct fb_flow_table *t, const struct fb_tuple *tuple,
-			     struct fb_flow_hash hash, enum fb_flow_dir *ret_dir);
-
 /**
  * Insert a flow. The record comes back zeroed but for proto, last_use_ms and the keys; the caller
  * fills the rest and sets state (never FB_FLOW_FREE).
@@ -130,6 +117,7 @@ struct fb_flow *fb_flow_find(const struct fb_flow_table *t, const struct fb_tupl
  * @param reply   tuple of the endpoint's packets
  * @param ret     set on success only
  * @return 0; -ENOSPC if the table (or the neighbourhood of a bucket) is full; -EEXIST if reply is taken
+ *         (or the same as client: the two sides could not be told apart)
  */
 int fb_flow_insert(struct fb_flow_table *t, const struct fb_tuple *client,
 		   const struct fb_tuple *reply, uint32_t now_ms, struct fb_flow **ret);
@@ -144,7 +132,7 @@ void fb_flow_remove(struct fb_flow_table *t, struct fb_flow *flow);
 struct fb_tuple fb_flow_client_key(const struct fb_flow_table *t, const struct fb_flow *flow);
 struct fb_tuple fb_flow_reply_key(const struct fb_flow_table *t, const struct fb_flow *flow);
 
-/** Called for each flow that is about to be freed by fb_flow_expire(). */
+/** Called for each flow that is about to be freed by fb_flow_expire(); must not change the table. */
 typedef void fb_flow_gone_fn(void *arg, const struct fb_flow *flow);
 
 /**
@@ -163,13 +151,5 @@ uint32_t fb_flow_high_water(const struct fb_flow_table *t);
 
 /** The flow at a place in [0, high water), or NULL if free. */
 struct fb_flow *fb_flow_at(const struct fb_flow_table *t, uint32_t place);
-
-/**
- * TCP and UDP state after a packet (RFC 9293 3.3.2, reduced to what a balancer can see).
- * Inlined in flow/state.h; changes state, flags and last_use_ms.
- *
- * A SYN from the client on a CLOSING flow makes it OPENING again (port reuse, RFC 9293 3.6.1).
- */
-void fb_flow_touch(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t tcp_flags, uint32_t now_ms);
 
 #endif

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Ageing by a clock hand: records are read in order, so the hand costs a line each at memory
+ * bandwidth, and nothing has to be kept up to date per packet. Those that are due are freed in small groups, with their
+ * index lines (which lie anywhere) on the way meanwhile.
+ */
+
+#include "flow/layout.h"
+#include "flow/lookup.h"
+#include "flow/table.h"
+
+#define GROUP 16 /* index lines in flight: 2 x 16; above some 20 a core's line fill buffers are full */
+#define AHEAD 8  /* records; within what the hardware prefetcher would fetch too */
+
+struct due {
+	struct fb_flow *flow[GROUP];
+	uint32_t n;
+};
+
+static void collect(const struct fb_flow_table *t, struct due *due, struct fb_flow *flow)
+{
+	const enum fb_family family = (enum fb_family)t->family;
+
+	for (uint32_t dir = FB_DIR_CLIENT; dir <= FB_DIR_ENDPOINT; dir++) {
+		const uint8_t *key = fb_flow_key(flow, family, (enum fb_flow_dir)dir);
+
+		fb_flow_prefetch_index(t, fb_flow_hash_key_as(t, family, key, flow->proto));
+	}
+	due->flow[due->n++] = flow;
+}
+
+static uint32_t release(struct fb_flow_table *t, struct due *due, fb_flow_gone_fn *gone,
+			void *gone_arg)
+{
+	const uint32_t n = due->n;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (gone != NULL)
+			gone(gone_arg, due->flow[i]);
+		fb_flow_remove(t, due->flow[i]);
+	}
+	due->n = 0;
+	return n;
+}
+
+/* Signed, so that a record touched a moment after `now` was read is not four billion ms old. */
+static bool is_due(const struct fb_flow *flow, uint32_t now_ms,
+		   const struct fb_flow_timeouts *timeouts)
+{
+	return flow->state != FB_FLOW_FREE &&
+	       (int64_t)(int32_t)(now_ms - flow->last_use_ms) > (int64_t)timeouts->ms[flow->state];
+}
+
+uint32_t fb_flow_expire(struct fb_flow_table *t, uint32_t now_ms,
+			const struct fb_flow_timeouts *timeouts, uint32_t n_records,
+			fb_flow_gone_fn *gone, void *gone_arg)
+{
+	const enum fb_family family = (enum fb_family)t->family;
+	struct due due = {.n = 0};
+	uint32_t freed = 0;
+
+	for (uint32_t n = RTE_MIN(n_records, t->high_water); n > 0; n--) {
+		struct fb_flow *flow = fb_flow_record(t, family, t->hand);
+
+		rte_prefetch0((uint8_t *)flow + ((size_t)AHEAD << fb_flow_record_shift(family)));
+		if (++t->hand == t->high_water)
+			t->hand = 0;
+		if (!is_due(flow, now_ms, timeouts))
+			continue;
+		collect(t, &due, flow);
+		if (due.n == GROUP)
+			freed += release(t, &due, gone, gone_arg);
+	}
+	return freed + release(t, &due, gone, gone_arg);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "flow/region.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <numa.h>
+#include <numaif.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MAP_HUGE_2MB
+#define MAP_HUGE_2MB (21 << 26) /* linux/mman.h: log2 of the size, from bit 26 on */
+#endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+
+#define HUGE_BYTES ((size_t)2 << 20)
+
+static size_t round_up(size_t bytes, size_t to)
+{
+	return (bytes + to - 1) / to * to;
+}
+
+/* Placement is a wish: a table on the far node still works, so errors are not looked at. */
+static void prefer_node(const struct fb_region *r, int node)
+{
+	unsigned long mask[16] = {0};
+	const unsigned int bits = sizeof(long) * CHAR_BIT;
+
+	if (node < 0 || (unsigned int)node >= 16 * bits || numa_available() < 0)
+		return;
+	mask[(unsigned int)node / bits] = 1UL << ((unsigned int)node % bits);
+	(void)mbind(r->base, r->bytes, MPOL_PREFERRED, mask, 16 * bits, 0);
+}
+
+/*
+ * Explicit huge pages are promised at mmap, but out of all nodes' pools: with a policy they can still be missing
+ * when touched, and the kernel would answer with SIGBUS. Asking for them by madvise says it with an error.
+ */
+static int populate(const struct fb_region *r)
+{
+	const size_t step = (size_t)sysconf(_SC_PAGESIZE);
+	volatile uint8_t *p = r->base;
+
+	if (madvise(r->base, r->bytes, MADV_POPULATE_WRITE) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return -ENOMEM;
+	for (size_t i = 0; i < r->bytes; i += step)
+		p[i] = 0;
+	return 0;
+}
+
+static int map_explicit(size_t bytes, int node, struct fb_region *ret)
+{
+	struct fb_region r = {.bytes = round_up(bytes, HUGE_BYTES)};
+
+	r.base = mmap(NULL, r.bytes, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_HUGE_2MB, -1, 0);
+	if (r.base == MAP_FAILED)
+		return -ENOMEM;
+	prefer_node(&r, node);
+	if (populate(&r) != 0) {
+		munmap(r.base, r.bytes);
+		return -ENOMEM;
+	}
+	*ret = r;
+	return 0;
+}
+
+/* Whole huge pages at their natural place, or the kernel could not put transparent ones there. */
+static int map_aligned(size_t bytes, struct fb_region *ret)
+{
+	const size_t span = bytes + HUGE_BYTES;
+	uint8_t *p = mmap(NULL, span, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t head;
+
+	if (p == MAP_FAILED)
+		return -ENOMEM;
+	head = round_up((uintptr_t)p, HUGE_BYTES) - (uintptr_t)p;
+	if (head != 0)
+		munmap(p, head);
+	if (span - head > bytes)
+		munmap(p + head + bytes, span - head - bytes);
+	*ret = (struct fb_region){.base = p + head, .bytes = bytes};
+	return 0;
+}
+
+static int map_ordinary(size_t bytes, int node, struct fb_region *ret)
+{
+	struct fb_region r = {.bytes = round_up(bytes, (size_t)sysconf(_SC_PAGESIZE))};
+
+	if (bytes >= HUGE_BYTES) {
+		if (map_aligned(round_up(bytes, HUGE_BYTES), &r) != 0)
+			return -ENOMEM;
+		(void)madvise(r.base, r.bytes, MADV_HUGEPAGE); /* refused: ordinary pages do */
+	} else {
+		r.base = mmap(NULL, r.bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			      -1, 0);
+		if (r.base == MAP_FAILED)
+			return -ENOMEM;
+	}
+	prefer_node(&r, node);
+	if (populate(&r) != 0) {
+		munmap(r.base, r.bytes);
+		return -ENOMEM;
+	}
+	*ret = r;
+	return 0;
+}
+
+int fb_region_map(size_t bytes, int numa_node, struct fb_region *ret)
+{
+	if (bytes == 0)
+		return -EINVAL;
+	if (bytes > SIZE_MAX - 2 * HUGE_BYTES)
+		return -ENOMEM;
+	if (bytes >= HUGE_BYTES && map_explicit(bytes, numa_node, ret) == 0)
+		return 0;
+	return map_ordinary(bytes, numa_node, ret);
+}
+
+void fb_region_unmap(struct fb_region *region)
+{
+	if (region->base != NULL)
+		munmap(region->base, region->bytes);
+	*region = (struct fb_region){0};
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "flow/state.h"
+
+#define FINS  (FB_FLOW_FIN_CLIENT | FB_FLOW_FIN_ENDPOINT)
+#define HEARD (FB_FLOW_HEARD_CLIENT | FB_FLOW_HEARD_ENDPOINT)
+
+static void advance_syn(struct fb_flow *flow, enum fb_flow_dir dir)
+{
+	if (dir == FB_DIR_ENDPOINT) {
+		flow->flags |= FB_FLOW_SYN_ENDPOINT;
+		return;
+	}
+	if (flow->state != FB_FLOW_CLOSING && (flow->flags & FINS) == 0)
+		return;
+	flow->state = FB_FLOW_OPENING;
+	flow->flags &= (uint8_t)~(FINS | HEARD | FB_FLOW_SYN_ENDPOINT);
+}
+
+void fb_flow_advance_tcp(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t tcp_flags)
+{
+	const bool client = dir == FB_DIR_CLIENT;
+
+	if (tcp_flags & RTE_TCP_RST_FLAG) {
+		flow->state = FB_FLOW_CLOSING;
+		flow->flags &= (uint8_t)~HEARD;
+		return;
+	}
+	if (tcp_flags & RTE_TCP_SYN_FLAG) {
+		advance_syn(flow, dir);
+		return;
+	}
+	if (tcp_flags & RTE_TCP_FIN_FLAG)
+		flow->flags |= client ? FB_FLOW_FIN_CLIENT : FB_FLOW_FIN_ENDPOINT;
+	if ((flow->flags & FINS) == FINS) {
+		flow->state = FB_FLOW_CLOSING;
+		return;
+	}
+	/* A FIN tells nothing after a reset: it may have been on its way before. */
+	if (flow->state == FB_FLOW_CLOSING && (tcp_flags & RTE_TCP_FIN_FLAG))
+		return;
+	flow->flags |= client ? FB_FLOW_HEARD_CLIENT : FB_FLOW_HEARD_ENDPOINT;
+	if ((flow->flags & HEARD) == HEARD ||
+	    (client && flow->state == FB_FLOW_OPENING && (flow->flags & FB_FLOW_SYN_ENDPOINT)))
+		flow->state = FB_FLOW_ESTABLISHED;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FB_FLOW_STATE_H
+#define FB_FLOW_STATE_H
+
+/*
+ * TCP and UDP state after a packet: RFC 9293 3.3.2, reduced to what somebody in the middle can see who
+ * keeps no sequence numbers. The state only chooses the timeout; it never decides whether a packet passes.
+ *
+ *     OPENING      -> ESTABLISHED  SYN+ACK from the endpoint, then anything but a SYN from the client;
+ *                                  or, for a flow picked up midway, such segments from both sides
+ *     ESTABLISHED  -> CLOSING      FIN from both sides
+ *     any          -> CLOSING      RST
+ *     CLOSING      -> ESTABLISHED  after a RST only: segments without SYN, FIN or RST from both sides
+ *     CLOSING, or ESTABLISHED with a FIN seen
+ *                  -> OPENING      SYN from the client: the port is used again (RFC 9293 3.6.1, RFC 6191)
+ *     UDP_NEW      -> UDP          a packet from the endpoint
+ *
+ * Why a RST does not end a flow at once: whoever guesses the tuple can send one, and the receiver
+ * ignores it unless its sequence number is exact (RFC 5961 section 3). After a true reset the side that sent it answers
+ * everything with another RST, so plain segments from both sides say that it was false. Until then the flow keeps its
+ * endpoint and port, for the shorter timeout of CLOSING; a connection that stays idle for longer than that after a
+ * forged RST is the price. A SYN within an established connection changes nothing: the endpoint challenges it
+ * (RFC 5961 section 4), and if the client did start afresh its RST and next SYN come through here.
+ */
+
+#include <stdint.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_tcp.h>
+
+#include "flow/table.h"
+
+/** The uncommon half of fb_flow_touch(): TCP that is not plain data of an established connection. */
+void fb_flow_advance_tcp(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t tcp_flags);
+
+/**
+ * Account for a packet of the flow: changes state, flags and last_use_ms.
+ *
+ * Thread: the owning worker. Cost: the first line of the record.
+ *
+ * @param tcp_flags  RTE_TCP_*_FLAG as parsed; ignored for UDP
+ */
+static inline void fb_flow_touch(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t tcp_flags,
+				 uint32_t now_ms)
+{
+	flow->last_use_ms = now_ms;
+	switch (flow->state) {
+	case FB_FLOW_ESTABLISHED:
+		if (likely((tcp_flags & (RTE_TCP_SYN_FLAG | RTE_TCP_FIN_FLAG |
+					 RTE_TCP_RST_FLAG)) == 0))
+			return;
+		break;
+	case FB_FLOW_UDP:
+		return;
+	case FB_FLOW_UDP_NEW:
+		if (dir == FB_DIR_ENDPOINT)
+			flow->state = FB_FLOW_UDP;
+		return;
+	default:
+		break;
+	}
+	fb_flow_advance_tcp(flow, dir, tcp_flags);
+}
+
+#endif

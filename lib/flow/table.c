@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "flow/table.h"
+
+#include <errno.h>
+
+#include "flow/layout.h"
+#include "flow/lookup.h"
+
+/*
+ * The two families share every function below: those named _as are inlined twice, once for each.
+ */
+#define BY_FAMILY(t, call, ...)                                                                    \
+	((t)->family == FB_IPV4 ? call(t, FB_IPV4, __VA_ARGS__) : call(t, FB_IPV6, __VA_ARGS__))
+
+const char *const fb_flow_state_names[FB_FLOW_STATE_COUNT] = {
+	[FB_FLOW_FREE] = "free",       [FB_FLOW_OPENING] = "opening",
+	[FB_FLOW_ESTABLISHED] = "established", [FB_FLOW_CLOSING] = "closing",
+	[FB_FLOW_UDP_NEW] = "udp-new", [FB_FLOW_UDP] = "udp",
+};
+
+struct fb_flow_table *fb_flow_table_create(enum fb_family family, uint32_t capacity,
+					   const struct fb_hash_secret *secret, int numa_node)
+{
+	const size_t n_homes = ((size_t)capacity + FB_FLOW_PER_HOME - 1) / FB_FLOW_PER_HOME;
+	const size_t head_bytes = RTE_ALIGN_CEIL(sizeof(struct fb_flow_table), 128);
+	/* An even number of lines, so that an IPv6 record's two lines are a pair (128-byte prefetchers). */
+	const size_t index_bytes =
+		RTE_ALIGN_CEIL((n_homes + FB_FLOW_REACH) * sizeof(struct fb_flow_bucket), 128);
+	struct fb_flow_table *t;
+	struct fb_region region;
+	int err;
+
+	if ((family != FB_IPV4 && family != FB_IPV6) || capacity == 0 || capacity > 1U << 30) {
+		errno = EINVAL;
+		return NULL;
+	}
+	err = fb_region_map(head_bytes + index_bytes +
+				    ((size_t)capacity << fb_flow_record_shift(family)),
+			    numa_node, &region);
+	if (err != 0) {
+		errno = -err;
+		return NULL;
+	}
+	t = region.base;
+	t->buckets = (struct fb_flow_bucket *)((uint8_t *)region.base + head_bytes);
+	t->records = (uint8_t *)region.base + head_bytes + index_bytes;
+	t->secret = *secret;
+	t->n_homes = (uint32_t)n_homes;
+	t->capacity = capacity;
+	t->family = family;
+	t->free_head = FB_FLOW_NO_PLACE;
+	t->region = region;
+	return t;
+}
+
+void fb_flow_table_free(struct fb_flow_table *t)
+{
+	struct fb_region region;
+
+	if (t == NULL)
+		return;
+	region = t->region; /* the table lies in it */
+	fb_region_unmap(&region);
+}
+
+uint32_t fb_flow_count(const struct fb_flow_table *t)
+{
+	return t->count;
+}
+
+uint32_t fb_flow_capacity(const struct fb_flow_table *t)
+{
+	return t->capacity;
+}
+
+size_t fb_flow_table_bytes(const struct fb_flow_table *t)
+{
+	return t->region.bytes;
+}
+
+uint32_t fb_flow_high_water(const struct fb_flow_table *t)
+{
+	return t->high_water;
+}
+
+struct fb_flow *fb_flow_at(const struct fb_flow_table *t, uint32_t place)
+{
+	struct fb_flow *flow;
+
+	if (place >= t->high_water)
+		return NULL;
+	flow = fb_flow_record(t, t->family, place);
+	return flow->state == FB_FLOW_FREE ? NULL : flow;
+}
+
+/* Put an entry into the first bucket with room, from home on. */
+static int link_entry(struct fb_flow_table *t, struct fb_flow_hash hash, uint32_t entry)
+{
+	struct fb_flow_bucket *home = &t->buckets[hash.home];
+	const uint32_t full = (1U << FB_FLOW_SLOTS) - 1;
+
+	for (struct fb_flow_bucket *b = home; b <= home + FB_FLOW_REACH; b++) {
+		uint32_t slot;
+
+		if (b->used == full)
+			continue;
+		slot = (uint32_t)__builtin_ctz(~(uint32_t)b->used);
+		b->sig[slot] = hash.sig;
+		b->entry[slot] = entry;
+		b->used |= (uint16_t)(1U << slot);
+		for (struct fb_flow_bucket *passed = home; passed < b; passed++)
+			passed->spilled++;
+		return 0;
+	}
+	return -ENOSPC;
+}
+
+static void unlink_entry(struct fb_flow_table *t, struct fb_flow_hash hash, uint32_t entry)
+{
+	struct fb_flow_bucket *home = &t->buckets[hash.home];
+
+	for (struct fb_flow_bucket *b = home; b <= home + FB_FLOW_REACH; b++) {
+		for (uint32_t mask = fb_flow_match(b, hash.sig); mask != 0; mask &= mask - 1) {
+			const uint32_t slot = (uint32_t)__builtin_ctz(mask);
+
+			if (b->entry[slot] != entry)
+				continue;
+			b->used &= (uint16_t)~(1U << slot);
+			for (struct fb_flow_bucket *passed = home; passed < b; passed++)
+				passed->spilled--;
+			return;
+		}
+	}
+	assert(false && "a flow in use has both its keys in the index");
+}
+
+static __rte_always_inline bool taken_as(const struct fb_flow_table *t, enum fb_family family,
+					 const struct fb_tuple *tuple)
+{
+	enum fb_flow_dir dir;
+
+	return fb_flow_find_as(t, family, tuple, fb_flow_hash_tuple_as(t, family, tuple), &dir) != NULL;
+}
+
+bool fb_flow_taken(const struct fb_flow_table *t, const struct fb_tuple *tuple)
+{
+	return BY_FAMILY(t, taken_as, tuple);
+}
+
+static __rte_always_inline int insert_as(struct fb_flow_table *t, enum fb_family family,
+					 const struct fb_tuple *client,
+					 const struct fb_tuple *reply, uint32_t now_ms,
+					 struct fb_flow **ret)
+{
+	const struct fb_flow_hash client_hash = fb_flow_hash_tuple_as(t, family, client);
+	const struct fb_flow_hash reply_hash = fb_flow_hash_tuple_as(t, family, reply);
+	const uint32_t key_len = fb_flow_key_len(family);
+	const bool fresh = t->free_head == FB_FLOW_NO_PLACE;
+	const uint32_t place = fresh ? t->high_water : t->free_head;
+	enum fb_flow_dir dir;
+	struct fb_flow *flow;
+	uint32_t next_free;
+
+	if (fb_flow_find_as(t, family, reply, reply_hash, &dir) != NULL ||
+	    memcmp(client, reply, key_len) == 0)
+		return -EEXIST;
+	if (place == t->capacity)
+		return -ENOSPC;
+	if (link_entry(t, client_hash, place << 1 | FB_DIR_CLIENT) != 0)
+		return -ENOSPC;
+	if (link_entry(t, reply_hash, place << 1 | FB_DIR_ENDPOINT) != 0) {
+		unlink_entry(t, client_hash, place << 1 | FB_DIR_CLIENT);
+		return -ENOSPC;
+	}
+	flow = fb_flow_record(t, family, place);
+	next_free = flow->link;
+	*flow = (struct fb_flow){.proto = client->proto, .last_use_ms = now_ms};
+	memcpy(fb_flow_key(flow, family, FB_DIR_CLIENT), client, key_len);
+	memcpy(fb_flow_key(flow, family, FB_DIR_ENDPOINT), reply, key_len);
+	if (fresh)
+		t->high_water++;
+	else
+		t->free_head = next_free;
+	t->count++;
+	*ret = flow;
+	return 0;
+}
+
+int fb_flow_insert(struct fb_flow_table *t, const struct fb_tuple *client,
+		   const struct fb_tuple *reply, uint32_t now_ms, struct fb_flow **ret)
+{
+	return BY_FAMILY(t, insert_as, client, reply, now_ms, ret);
+}
+
+static __rte_always_inline int remove_as(struct fb_flow_table *t, enum fb_family family,
+					 struct fb_flow *flow)
+{
+	const uint32_t place = (uint32_t)(((uint8_t *)flow - t->records) >>
+					  fb_flow_record_shift(family));
+
+	for (uint32_t dir = FB_DIR_CLIENT; dir <= FB_DIR_ENDPOINT; dir++) {
+		const uint8_t *key = fb_flow_key(flow, family, (enum fb_flow_dir)dir);
+
+		unlink_entry(t, fb_flow_hash_key_as(t, family, key, flow->proto), place << 1 | dir);
+	}
+	flow->state = FB_FLOW_FREE;
+	flow->link = t->free_head;
+	t->free_head = place;
+	t->count--;
+	return 0;
+}
+
+void fb_flow_remove(struct fb_flow_table *t, struct fb_flow *flow)
+{
+	BY_FAMILY(t, remove_as, flow);
+}
+
+static struct fb_tuple key_tuple(const struct fb_flow_table *t, const struct fb_flow *flow,
+				 enum fb_flow_dir dir)
+{
+	struct fb_tuple tuple = {.proto = flow->proto, .family = (uint8_t)t->family};
+
+	memcpy(&tuple, fb_flow_key(flow, t->family, dir), fb_flow_key_len(t->family));
+	return tuple;
+}
+
+struct fb_tuple fb_flow_client_key(const struct fb_flow_table *t, const struct fb_flow *flow)
+{
+	return key_tuple(t, flow, FB_DIR_CLIENT);
+}
+
+struct fb_tuple fb_flow_reply_key(const struct fb_flow_table *t, const struct fb_flow *flow)
+{
+	return key_tuple(t, flow, FB_DIR_ENDPOINT);
+}
