@@ -9,6 +9,10 @@
  * daemons and tcpdump work on "fb-NAME" as on any interface. Frames are untagged whatever the port's VLAN.
  * The interface vanishes with the descriptor, so a crash leaves nothing behind.
  *
+ * Frames read here are complete: no checksum is left to a device, none is larger than the MTU. No
+ * sysctl is changed: forwarding, rp_filter, accept_ra and the rest are what the system gives to a new
+ * interface. IPv6 addresses, the link-local one included, skip duplicate address detection.
+ *
  * Thread: control.
  */
 
@@ -31,11 +35,11 @@ int fb_twin_fd(const struct fb_twin *t); /* non-blocking; readable when the kern
 int fb_twin_ifindex(const struct fb_twin *t);
 const char *fb_twin_name(const struct fb_twin *t);
 
-/** One frame from the kernel. @return its length; 0: none waiting; -errno */
+/** One frame from the kernel, cut off at buf_size. @return its length; 0: none waiting; -errno */
 ssize_t fb_twin_read(struct fb_twin *t, void *buf, size_t buf_size);
 /** One frame to the kernel. @return 0 or -errno (-EAGAIN: its queue is full) */
 int fb_twin_write(struct fb_twin *t, const void *frame, size_t len);
-/** Pass the port's link state on. */
+/** Pass the port's link state on; it is up at first. @return 0 or -errno */
 int fb_twin_set_carrier(struct fb_twin *t, bool up);
 
 #endif
