@@ -6,7 +6,7 @@
  * Answers of our own: built from the packet they answer, into a buffer of the caller's.
  *
  * Every answer goes back to the MAC address it came from, untagged (the caller puts the port's VLAN
- * tag on), with complete checksums, TTL or hop limit 64 (255 for NDP). None of these functions answers
+ * tag on; the device pads), with complete checksums, TTL or hop limit 64 (255 for NDP). None of these functions answers
  * what must not be answered (RFC 1122 3.2.2, RFC 4443 2.4(e)): ICMP errors, multicast or broadcast,
  * sources that are no host; they return 0 then.
  *
@@ -42,7 +42,11 @@ uint32_t fb_answer_icmp_error(const uint8_t *data, uint32_t data_len, const stru
 			      enum fb_icmp_error error, const struct fb_addr *src, uint32_t mtu,
 			      const uint8_t smac[6], uint8_t *out, uint32_t out_size);
 
-/** Turn a FB_PARSE_ICMP_ECHO frame into its reply, in place (payload of any length untouched). */
+/**
+ * Turn a FB_PARSE_ICMP_ECHO frame into its reply, in place (payload of any length untouched). A VLAN
+ * tag that stands in the frame stays. The caller has checked that the frame may be answered (no
+ * FB_PKT_MULTICAST).
+ */
 void fb_answer_echo_in_place(uint8_t *data, const struct fb_packet *pkt, const uint8_t smac[6]);
 
 /** The address that a FB_PARSE_ARP request (operation 1) or FB_PARSE_NDP_NS asks for; false if none. */

@@ -13,6 +13,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <rte_byteorder.h>
@@ -79,14 +80,18 @@ enum fb_parse {
 };
 
 /* Bits of fb_packet.flags. */
-#define FB_PKT_MULTICAST 0x01 /* destination MAC has the group bit */
-#define FB_PKT_VLAN      0x02 /* vlan_tci is set (from the frame or from the device) */
-#define FB_PKT_IPV4_DF   0x04
-#define FB_PKT_UDP_NOSUM 0x08 /* UDP checksum zero: stays zero (RFC 768) */
+#define FB_PKT_MULTICAST      0x01 /* destination MAC has the group bit */
+#define FB_PKT_VLAN           0x02 /* vlan_tci is set (from the frame or from the device) */
+#define FB_PKT_IPV4_DF        0x04
+#define FB_PKT_UDP_NOSUM      0x08 /* UDP checksum zero: stays zero (RFC 768) */
+#define FB_PKT_FIRST_FRAGMENT 0x10 /* FB_PARSE_FRAGMENT: the one with offset zero */
 
 struct fb_packet {
+	/*
+	 * Both addresses of every IP packet with a sound header, as well as the final protocol; ports
+	 * with FB_PARSE_SERVICE only, else zero. Bytes that the family does not use are zero.
+	 */
 	struct fb_tuple tuple;
-	struct fb_tuple quote; /* FB_PARSE_ICMP_ERROR: the quoted packet's, as quoted */
 	uint8_t kind;          /* enum fb_parse */
 	uint8_t reason;        /* enum fb_reason, FB_PARSE_DROP only */
 	uint8_t flags;         /* FB_PKT_* */
@@ -102,7 +107,12 @@ struct fb_packet {
 	uint16_t l3_len_bytes; /* IPv4 total length, or 40 + IPv6 payload length */
 	uint16_t quote_l3_off; /* FB_PARSE_ICMP_ERROR */
 	uint16_t quote_l4_off;
+
+	/* Apart from the rest and not cleared, so that the usual packet writes one cache line. */
+	struct fb_tuple quote; /* FB_PARSE_ICMP_ERROR only: the quoted packet's, as quoted */
 };
+
+_Static_assert(offsetof(struct fb_packet, quote) == 64, "what the usual packet writes is one line");
 
 /**
  * Parse a frame.
@@ -112,7 +122,8 @@ struct fb_packet {
  * @param data       the first segment, beginning with the Ethernet header
  * @param data_len   bytes in the first segment
  * @param frame_len  bytes in the whole frame, at least data_len
- * @param ret        written entirely (fields that do not apply are zero)
+ * @param ret        written but for `quote`, which is written for FB_PARSE_ICMP_ERROR only; fields
+ *                   that do not apply are zero
  * @return ret->kind, for a switch at the caller
  */
 enum fb_parse fb_packet_parse(const uint8_t *data, uint32_t data_len, uint32_t frame_len,

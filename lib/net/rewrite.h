@@ -3,7 +3,8 @@
 #define FB_NET_REWRITE_H
 
 /*
- * Rewrite: new addresses, ports, TTL and Ethernet header into a parsed packet, in place.
+ * Rewrite: new addresses, ports and TTL into a parsed packet, in place. The Ethernet header is not
+ * touched: whoever knows the next hop writes it.
  *
  * Checksums are updated incrementally from deltas that the flow carries; a packet that came with a
  * wrong L4 checksum leaves with a wrong one (we never make a corrupt packet look good).

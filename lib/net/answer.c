@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "net/answer.h"
+
+#include <netinet/in.h>
+
+#include "net/build.h"
+
+#define TCP_FIN 0x01
+#define TCP_SYN 0x02
+#define TCP_RST 0x04
+#define TCP_ACK 0x10
+
+#define IPV4_ERROR_MAX 576  /* RFC 1812, 4.3.2.3 */
+#define IPV6_ERROR_MAX 1280 /* RFC 4443, 2.4(c) */
+
+/* The source and destination address as they stand in the packet. */
+static const uint8_t *wire_src(const struct fb_tuple *t)
+{
+	return t->family == FB_IPV4 ? (const uint8_t *)&t->v4.src : t->v6.src;
+}
+
+static const uint8_t *wire_dst(const struct fb_tuple *t)
+{
+	return t->family == FB_IPV4 ? (const uint8_t *)&t->v4.dst : t->v6.dst;
+}
+
+/* A frame sent to a group, or that says it comes from one, gets no answer. */
+static bool from_station(const uint8_t *data, const struct fb_packet *pkt)
+{
+	return !(pkt->flags & FB_PKT_MULTICAST) && !(data[6] & 1);
+}
+
+uint32_t fb_answer_tcp_reset(const uint8_t *data, const struct fb_packet *pkt, const uint8_t smac[6],
+			     uint8_t *out, uint32_t out_size)
+{
+	const uint8_t *in = data + pkt->l4_off;
+	uint32_t len = FB_ETHER_LEN + fb_build_l3_len(pkt->family) + FB_TCP_LEN;
+	uint8_t *tcp;
+
+	if (pkt->kind != FB_PARSE_SERVICE || pkt->proto != IPPROTO_TCP ||
+	    (pkt->tcp_flags & TCP_RST) || !from_station(data, pkt) || out_size < len)
+		return 0;
+	tcp = fb_build_ip(out, data + 6, smac, pkt->family, wire_dst(&pkt->tuple),
+			  wire_src(&pkt->tuple), IPPROTO_TCP, FB_TCP_LEN);
+	memset(tcp, 0, FB_TCP_LEN);
+	memcpy(tcp, in + 2, 2);
+	memcpy(tcp + 2, in, 2);
+	tcp[12] = FB_TCP_LEN / 4 << 4;
+	if (pkt->tcp_flags & TCP_ACK) {
+		/* <SEQ=SEG.ACK><CTL=RST> */
+		memcpy(tcp + 4, in + 8, 4);
+		tcp[13] = TCP_RST;
+	} else {
+		/* <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>; SYN and FIN count one each. */
+		uint32_t header_len = (uint32_t)(in[12] >> 4) * 4;
+		uint32_t seg_len =
+			(uint32_t)pkt->l3_len_bytes + pkt->l3_off - pkt->l4_off - header_len;
+
+		seg_len += (pkt->tcp_flags & TCP_SYN) ? 1 : 0;
+		seg_len += (pkt->tcp_flags & TCP_FIN) ? 1 : 0;
+		fb_store32(tcp + 8, fb_load32(in + 4) + seg_len);
+		tcp[13] = TCP_RST | TCP_ACK;
+	}
+	fb_build_checksum(out, pkt->family, IPPROTO_TCP, FB_TCP_LEN, FB_TCP_CSUM_OFF);
+	return len;
+}
+
+/* What may be complained about: packets that are no errors themselves, and to and from hosts. */
+static bool error_allowed(const uint8_t *data, const struct fb_packet *pkt)
+{
+	if (!from_station(data, pkt))
+		return false;
+	switch (pkt->kind) {
+	case FB_PARSE_SERVICE:
+	case FB_PARSE_ICMP_ECHO:
+		return true;
+	case FB_PARSE_FRAGMENT:
+		/* Whether an ICMP fragment is part of an error is not known. */
+		return (pkt->flags & FB_PKT_FIRST_FRAGMENT) &&
+		       (pkt->proto == IPPROTO_TCP || pkt->proto == IPPROTO_UDP);
+	default:
+		return false;
+	}
+}
+
+static void write_error(uint8_t *icmp, enum fb_family family, enum fb_icmp_error error,
+			uint32_t mtu)
+{
+	static const uint8_t type_code[FB_FAMILY_COUNT][FB_ICMP_TOO_BIG + 1][2] = {
+		[FB_IPV4] = {
+			[FB_ICMP_PORT_UNREACHABLE] = {FB_ICMP4_UNREACHABLE, 3},
+			[FB_ICMP_TIME_EXCEEDED] = {FB_ICMP4_EXCEEDED, 0},
+			[FB_ICMP_TOO_BIG] = {FB_ICMP4_UNREACHABLE, 4},
+		},
+		[FB_IPV6] = {
+			[FB_ICMP_PORT_UNREACHABLE] = {FB_ICMP6_UNREACHABLE, 4},
+			[FB_ICMP_TIME_EXCEEDED] = {FB_ICMP6_EXCEEDED, 0},
+			[FB_ICMP_TOO_BIG] = {FB_ICMP6_TOO_BIG, 0},
+		},
+	};
+
+	memset(icmp, 0, FB_ICMP_LEN);
+	memcpy(icmp, type_code[family][error], 2);
+	if (error != FB_ICMP_TOO_BIG)
+		return;
+	/* The MTU has 16 bits in IPv4 (RFC 1191, 4), 32 in IPv6. */
+	if (family == FB_IPV4)
+		fb_store16(icmp + 6, (uint16_t)(mtu < UINT16_MAX ? mtu : UINT16_MAX));
+	else
+		fb_store32(icmp + 4, mtu);
+}
+
+uint32_t fb_answer_icmp_error(const uint8_t *data, uint32_t data_len, const struct fb_packet *pkt,
+			      enum fb_icmp_error error, const struct fb_addr *src, uint32_t mtu,
+			      const uint8_t smac[6], uint8_t *out, uint32_t out_size)
+{
+	enum fb_family family = pkt->family;
+	uint8_t proto = family == FB_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6;
+	uint32_t headers_len = fb_build_l3_len(family) + FB_ICMP_LEN;
+	uint32_t l3_max = family == FB_IPV4 ? IPV4_ERROR_MAX : IPV6_ERROR_MAX;
+	uint32_t quote_len = pkt->l3_len_bytes;
+	uint8_t *icmp;
+
+	if (!error_allowed(data, pkt) || fb_addr_family(src) != family)
+		return 0;
+	if (quote_len > data_len - pkt->l3_off)
+		quote_len = data_len - pkt->l3_off;
+	if (quote_len > l3_max - headers_len)
+		quote_len = l3_max - headers_len;
+	if (out_size < FB_ETHER_LEN + headers_len + quote_len)
+		return 0;
+	icmp = fb_build_ip(out, data + 6, smac, family, fb_addr_wire(src), wire_src(&pkt->tuple),
+			   proto, FB_ICMP_LEN + quote_len);
+	write_error(icmp, family, error, mtu);
+	memcpy(icmp + FB_ICMP_LEN, data + pkt->l3_off, quote_len);
+	fb_build_checksum(out, family, proto, FB_ICMP_LEN + quote_len, 2);
+	return FB_ETHER_LEN + headers_len + quote_len;
+}
+
+void fb_answer_echo_in_place(uint8_t *data, const struct fb_packet *pkt, const uint8_t smac[6])
+{
+	uint8_t *l3 = data + pkt->l3_off;
+	uint8_t *icmp = data + pkt->l4_off;
+	uint8_t reply[2] = {0, icmp[1]};
+	uint16_t csum;
+
+	memcpy(data, data + 6, 6);
+	memcpy(data + 6, smac, 6);
+	if (pkt->family == FB_IPV4) {
+		reply[0] = FB_ICMP4_ECHO_REPLY;
+		l3[8] = FB_ANSWER_TTL;
+		memcpy(l3 + 12, &pkt->tuple.v4.dst, 4);
+		memcpy(l3 + 16, &pkt->tuple.v4.src, 4);
+		fb_store_csum(l3 + 10, 0);
+		csum = fb_csum_fold(fb_csum_add(0, l3, (size_t)(l3[0] & 0x0f) * 4));
+		fb_store_csum(l3 + 10, (uint16_t)~csum);
+	} else {
+		reply[0] = FB_ICMP6_ECHO_REPLY;
+		l3[7] = FB_ANSWER_TTL;
+		memcpy(l3 + 8, pkt->tuple.v6.dst, 16);
+		memcpy(l3 + 24, pkt->tuple.v6.src, 16);
+	}
+	/* The pseudo header's sum does not change when its addresses change places. */
+	csum = fb_csum_apply(fb_load_csum(icmp + 2), fb_csum_delta(icmp, reply, 2));
+	fb_store_csum(icmp + 2, csum);
+	icmp[0] = reply[0];
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "net/checksum.h"
+
+#include <string.h>
+
+#include <rte_byteorder.h>
+
+#include "base/addr.h"
+
+uint16_t fb_csum_delta(const void *old_bytes, const void *new_bytes, size_t len)
+{
+	const uint8_t *o = old_bytes;
+	const uint8_t *n = new_bytes;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i + 1 < len; i += 2) {
+		uint16_t was;
+		uint16_t is;
+
+		memcpy(&was, o + i, 2);
+		memcpy(&is, n + i, 2);
+		sum += (uint16_t)~was;
+		sum += is;
+	}
+	return fb_csum_fold(sum);
+}
+
+uint64_t fb_csum_add(uint64_t sum, const void *data, size_t len)
+{
+	const uint8_t *p = data;
+	uint16_t word = 0;
+
+	/* 32 bits at a time: 2^32 of them fit into the sum, a packet has 2^14. */
+	for (; len >= 4; p += 4, len -= 4) {
+		uint32_t dword;
+
+		memcpy(&dword, p, 4);
+		sum += dword;
+	}
+	if (len >= 2) {
+		memcpy(&word, p, 2);
+		sum += word;
+		p += 2;
+		len -= 2;
+		word = 0;
+	}
+	if (len != 0) {
+		memcpy(&word, p, 1);
+		sum += word;
+	}
+	return sum;
+}
+
+uint64_t fb_csum_pseudo(const uint8_t *l3, int family, uint8_t proto, uint32_t l4_len)
+{
+	uint64_t sum = (uint64_t)rte_cpu_to_be_32(l4_len) + rte_cpu_to_be_16(proto);
+
+	return family == FB_IPV4 ? fb_csum_add(sum, l3 + 12, 8) : fb_csum_add(sum, l3 + 8, 32);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <string.h>
+
+#include "net/packet.h"
+
+struct fb_tuple fb_tuple_reverse(const struct fb_tuple *t)
+{
+	struct fb_tuple r;
+
+	memset(&r, 0, sizeof(r));
+	r.proto = t->proto;
+	r.family = t->family;
+	if (t->family == FB_IPV4) {
+		r.v4.src = t->v4.dst;
+		r.v4.dst = t->v4.src;
+		r.v4.sport = t->v4.dport;
+		r.v4.dport = t->v4.sport;
+	} else {
+		memcpy(r.v6.src, t->v6.dst, 16);
+		memcpy(r.v6.dst, t->v6.src, 16);
+		r.v6.sport = t->v6.dport;
+		r.v6.dport = t->v6.sport;
+	}
+	return r;
+}
+
+struct fb_tuple fb_tuple_make(uint8_t proto, const struct fb_addr *src, rte_be16_t sport_be,
+			      const struct fb_addr *dst, rte_be16_t dport_be)
+{
+	struct fb_tuple t;
+
+	memset(&t, 0, sizeof(t));
+	t.proto = proto;
+	t.family = (uint8_t)fb_addr_family(src);
+	if (t.family == FB_IPV4) {
+		memcpy(&t.v4.src, fb_addr_wire(src), 4);
+		memcpy(&t.v4.dst, dst->bytes + 12, 4);
+		t.v4.sport = sport_be;
+		t.v4.dport = dport_be;
+	} else {
+		memcpy(t.v6.src, src->bytes, 16);
+		memcpy(t.v6.dst, dst->bytes, 16);
+		t.v6.sport = sport_be;
+		t.v6.dport = dport_be;
+	}
+	return t;
+}
+
+struct fb_addr fb_tuple_src(const struct fb_tuple *t)
+{
+	return fb_addr_from_bytes(t->family, t->family == FB_IPV4 ? (const uint8_t *)&t->v4.src
+								  : t->v6.src);
+}
+
+struct fb_addr fb_tuple_dst(const struct fb_tuple *t)
+{
+	return fb_addr_from_bytes(t->family, t->family == FB_IPV4 ? (const uint8_t *)&t->v4.dst
+								  : t->v6.dst);
+}
