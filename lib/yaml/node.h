@@ -11,7 +11,11 @@
  *
  * Bounds, since input is untrusted: depth, nodes and anchor expansions are limited (an alias counts
  * every node it stands for), so a "billion laughs" is a placed error, not a full memory. NUL bytes and
- * wrong UTF-8 are placed errors too. Duplicate keys of a mapping are errors.
+ * wrong UTF-8 are placed errors too. Duplicate keys of a mapping, keys that are no text, and unknown
+ * tags are errors that refuse the document they stand in; the others are read on.
+ *
+ * Merge keys (<<) are resolved: the merged pairs are children like any other. A node that an alias
+ * stands for is the anchor's node itself, so it has the anchor's place, and no node may be changed.
  *
  * Thread: any; a document belongs to one thread at a time.
  */
@@ -54,7 +58,8 @@ struct fb_yaml; /* the parsed stream; owns nodes and text */
  *
  * @param name  what errors call it; borrowed while the stream lives
  * @param errs  a syntax error ends the parse; the documents before it are in *ret all the same
- * @return 0; -EINVAL with errs filled (*ret is set and must be freed); -ENOMEM (*ret untouched)
+ * @return 0; -EINVAL with errs filled (*ret is set and must be freed); -ENOMEM (*ret untouched;
+ *         errs may have grown)
  */
 int fb_yaml_parse(const char *name, const char *text, size_t len, struct fb_yaml **ret,
 		  struct fb_errs *errs);
@@ -63,6 +68,12 @@ void fb_yaml_free(struct fb_yaml *yaml);
 /** Documents; empty ones (only comments) are left out. */
 size_t fb_yaml_n_documents(const struct fb_yaml *yaml);
 struct fb_node *fb_yaml_document(const struct fb_yaml *yaml, size_t i);
+
+/**
+ * An error stands inside this document although its syntax is right (a duplicate key ...): it must
+ * not take effect, but can be looked at for more errors. Of duplicate keys it has the first.
+ */
+bool fb_yaml_document_is_refused(const struct fb_yaml *yaml, size_t i);
 
 /** Value of a key of a mapping, or NULL (also for NULL or non-mappings, so that calls chain). */
 struct fb_node *fb_node_get(const struct fb_node *mapping, const char *key);
