@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "box/box.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+static bool is_own(const struct fb_config *config, const struct fb_addr *addr)
+{
+	for (uint32_t p = 0; p < config->n_ports; p++)
+		for (uint32_t i = 0; i < config->ports[p].n_addresses; i++)
+			if (fb_addr_equal(&config->ports[p].addresses[i].addr, addr))
+				return true;
+	return false;
+}
+
+static bool is_snat(const struct fb_config *config, const struct fb_addr *addr)
+{
+	if (config->n_snat_addresses == 0)
+		return is_own(config, addr);
+	for (uint32_t i = 0; i < config->n_snat_addresses; i++)
+		if (fb_addr_equal(&config->snat_addresses[i], addr))
+			return true;
+	return false;
+}
+
+static int stage_address(const struct fb_config *config, struct fb_table *table,
+			 const struct fb_addr *addr)
+{
+	bool own = is_own(config, addr);
+	bool snat = is_snat(config, addr);
+	uint8_t bits = 0;
+
+	if (own)
+		bits |= FB_ADDR_BOX;
+	if (snat)
+		bits |= FB_ADDR_SNAT;
+	if (snat && !own)
+		bits |= FB_ADDR_ANNOUNCE; /* nobody else answers for it, and replies have to find the box */
+	return fb_table_set_address(table, addr, bits);
+}
+
+static int stage_pool(const struct fb_config *config, struct fb_table *table, uint8_t port,
+		      enum fb_family family)
+{
+	const struct fb_config_port *p = &config->ports[port];
+	uint32_t n_from = config->n_snat_addresses != 0 ? config->n_snat_addresses : p->n_addresses;
+	struct fb_addr *pool = calloc(n_from + 1, sizeof(*pool));
+	uint32_t n = 0;
+	int err;
+
+	if (pool == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n_from; i++) {
+		const struct fb_addr *addr = config->n_snat_addresses != 0 ?
+						     &config->snat_addresses[i] :
+						     &p->addresses[i].addr;
+
+		if (fb_addr_family(addr) == family)
+			pool[n++] = *addr;
+	}
+	err = fb_table_set_snat(table, port, family, pool, n);
+	free(pool);
+	return err;
+}
+
+int fb_box_stage(const struct fb_config *config, struct fb_table *table)
+{
+	int err = 0;
+
+	for (uint32_t p = 0; p < config->n_ports; p++) {
+		for (uint32_t i = 0; i < config->ports[p].n_addresses && err == 0; i++)
+			err = stage_address(config, table, &config->ports[p].addresses[i].addr);
+		for (int family = 0; family < FB_FAMILY_COUNT && err == 0; family++)
+			err = stage_pool(config, table, (uint8_t)p, family);
+	}
+	for (uint32_t i = 0; i < config->n_snat_addresses && err == 0; i++)
+		err = stage_address(config, table, &config->snat_addresses[i]);
+	if (err == 0)
+		fb_table_set_announce(table, config->announce_kinds);
+	return err;
+}
+
+int fb_box_settings(const struct fb_config *config, struct fb_desired_settings *ret)
+{
+	struct fb_addr *nodes;
+	uint32_t n_max = config->n_node_addresses;
+	uint32_t n = 0;
+
+	for (uint32_t p = 0; p < config->n_ports; p++)
+		n_max += config->ports[p].n_addresses;
+	nodes = calloc(n_max + 1, sizeof(*nodes));
+	if (nodes == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < config->n_node_addresses; i++)
+		nodes[n++] = config->node_addresses[i];
+	for (uint32_t p = 0; p < config->n_ports && config->n_node_addresses == 0; p++)
+		for (uint32_t i = 0; i < config->ports[p].n_addresses; i++)
+			nodes[n++] = config->ports[p].addresses[i].addr;
+	*ret = (struct fb_desired_settings){
+		.default_mode = config->default_mode,
+		.node_addresses = nodes,
+		.n_node_addresses = n,
+	};
+	return 0;
+}
+
+void fb_box_settings_free(struct fb_desired_settings *settings)
+{
+	free((void *)(uintptr_t)settings->node_addresses);
+	*settings = (struct fb_desired_settings){0};
+}

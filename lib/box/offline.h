@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FB_BOX_OFFLINE_H
+#define FB_BOX_OFFLINE_H
+
+/*
+ * The whole state without a daemon: config and manifests in, one snapshot out. forebay-replay,
+ * `forebayctl explain --offline` and the benchmark stand on it; the steps are the daemon's own.
+ *
+ * Next hops come from the config's lab section only.
+ */
+
+#include "base/err.h"
+#include "config/config.h"
+#include "model/store.h"
+#include "neigh/neigh.h"
+#include "table/write.h"
+
+struct fb_offline {
+	struct fb_config *config; /* borrowed */
+	struct fb_store *store;
+	struct fb_neigh *neigh;
+	struct fb_table *table;
+	struct fb_snapshot *snapshot; /* one hold */
+};
+
+/**
+ * @param paths  manifests: files, or directories of *.yaml, *.yml and *.json, read in order of name
+ * @param errs   refused objects and notices; what was not refused is in the snapshot
+ * @return 0, or -errno (no memory, a path that cannot be read: in errs)
+ */
+int fb_offline_open(struct fb_config *config, const char *const *paths, uint32_t n_paths,
+		    struct fb_offline *ret, struct fb_errs *errs);
+void fb_offline_close(struct fb_offline *o);
+
+#endif
