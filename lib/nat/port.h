@@ -10,9 +10,10 @@
  * endpoint iff the owner's flow table has no such reply key: there is no second bookkeeping to fall
  * out of step, and one SNAT address carries (ports of the worker) flows towards EACH endpoint port.
  *
- * The search starts at a place that the secret and the client's tuple decide (unpredictable from
- * outside, RFC 6056; the same for `explain` as for the packet path) and goes on by a stride through
- * the worker's ports, FB_NAT_TRIES at most. Where RSS is usable (nat/rss.h), only ports whose reply
+ * Candidates are drawn from a sequence that the secret and the client's tuple decide (unpredictable from
+ * outside, RFC 6056; the same for `explain` as for the packet path), FB_NAT_TRIES at most. A draw
+ * rather than a walk, because walks from many starts run into each other's tracks: at 90 % they
+ * would need five times the tries. Where RSS is usable (nat/rss.h), only ports whose reply
  * comes back to this worker's queue are tried.
  */
 
@@ -24,12 +25,13 @@
 
 #define FB_NAT_BLOCK    256 /* ports; a power of two, so that ownership is a shift and a load */
 #define FB_NAT_NO_OWNER 0xff
-#define FB_NAT_TRIES    64 /* finds a free port with p > 0.999 until 90 % of the ports are taken */
+#define FB_NAT_TRIES    64 /* with 90 % of the ports taken, 0.9^64 = 0.1 % of the searches fail */
 #define FB_NAT_MAX_WORKERS 64
 
 /* Which port belongs to whom. Read-only after init; shared by all workers. */
 struct fb_nat_ports {
 	uint8_t block_owner[65536 / FB_NAT_BLOCK]; /* worker index, or FB_NAT_NO_OWNER */
+	uint16_t n_blocks[FB_NAT_MAX_WORKERS];
 	uint16_t n_workers;
 	uint16_t first; /* host order, inclusive; rounded up to a whole block */
 	uint16_t last;  /* host order, inclusive; rounded down */
@@ -55,7 +57,7 @@ uint32_t fb_nat_port_count(const struct fb_nat_ports *ports, uint16_t worker);
 /** The worker's port number i of fb_nat_port_count(), network order. */
 rte_be16_t fb_nat_port_at(const struct fb_nat_ports *ports, uint16_t worker, uint32_t i);
 
-struct fb_nat_steer; /* nat/rss.h */
+struct fb_nat_steer; /* nat/rss.h: for the device that the replies come in on */
 
 /**
  * Choose SNAT address and port for a new flow.
@@ -64,7 +66,8 @@ struct fb_nat_steer; /* nat/rss.h */
  *
  * @param client     the client's tuple
  * @param ep, ep_port_be  the chosen endpoint
- * @param snat       addresses of the family; tried in an order that the client's address decides
+ * @param snat       addresses of the family; the client's address decides which is first, the
+ *                   others follow where that one is crowded
  * @param steer      NULL where a reply may come in on any queue
  * @param ret_reply  tuple of the endpoint's packets; set on success only
  * @return 0; -EADDRNOTAVAIL if no port was found free; -ENOENT if n_snat is 0
