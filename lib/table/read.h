@@ -6,8 +6,8 @@
  * The snapshot: what workers read. Immutable once published; read-only here by construction (every
  * pointer is const, and the write side is in table/write.h, which the packet path may not include).
  *
- * A snapshot shares what did not change with the one before: services, next hops, the frontend
- * index. So a change of one Service costs that Service and an array of pointers.
+ * A snapshot shares what did not change with the one before: services and their Maglev tables, next
+ * hops, the indices. So a change of one Service costs that Service and an array of pointers.
  *
  * Identities (_id) outlive snapshots and are what flows keep; places (_idx) are of this snapshot.
  *
@@ -38,7 +38,7 @@ struct fb_service {
 	uint8_t mode;         /* enum fb_service_mode */
 	uint32_t n_slots;     /* 0: no endpoint takes new flows */
 	const uint16_t *slots; /* Maglev table: place in endpoints */
-	const struct fb_endpoint *endpoints; /* active and draining, sorted by (addr, port) */
+	const struct fb_endpoint *endpoints; /* active first; each by (addr, port) */
 	uint32_t n_endpoints;
 	/* For people: control, explain. */
 	const char *namespace_;

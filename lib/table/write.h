@@ -44,9 +44,13 @@ void fb_table_free(struct fb_table *t); /* snapshots that were committed must be
 /**
  * Stage all service ports of one Service, replacing what it had; n = 0 removes it.
  * A frontend (address, port, protocol) that another Service already has is refused for the newcomer:
- * an error naming both goes to errs, the rest of the Service is staged.
+ * an error naming both goes to errs, the rest of the Service is staged. It waits: when the holder is
+ * gone, the commit gives it to the oldest Service that still wants it.
  *
- * @return 0, -ENOMEM, or -ENOSPC when max_endpoints or max_services are used up (error in errs)
+ * What did not change is shared with the last snapshot; nothing is staged if nothing changed.
+ *
+ * @return 0; -ENOMEM; -ENOSPC when max_endpoints or max_services are used up or more than 65535
+ *         endpoints take new flows (error in errs). A call that fails has staged nothing.
  */
 int fb_table_set_service(struct fb_table *t, const char *namespace_, const char *name,
 			 const struct fb_service_spec *specs, uint32_t n, struct fb_place place,
@@ -69,11 +73,15 @@ void fb_table_reroute(struct fb_table *t);
 void fb_table_rehop(struct fb_table *t);
 
 /**
- * Make the staged changes a snapshot with the next generation number.
+ * Make the staged changes a snapshot with the next generation number. The first one may be empty.
+ *
+ * After ENOMEM, fb_table_abort() is due.
  *
  * @return NULL with errno ENOMEM; or EALREADY when nothing was staged. The caller owns one hold on it.
  */
 struct fb_snapshot *fb_table_commit(struct fb_table *t);
+
+/** Drop what was staged, but for reroute and rehop: those say that the world changed. Never fails. */
 void fb_table_abort(struct fb_table *t);
 
 /** Give a snapshot back (after its grace period); parts nobody shares are freed. */
@@ -81,7 +89,8 @@ void fb_snapshot_release(struct fb_table *t, struct fb_snapshot *snap);
 
 /**
  * Identities of removed endpoints stay reserved while flows use them. Control calls this now and then
- * with the number of live flows; -ids whose count is 0 can be given out again. Same for services.
+ * with the number of live flows; ids whose count is 0 can be given out again after one more commit.
+ * Same for services. Left alone is what a snapshot that is not released yet still offers to new flows.
  */
 void fb_table_reap(struct fb_table *t, uint64_t (*live_flows)(void *arg, uint32_t ep_id), void *arg);
 

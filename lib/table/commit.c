@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "table/part.h"
+#include "table/state.h"
+
+/* What a commit makes before it changes anything. */
+struct draft {
+	void *parts[FB_PART_COUNT]; /* equal to the table's where nothing changed */
+	uint32_t n_endpoints;
+	uint32_t n_next_hops;
+	bool epoch_moves;
+	struct fb_held_snapshot *snapshot;
+};
+
+static int draft_services(const struct fb_table *t, struct draft *d)
+{
+	const struct fb_service **services;
+
+	services = fb_part_alloc((t->n_places + 1) * sizeof(*services));
+	if (services == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < t->n_places; i++)
+		services[i] = &t->places[i]->pub;
+	d->parts[FB_PART_SERVICES] = services;
+	return 0;
+}
+
+static int draft_endpoints(const struct fb_table *t, struct draft *d)
+{
+	const struct fb_endpoint_info *now = t->ids.infos;
+	const struct fb_endpoint_info *last = t->parts[FB_PART_ENDPOINTS];
+	uint32_t n = t->ids.endpoint_pool.high;
+	struct fb_endpoint_info *infos;
+
+	while (n > 0 && now[n - 1].state == FB_EP_ABSENT)
+		n--;
+	d->n_endpoints = n;
+	if (last != NULL && n == t->n_endpoints && memcmp(now, last, n * sizeof(*now)) == 0)
+		return 0;
+	infos = fb_part_alloc((n + 1) * sizeof(*infos));
+	if (infos == NULL)
+		return -ENOMEM;
+	memcpy(infos, now, n * sizeof(*now));
+	d->parts[FB_PART_ENDPOINTS] = infos;
+	/* An identity that appears or was reaped has no flows that would need to hear of it. */
+	for (uint32_t i = 0; i < n && i < t->n_endpoints && !d->epoch_moves; i++)
+		d->epoch_moves = last[i].state != FB_EP_ABSENT &&
+				 now[i].state != FB_EP_ABSENT &&
+				 memcmp(&last[i], &now[i], sizeof(*now)) != 0;
+	return 0;
+}
+
+static int draft_next_hops(const struct fb_table *t, struct draft *d)
+{
+	const struct fb_table_router *router = &t->ids.router;
+	uint32_t n = 0;
+	const struct fb_next_hop *from = router->next_hops(router->arg, &n);
+	const struct fb_next_hop *last = t->parts[FB_PART_NEXT_HOPS];
+	struct fb_next_hop *hops;
+
+	if (last != NULL && n == t->n_next_hops && n > 0 &&
+	    memcmp(last, from, n * sizeof(*from)) == 0)
+		return 0;
+	/* Place 0, "no route", is there even if the router has nothing yet. */
+	hops = fb_part_alloc((n + 1) * sizeof(*hops));
+	if (hops == NULL)
+		return -ENOMEM;
+	if (n > 0)
+		memcpy(hops, from, n * sizeof(*hops));
+	d->parts[FB_PART_NEXT_HOPS] = hops;
+	d->n_next_hops = n > 0 ? n : 1;
+	return 0;
+}
+
+static int draft_addresses(const struct fb_table *t, struct draft *d)
+{
+	const struct fb_hash_secret *s = &t->ids.secret;
+	struct fb_address_index *index = fb_address_index_create(t->index->n + t->extras.n);
+
+	if (index == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i <= t->index->mask; i++) {
+		const struct fb_frontend_entry *e = &t->index->entries[i];
+
+		if (e->proto != 0)
+			fb_address_index_add(index, s, &e->addr,
+					     (e->kinds & t->announce) != 0
+						     ? FB_ADDR_SERVICE | FB_ADDR_ANNOUNCE
+						     : FB_ADDR_SERVICE);
+	}
+	for (uint32_t i = 0; i < t->extras.n; i++)
+		fb_address_index_add(index, s, &t->extras.v[i].addr, t->extras.v[i].bits);
+	d->parts[FB_PART_ADDRESSES] = index;
+	return 0;
+}
+
+static int draft_frontends(const struct fb_table *t, struct draft *d)
+{
+	d->parts[FB_PART_FRONTENDS] = fb_frontend_index_copy(t->index);
+	return d->parts[FB_PART_FRONTENDS] != NULL ? 0 : -ENOMEM;
+}
+
+static void free_draft(const struct fb_table *t, struct draft *d)
+{
+	for (int i = 0; i < FB_PART_COUNT; i++) {
+		if (d->parts[i] != t->parts[i])
+			fb_part_free(d->parts[i]);
+	}
+	free(d->snapshot);
+}
+
+static int make_draft(struct fb_table *t, struct draft *d)
+{
+	bool first = t->generation == 0;
+	int rc = 0;
+
+	*d = (struct draft){.n_next_hops = t->n_next_hops};
+	memcpy(d->parts, t->parts, sizeof(d->parts));
+	d->snapshot = aligned_alloc(64, sizeof(*d->snapshot));
+	if (d->snapshot == NULL)
+		return -ENOMEM;
+	if (t->reroute)
+		fb_ids_reroute(&t->ids);
+	if (first || t->services_changed)
+		rc = draft_services(t, d);
+	if (rc == 0)
+		rc = draft_endpoints(t, d);
+	if (rc == 0 && (first || t->reroute || t->rehop || t->endpoint_added))
+		rc = draft_next_hops(t, d);
+	if (rc == 0 && (first || t->frontends_changed))
+		rc = draft_frontends(t, d);
+	if (rc == 0 && (first || t->addresses_changed))
+		rc = draft_addresses(t, d);
+	if (rc == 0 && t->addresses_changed && t->committed_extras.cap < t->extras.cap) {
+		struct fb_extra_address *v =
+			realloc(t->committed_extras.v, t->extras.cap * sizeof(*v));
+
+		if (v != NULL) {
+			t->committed_extras.v = v;
+			t->committed_extras.cap = t->extras.cap;
+		}
+		rc = v != NULL ? 0 : -ENOMEM;
+	}
+	if (rc != 0)
+		free_draft(t, d);
+	return rc;
+}
+
+static void retire(struct fb_part **list, void *data, uint64_t generation)
+{
+	struct fb_part *part;
+
+	if (data == NULL)
+		return;
+	part = fb_part_of(data);
+	part->retired = generation;
+	part->next = *list;
+	*list = part;
+}
+
+/* A published service is in the staged set exactly if it still stands at its place. */
+static bool is_placed(const struct fb_table *t, const struct fb_service_part *svc)
+{
+	return svc->place < t->n_places && t->places[svc->place] == svc;
+}
+
+static void apply_groups(struct fb_table *t)
+{
+	struct fb_group *next;
+
+	/* First all that is new, then what is gone: an endpoint may have changed hands. */
+	for (struct fb_group *g = t->staged_groups; g != NULL; g = g->next_staged) {
+		for (uint32_t i = 0; i < g->n_now; i++) {
+			if (!g->now[i]->published)
+				fb_ids_publish(&t->ids, &g->now[i]->pub);
+			g->now[i]->published = true;
+		}
+	}
+	for (struct fb_group *g = t->staged_groups; g != NULL; g = next) {
+		next = g->next_staged;
+		for (uint32_t i = 0; i < g->n_committed; i++) {
+			struct fb_service_part *svc = g->committed[i];
+
+			if (is_placed(t, svc))
+				continue;
+			fb_ids_retire(&t->ids, &svc->pub, t->generation);
+			retire(&t->retired_services, svc, t->generation);
+		}
+		free(g->committed);
+		g->committed = g->now;
+		g->n_committed = g->n_now;
+		g->staged = false;
+		if (g->n_now == 0) {
+			free(g->now);
+			fb_stage_remove_group(t, g);
+		}
+	}
+	t->staged_groups = NULL;
+}
+
+static void clear_staged(struct fb_table *t)
+{
+	t->services_changed = false;
+	t->frontends_changed = false;
+	t->addresses_changed = false;
+	t->snat_changed = false;
+	t->endpoint_added = false;
+	t->frontend_freed = false;
+}
+
+static void apply_draft(struct fb_table *t, const struct draft *d)
+{
+	t->generation++;
+	t->ep_epoch += d->epoch_moves;
+	for (int i = 0; i < FB_PART_COUNT; i++) {
+		if (d->parts[i] != t->parts[i])
+			retire(&t->retired_parts, t->parts[i], t->generation);
+		t->parts[i] = d->parts[i];
+	}
+	for (int port = 0; port < FB_MAX_PORTS && t->snat_changed; port++) {
+		for (int family = 0; family < FB_FAMILY_COUNT; family++) {
+			struct fb_snat_pool *old = &t->committed_snat[port][family];
+
+			if (old->addrs != t->snat[port][family].addrs)
+				retire(&t->retired_parts, (void *)(uintptr_t)old->addrs,
+				       t->generation);
+			*old = t->snat[port][family];
+		}
+	}
+	if (t->addresses_changed && t->extras.n > 0)
+		memcpy(t->committed_extras.v, t->extras.v, t->extras.n * sizeof(*t->extras.v));
+	t->committed_extras.n = t->extras.n;
+	t->committed_announce = t->announce;
+	t->n_services = t->n_places;
+	t->n_endpoints = d->n_endpoints;
+	t->n_next_hops = d->n_next_hops;
+	apply_groups(t);
+	fb_ids_recycle(&t->ids);
+	clear_staged(t);
+	t->reroute = false;
+	t->rehop = false;
+}
+
+struct fb_snapshot *fb_table_commit(struct fb_table *t)
+{
+	struct fb_held_snapshot *snap;
+	struct draft d;
+
+	if (t->generation > 0 && !t->services_changed && !t->addresses_changed &&
+	    !t->snat_changed && !t->reroute && !t->rehop) {
+		errno = EALREADY;
+		return NULL;
+	}
+	if (fb_stage_take_over(t) != 0 || make_draft(t, &d) != 0) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	apply_draft(t, &d);
+	snap = d.snapshot;
+	*snap = (struct fb_held_snapshot){
+		.pub = {
+			.generation = t->generation,
+			.ep_epoch = t->ep_epoch,
+			.n_services = t->n_services,
+			.services = t->parts[FB_PART_SERVICES],
+			.endpoints = t->parts[FB_PART_ENDPOINTS],
+			.n_endpoints = t->n_endpoints,
+			.n_next_hops = t->n_next_hops,
+			.next_hops = t->parts[FB_PART_NEXT_HOPS],
+			.secret = t->ids.secret,
+			.frontends = t->parts[FB_PART_FRONTENDS],
+			.addresses = t->parts[FB_PART_ADDRESSES],
+		},
+		.next = t->snapshots,
+	};
+	memcpy(snap->pub.snat, t->committed_snat, sizeof(snap->pub.snat));
+	t->snapshots = snap;
+	return &snap->pub;
+}
+
+static void abort_groups(struct fb_table *t)
+{
+	struct fb_group *next;
+
+	for (struct fb_group *g = t->staged_groups; g != NULL; g = next) {
+		next = g->next_staged;
+		for (uint32_t i = 0; i < g->n_now; i++) {
+			if (!g->now[i]->published)
+				fb_service_free(g->now[i]);
+		}
+		free(g->now);
+		g->now = g->committed;
+		g->n_now = g->n_committed;
+		g->staged = false;
+		if (g->n_now == 0)
+			fb_stage_remove_group(t, g);
+	}
+	t->staged_groups = NULL;
+}
+
+void fb_table_abort(struct fb_table *t)
+{
+	const struct fb_service *const *services = t->parts[FB_PART_SERVICES];
+	const struct fb_frontend_index *frontends = t->parts[FB_PART_FRONTENDS];
+
+	abort_groups(t);
+	t->n_refused = 0;
+	t->n_places = t->n_services;
+	for (uint32_t i = 0; i < t->n_services; i++) {
+		t->places[i] = fb_service_part_of(services[i]);
+		t->places[i]->place = i;
+		t->n_refused += t->places[i]->n_refused;
+	}
+	/* The staged index never shrinks, so the one in force fits. */
+	if (t->index != NULL && frontends != NULL)
+		memcpy(t->index, frontends,
+		       sizeof(*frontends) +
+			       ((size_t)frontends->mask + 1) * sizeof(frontends->entries[0]));
+	else if (t->index != NULL)
+		memset(t->index->entries, 0,
+		       ((size_t)t->index->mask + 1) * sizeof(t->index->entries[0]));
+	if (frontends == NULL && t->index != NULL)
+		t->index->n = 0;
+	fb_ids_restore(&t->ids, services, t->n_services);
+	for (int port = 0; port < FB_MAX_PORTS; port++) {
+		for (int family = 0; family < FB_FAMILY_COUNT; family++) {
+			struct fb_snat_pool *pool = &t->snat[port][family];
+
+			if (pool->addrs != t->committed_snat[port][family].addrs)
+				fb_part_free((void *)(uintptr_t)pool->addrs);
+			*pool = t->committed_snat[port][family];
+		}
+	}
+	if (t->committed_extras.n > 0)
+		memcpy(t->extras.v, t->committed_extras.v,
+		       t->committed_extras.n * sizeof(*t->extras.v));
+	t->extras.n = t->committed_extras.n;
+	t->announce = t->committed_announce;
+	clear_staged(t);
+}
+
+/* Generation of the oldest snapshot that somebody holds; the present one if nobody does. */
+static uint64_t oldest_held(const struct fb_table *t)
+{
+	uint64_t oldest = t->generation;
+
+	for (const struct fb_held_snapshot *s = t->snapshots; s != NULL; s = s->next)
+		oldest = s->pub.generation < oldest ? s->pub.generation : oldest;
+	return oldest;
+}
+
+void fb_snapshot_release(struct fb_table *t, struct fb_snapshot *snap)
+{
+	struct fb_held_snapshot **link = &t->snapshots;
+	struct fb_part **part;
+	uint64_t oldest;
+
+	while (&(*link)->pub != snap)
+		link = &(*link)->next;
+	*link = (*link)->next;
+	free(snap);
+	oldest = oldest_held(t);
+	/* Newest first in both lists: from the first that is old enough on, all are. */
+	part = &t->retired_services;
+	while (*part != NULL && (*part)->retired > oldest)
+		part = &(*part)->next;
+	while (*part != NULL) {
+		struct fb_part *gone = *part;
+
+		*part = gone->next;
+		fb_service_free(fb_part_data(gone));
+	}
+	part = &t->retired_parts;
+	while (*part != NULL && (*part)->retired > oldest)
+		part = &(*part)->next;
+	while (*part != NULL) {
+		struct fb_part *gone = *part;
+
+		*part = gone->next;
+		fb_part_free(fb_part_data(gone));
+	}
+}
+
+void fb_table_reap(struct fb_table *t, uint64_t (*live_flows)(void *arg, uint32_t ep_id), void *arg)
+{
+	fb_ids_reap(&t->ids, oldest_held(t), live_flows, arg);
+}

@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "table/identity.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int pool_init(struct fb_id_pool *pool, uint32_t max)
+{
+	uint32_t n_buckets = 16;
+
+	while (n_buckets < max && n_buckets < UINT32_C(1) << 30)
+		n_buckets *= 2;
+	pool->buckets = calloc(n_buckets, sizeof(*pool->buckets));
+	pool->mask = n_buckets - 1;
+	pool->max = max;
+	return pool->buckets != NULL ? 0 : -ENOMEM;
+}
+
+int fb_ids_init(struct fb_ids *ids, const struct fb_hash_secret *secret,
+		const struct fb_table_router *router, uint32_t max_endpoints, uint32_t max_services)
+{
+	ids->secret = *secret;
+	ids->router = *router;
+	ids->endpoints = calloc((size_t)max_endpoints + 1, sizeof(*ids->endpoints));
+	ids->services = calloc((size_t)max_services + 1, sizeof(*ids->services));
+	ids->infos = calloc((size_t)max_endpoints + 1, sizeof(*ids->infos));
+	if (pool_init(&ids->endpoint_pool, max_endpoints) != 0 ||
+	    pool_init(&ids->service_pool, max_services) != 0 || ids->endpoints == NULL ||
+	    ids->services == NULL || ids->infos == NULL)
+		return -ENOMEM;
+	return 0;
+}
+
+static void release_address(struct fb_ids *ids, const struct fb_addr *addr)
+{
+	if (ids->router.release != NULL)
+		ids->router.release(ids->router.arg, addr);
+}
+
+void fb_ids_fini(struct fb_ids *ids)
+{
+	for (uint32_t i = 0; i < ids->endpoint_pool.high; i++) {
+		if (ids->endpoints[i].in_use)
+			release_address(ids, &ids->endpoints[i].addr);
+	}
+	for (uint32_t i = 0; i < ids->service_pool.high; i++)
+		free(ids->services[i].names);
+	free(ids->endpoint_pool.buckets);
+	free(ids->service_pool.buckets);
+	free(ids->endpoints);
+	free(ids->services);
+	free(ids->infos);
+}
+
+static uint32_t *endpoint_bucket(struct fb_ids *ids, uint32_t service_id,
+				 const struct fb_addr *addr, rte_be16_t port_be)
+{
+	uint64_t w[2];
+	uint64_t h;
+
+	memcpy(w, addr->bytes, sizeof(w));
+	h = fb_hash_2(&ids->secret, w[0], w[1]);
+	h = fb_hash_2(&ids->secret, h, (uint64_t)service_id << 16 | port_be);
+	return &ids->endpoint_pool.buckets[(uint32_t)h & ids->endpoint_pool.mask];
+}
+
+static uint32_t *service_bucket(struct fb_ids *ids, const char *namespace_, const char *name)
+{
+	uint64_t h = fb_hash_2(&ids->secret,
+			       fb_hash_bytes(&ids->secret, namespace_, strlen(namespace_)),
+			       fb_hash_bytes(&ids->secret, name, strlen(name)));
+
+	return &ids->service_pool.buckets[(uint32_t)h & ids->service_pool.mask];
+}
+
+static bool service_is(const struct fb_id_service *e, const struct fb_service_spec *spec)
+{
+	return e->proto == spec->proto && e->family == spec->family &&
+	       strcmp(e->names, spec->namespace_) == 0 && strcmp(e->name, spec->name) == 0 &&
+	       strcmp(e->port_name, spec->port_name) == 0;
+}
+
+/* The number that would be given out next; the caller makes it so. */
+static int pool_peek(const struct fb_id_pool *pool, uint32_t *ret_id)
+{
+	if (pool->free != 0)
+		*ret_id = pool->free - 1;
+	else if (pool->high < pool->max)
+		*ret_id = pool->high;
+	else
+		return -ENOSPC;
+	return 0;
+}
+
+static void pool_take(struct fb_id_pool *pool, uint32_t id, uint32_t next)
+{
+	if (pool->free == id + 1)
+		pool->free = next;
+	else
+		pool->high = id + 1;
+}
+
+static int set_names(struct fb_id_service *e, const struct fb_service_spec *spec)
+{
+	size_t ns_len = strlen(spec->namespace_) + 1;
+	size_t name_len = strlen(spec->name) + 1;
+	size_t port_len = strlen(spec->port_name) + 1;
+	char *names = malloc(ns_len + name_len + port_len);
+
+	if (names == NULL)
+		return -ENOMEM;
+	memcpy(names, spec->namespace_, ns_len);
+	memcpy(names + ns_len, spec->name, name_len);
+	memcpy(names + ns_len + name_len, spec->port_name, port_len);
+	e->names = names;
+	e->name = names + ns_len;
+	e->port_name = names + ns_len + name_len;
+	return 0;
+}
+
+int fb_ids_service(struct fb_ids *ids, const struct fb_service_spec *spec, uint32_t *ret_id)
+{
+	uint32_t *bucket = service_bucket(ids, spec->namespace_, spec->name);
+	struct fb_id_service fresh = {
+		.proto = spec->proto,
+		.family = spec->family,
+		.in_use = true,
+	};
+	uint32_t id;
+	int rc;
+
+	for (uint32_t i = *bucket; i != 0; i = ids->services[i - 1].next) {
+		if (service_is(&ids->services[i - 1], spec)) {
+			*ret_id = i - 1;
+			return 0;
+		}
+	}
+	rc = pool_peek(&ids->service_pool, &id);
+	if (rc == 0)
+		rc = set_names(&fresh, spec);
+	if (rc != 0)
+		return rc;
+	pool_take(&ids->service_pool, id, ids->services[id].next);
+	fresh.next = *bucket;
+	ids->services[id] = fresh;
+	*bucket = id + 1;
+	*ret_id = id;
+	return 0;
+}
+
+int fb_ids_endpoint(struct fb_ids *ids, uint32_t service_id, const struct fb_endpoint_spec *ep,
+		    uint32_t *ret_id)
+{
+	uint32_t *bucket = endpoint_bucket(ids, service_id, &ep->addr, ep->port_be);
+	const struct fb_table_router *router = &ids->router;
+	uint32_t id;
+	int rc;
+
+	for (uint32_t i = *bucket; i != 0; i = ids->endpoints[i - 1].next) {
+		const struct fb_id_endpoint *e = &ids->endpoints[i - 1];
+
+		if (e->service_id == service_id && e->port_be == ep->port_be &&
+		    fb_addr_equal(&e->addr, &ep->addr)) {
+			*ret_id = i - 1;
+			return 0;
+		}
+	}
+	rc = pool_peek(&ids->endpoint_pool, &id);
+	if (rc != 0)
+		return rc;
+	if (router->hold != NULL && router->hold(router->arg, &ep->addr) != 0)
+		return -ENOMEM;
+	pool_take(&ids->endpoint_pool, id, ids->endpoints[id].next);
+	ids->endpoints[id] = (struct fb_id_endpoint){
+		.addr = ep->addr,
+		.port_be = ep->port_be,
+		.service_id = service_id,
+		.in_use = true,
+		.next = *bucket,
+	};
+	ids->infos[id] = (struct fb_endpoint_info){
+		.nh_idx = router->next_hop(router->arg, &ep->addr),
+		.state = FB_EP_ABSENT,
+	};
+	ids->services[service_id].n_endpoints++;
+	*bucket = id + 1;
+	*ret_id = id;
+	return 0;
+}
+
+static void free_endpoint(struct fb_ids *ids, uint32_t id, uint32_t *list)
+{
+	struct fb_id_endpoint *e = &ids->endpoints[id];
+	uint32_t *link = endpoint_bucket(ids, e->service_id, &e->addr, e->port_be);
+
+	while (*link != id + 1)
+		link = &ids->endpoints[*link - 1].next;
+	*link = e->next;
+	release_address(ids, &e->addr);
+	ids->services[e->service_id].n_endpoints--;
+	ids->infos[id] = (struct fb_endpoint_info){.state = FB_EP_ABSENT};
+	*e = (struct fb_id_endpoint){.next = *list};
+	*list = id + 1;
+}
+
+static void free_service(struct fb_ids *ids, uint32_t id, uint32_t *list)
+{
+	struct fb_id_service *e = &ids->services[id];
+	uint32_t *link = service_bucket(ids, e->names, e->name);
+
+	while (*link != id + 1)
+		link = &ids->services[*link - 1].next;
+	*link = e->next;
+	free(e->names);
+	*e = (struct fb_id_service){.next = *list};
+	*list = id + 1;
+}
+
+static void update_state(struct fb_ids *ids, uint32_t id)
+{
+	const struct fb_id_endpoint *e = &ids->endpoints[id];
+	uint8_t state = FB_EP_ABSENT;
+
+	if (e->n_active > 0)
+		state = FB_EP_ACTIVE;
+	else if (e->n_draining > 0)
+		state = FB_EP_DRAINING;
+	else if (e->published)
+		state = FB_EP_REMOVED;
+	ids->infos[id].state = state;
+}
+
+static void drop_fresh_endpoint(struct fb_ids *ids, uint32_t id)
+{
+	const struct fb_id_endpoint *e = &ids->endpoints[id];
+
+	if (e->in_use && !e->published && e->n_active + e->n_draining == 0)
+		free_endpoint(ids, id, &ids->endpoint_pool.free);
+}
+
+static void drop_fresh_service(struct fb_ids *ids, uint32_t id)
+{
+	const struct fb_id_service *e = &ids->services[id];
+
+	if (e->in_use && !e->published && e->n_services + e->n_endpoints == 0)
+		free_service(ids, id, &ids->service_pool.free);
+}
+
+static uint32_t *count_of(struct fb_ids *ids, const struct fb_endpoint *ep)
+{
+	struct fb_id_endpoint *e = &ids->endpoints[ep->id];
+
+	return ep->state == FB_EP_ACTIVE ? &e->n_active : &e->n_draining;
+}
+
+void fb_ids_hold(struct fb_ids *ids, const struct fb_service *svc)
+{
+	ids->services[svc->id].n_services++;
+	for (uint32_t i = 0; i < svc->n_endpoints; i++) {
+		++*count_of(ids, &svc->endpoints[i]);
+		update_state(ids, svc->endpoints[i].id);
+	}
+}
+
+void fb_ids_unhold(struct fb_ids *ids, const struct fb_service *svc)
+{
+	for (uint32_t i = 0; i < svc->n_endpoints; i++) {
+		--*count_of(ids, &svc->endpoints[i]);
+		update_state(ids, svc->endpoints[i].id);
+	}
+	ids->services[svc->id].n_services--;
+	fb_ids_forget(ids, svc->id, svc->endpoints, svc->n_endpoints);
+}
+
+void fb_ids_forget(struct fb_ids *ids, uint32_t service_id, const struct fb_endpoint *endpoints,
+		   uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		drop_fresh_endpoint(ids, endpoints[i].id);
+	drop_fresh_service(ids, service_id);
+}
+
+void fb_ids_publish(struct fb_ids *ids, const struct fb_service *svc)
+{
+	ids->services[svc->id].published = true;
+	ids->services[svc->id].removed = 0;
+	for (uint32_t i = 0; i < svc->n_endpoints; i++) {
+		ids->endpoints[svc->endpoints[i].id].published = true;
+		ids->endpoints[svc->endpoints[i].id].removed = 0;
+	}
+}
+
+void fb_ids_retire(struct fb_ids *ids, const struct fb_service *svc, uint64_t generation)
+{
+	for (uint32_t i = 0; i < svc->n_endpoints; i++) {
+		struct fb_id_endpoint *e = &ids->endpoints[svc->endpoints[i].id];
+
+		if (e->n_active + e->n_draining == 0)
+			e->removed = generation;
+	}
+	if (ids->services[svc->id].n_services == 0)
+		ids->services[svc->id].removed = generation;
+}
+
+void fb_ids_recycle(struct fb_ids *ids)
+{
+	while (ids->endpoint_pool.reaped != 0) {
+		uint32_t id = ids->endpoint_pool.reaped - 1;
+
+		ids->endpoint_pool.reaped = ids->endpoints[id].next;
+		ids->endpoints[id].next = ids->endpoint_pool.free;
+		ids->endpoint_pool.free = id + 1;
+	}
+	while (ids->service_pool.reaped != 0) {
+		uint32_t id = ids->service_pool.reaped - 1;
+
+		ids->service_pool.reaped = ids->services[id].next;
+		ids->services[id].next = ids->service_pool.free;
+		ids->service_pool.free = id + 1;
+	}
+}
+
+void fb_ids_restore(struct fb_ids *ids, const struct fb_service *const *services, uint32_t n)
+{
+	for (uint32_t i = 0; i < ids->endpoint_pool.high; i++) {
+		ids->endpoints[i].n_active = 0;
+		ids->endpoints[i].n_draining = 0;
+	}
+	for (uint32_t i = 0; i < ids->service_pool.high; i++)
+		ids->services[i].n_services = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		ids->services[services[i]->id].n_services++;
+		for (uint32_t k = 0; k < services[i]->n_endpoints; k++)
+			++*count_of(ids, &services[i]->endpoints[k]);
+	}
+	for (uint32_t i = 0; i < ids->endpoint_pool.high; i++) {
+		update_state(ids, i);
+		drop_fresh_endpoint(ids, i);
+	}
+	for (uint32_t i = 0; i < ids->service_pool.high; i++)
+		drop_fresh_service(ids, i);
+}
+
+void fb_ids_reroute(struct fb_ids *ids)
+{
+	for (uint32_t i = 0; i < ids->endpoint_pool.high; i++) {
+		if (ids->endpoints[i].in_use)
+			ids->infos[i].nh_idx = ids->router.next_hop(ids->router.arg,
+								    &ids->endpoints[i].addr);
+	}
+}
+
+void fb_ids_reap(struct fb_ids *ids, uint64_t oldest,
+		 uint64_t (*live_flows)(void *arg, uint32_t ep_id), void *arg)
+{
+	for (uint32_t i = 0; i < ids->endpoint_pool.high; i++) {
+		const struct fb_id_endpoint *e = &ids->endpoints[i];
+
+		/* removed is 0 while the removal is only staged. */
+		if (e->in_use && e->published && e->n_active + e->n_draining == 0 &&
+		    e->removed != 0 && e->removed <= oldest && live_flows(arg, i) == 0)
+			free_endpoint(ids, i, &ids->endpoint_pool.reaped);
+	}
+	for (uint32_t i = 0; i < ids->service_pool.high; i++) {
+		const struct fb_id_service *e = &ids->services[i];
+
+		if (e->in_use && e->published && e->n_services + e->n_endpoints == 0 &&
+		    e->removed != 0 && e->removed <= oldest)
+			free_service(ids, i, &ids->service_pool.reaped);
+	}
+}

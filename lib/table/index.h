@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FB_TABLE_INDEX_H
+#define FB_TABLE_INDEX_H
+
+/*
+ * The two indices behind fb_table_lookup() and fb_table_address(): open addressing with linear
+ * probing, at most half full, entries that never straddle a cache line.
+ *
+ * The write side keeps a frontend index of its own that it changes in place (no tombstones: removal
+ * moves entries back), and a commit copies it whole: 32 bytes per place, which is far less work than
+ * inserting everything again. The address index is derived from it at commit.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <rte_byteorder.h>
+
+#include "base/addr.h"
+#include "base/hash.h"
+
+struct fb_frontend_entry {
+	struct fb_addr addr;
+	rte_be16_t port_be;
+	uint8_t proto; /* 0: the place is free */
+	uint8_t kinds; /* bits (1 << enum fb_frontend_kind) */
+	uint32_t place; /* in fb_snapshot.services */
+	uint64_t spare;
+};
+
+struct fb_frontend_index {
+	uint32_t mask;
+	uint32_t n;
+	struct fb_frontend_entry entries[] __attribute__((aligned(64)));
+};
+
+struct fb_address_entry {
+	struct fb_addr addr;
+	uint8_t bits; /* FB_ADDR_*; 0: the place is free */
+	uint8_t spare[15];
+};
+
+struct fb_address_index {
+	uint32_t mask;
+	uint32_t n;
+	struct fb_address_entry entries[] __attribute__((aligned(64)));
+};
+
+_Static_assert(sizeof(struct fb_frontend_entry) == 32, "two on a line, none straddles");
+_Static_assert(sizeof(struct fb_address_entry) == 32, "two on a line, none straddles");
+
+static inline uint64_t fb_index_address_hash(const struct fb_hash_secret *s,
+					     const struct fb_addr *addr)
+{
+	uint64_t w[2];
+
+	memcpy(w, addr->bytes, sizeof(w));
+	return fb_hash_2(s, w[0], w[1]);
+}
+
+static inline uint64_t fb_index_frontend_hash(const struct fb_hash_secret *s,
+					      const struct fb_addr *addr, rte_be16_t port_be,
+					      uint8_t proto)
+{
+	return fb_hash_2(s, fb_index_address_hash(s, addr), (uint64_t)port_be << 8 | proto);
+}
+
+/* The entry of a key, or the free entry where it would go. */
+static inline const struct fb_frontend_entry *
+fb_frontend_index_at(const struct fb_frontend_index *index, const struct fb_hash_secret *s,
+		     const struct fb_addr *addr, rte_be16_t port_be, uint8_t proto)
+{
+	uint32_t i = (uint32_t)fb_index_frontend_hash(s, addr, port_be, proto) & index->mask;
+
+	for (;; i = (i + 1) & index->mask) {
+		const struct fb_frontend_entry *e = &index->entries[i];
+
+		if (e->proto == 0 || (e->proto == proto && e->port_be == port_be &&
+				      fb_addr_equal(&e->addr, addr)))
+			return e;
+	}
+}
+
+static inline const struct fb_address_entry *
+fb_address_index_at(const struct fb_address_index *index, const struct fb_hash_secret *s,
+		    const struct fb_addr *addr)
+{
+	uint32_t i = (uint32_t)fb_index_address_hash(s, addr) & index->mask;
+
+	for (;; i = (i + 1) & index->mask) {
+		const struct fb_address_entry *e = &index->entries[i];
+
+		if (e->bits == 0 || fb_addr_equal(&e->addr, addr))
+			return e;
+	}
+}
+
+/* Write side. Indices are parts (table/part.h): freed with fb_part_free(). */
+
+/** An empty index with room for n entries; NULL: no memory. */
+struct fb_frontend_index *fb_frontend_index_create(uint32_t n);
+struct fb_frontend_index *fb_frontend_index_copy(const struct fb_frontend_index *from);
+
+/** Room for n entries in all: *index may become another one. @return 0 or -ENOMEM */
+int fb_frontend_index_reserve(struct fb_frontend_index **index, const struct fb_hash_secret *s,
+			      uint32_t n);
+
+/** Free an entry that fb_frontend_index_at() found; other entries may move. */
+void fb_frontend_index_remove(struct fb_frontend_index *index, const struct fb_hash_secret *s,
+			      struct fb_frontend_entry *e);
+
+/** An empty index with room for n addresses; NULL: no memory. */
+struct fb_address_index *fb_address_index_create(uint32_t n);
+
+/** Add bits to an address; there has to be room. bits is not 0. */
+void fb_address_index_add(struct fb_address_index *index, const struct fb_hash_secret *s,
+			  const struct fb_addr *addr, uint8_t bits);
+
+#endif

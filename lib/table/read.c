@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "table/read.h"
+
+#include "table/index.h"
+
+/*
+ * Set selection apart from every other use of the secret: with the same words hashed the same way,
+ * the flows of one Maglev slot would share buckets of the flow table. Any values would do.
+ */
+#define SELECT_SRC UINT64_C(0x8f14e45fceea167a)
+#define SELECT_DST UINT64_C(0x5a105e8b9d40e132)
+#define SELECT_END UINT64_C(0xc9f0f895fb98ab91)
+
+static inline struct fb_addr address(enum fb_family family, const void *v4, const uint8_t *v6)
+{
+	struct fb_addr a = {.bytes = {[10] = 0xff, [11] = 0xff}};
+
+	if (family == FB_IPV4)
+		memcpy(a.bytes + 12, v4, 4);
+	else
+		memcpy(a.bytes, v6, 16);
+	return a;
+}
+
+const struct fb_service *fb_table_lookup(const struct fb_snapshot *snap,
+					 const struct fb_tuple *tuple)
+{
+	struct fb_addr dst = address(tuple->family, &tuple->v4.dst, tuple->v6.dst);
+	const struct fb_frontend_entry *e = fb_frontend_index_at(
+		snap->frontends, &snap->secret, &dst, fb_tuple_dport(tuple), tuple->proto);
+
+	return e->proto != 0 ? snap->services[e->place] : NULL;
+}
+
+uint8_t fb_table_address(const struct fb_snapshot *snap, const struct fb_addr *addr)
+{
+	return fb_address_index_at(snap->addresses, &snap->secret, addr)->bits;
+}
+
+uint32_t fb_table_select_hash(const struct fb_snapshot *snap, const struct fb_tuple *tuple)
+{
+	const struct fb_hash_secret *s = &snap->secret;
+	struct fb_addr src = address(tuple->family, &tuple->v4.src, tuple->v6.src);
+	struct fb_addr dst = address(tuple->family, &tuple->v4.dst, tuple->v6.dst);
+	uint64_t w[4];
+	uint64_t h;
+
+	memcpy(&w[0], src.bytes, 16);
+	memcpy(&w[2], dst.bytes, 16);
+	h = fb_hash_2(s, w[0] ^ SELECT_SRC, w[1]);
+	h = fb_hash_2(s, h ^ w[2], w[3] ^ SELECT_DST);
+	h = fb_hash_2(s, h,
+		      SELECT_END ^ ((uint64_t)fb_tuple_sport(tuple) << 32 |
+				    (uint64_t)fb_tuple_dport(tuple) << 16 | tuple->proto));
+	return (uint32_t)(h >> 32);
+}
+
+const struct fb_endpoint *fb_table_select(const struct fb_service *svc, uint32_t hash,
+					  uint32_t *ret_slot)
+{
+	uint32_t slot;
+
+	if (svc->n_slots == 0)
+		return NULL;
+	slot = fb_hash_reduce(hash, svc->n_slots);
+	if (ret_slot != NULL)
+		*ret_slot = slot;
+	return &svc->endpoints[svc->slots[slot]];
+}

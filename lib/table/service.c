@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "table/service.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "maglev/maglev.h"
+#include "table/part.h"
+
+static int compare_endpoints(const void *a, const void *b)
+{
+	const struct fb_endpoint_spec *x = a;
+	const struct fb_endpoint_spec *y = b;
+	int order;
+
+	if (x->state != y->state)
+		return x->state < y->state ? -1 : 1;
+	order = memcmp(x->addr.bytes, y->addr.bytes, sizeof(x->addr.bytes));
+	return order != 0 ? order : memcmp(&x->port_be, &y->port_be, sizeof(x->port_be));
+}
+
+void fb_service_sort(struct fb_endpoint_spec *endpoints, uint32_t n)
+{
+	_Static_assert(FB_EP_ACTIVE < FB_EP_DRAINING, "active endpoints come first");
+
+	if (n > 0)
+		qsort(endpoints, n, sizeof(*endpoints), compare_endpoints);
+}
+
+static bool same_endpoint(const struct fb_endpoint *a, const struct fb_endpoint_spec *b)
+{
+	return a->state == b->state && a->port_be == b->port_be &&
+	       fb_addr_equal(&a->addr, &b->addr);
+}
+
+static bool same_frontends(const struct fb_frontend_spec *a, uint32_t n_a,
+			   const struct fb_frontend_spec *b, uint32_t n_b)
+{
+	if (n_a != n_b)
+		return false;
+	for (uint32_t i = 0; i < n_a; i++) {
+		if (a[i].kind != b[i].kind || a[i].port_be != b[i].port_be ||
+		    !fb_addr_equal(&a[i].addr, &b[i].addr))
+			return false;
+	}
+	return true;
+}
+
+/* Endpoints are in order, so the active ones of spec are its first. */
+static uint32_t count_active(const struct fb_service_spec *spec)
+{
+	uint32_t n = 0;
+
+	while (n < spec->n_endpoints && spec->endpoints[n].state == FB_EP_ACTIVE)
+		n++;
+	return n;
+}
+
+static bool same_active(const struct fb_service_part *svc, const struct fb_service_spec *spec,
+			uint32_t n_active)
+{
+	if (svc->n_active != n_active)
+		return false;
+	for (uint32_t i = 0; i < n_active; i++) {
+		if (!same_endpoint(&svc->endpoints[i], &spec->endpoints[i]) ||
+		    svc->weights[i] != spec->endpoints[i].weight)
+			return false;
+	}
+	return true;
+}
+
+bool fb_service_same_port(const struct fb_service_part *svc, const struct fb_service_spec *spec)
+{
+	return svc->pub.proto == spec->proto && svc->pub.family == spec->family &&
+	       strcmp(svc->pub.port_name, spec->port_name) == 0;
+}
+
+bool fb_service_equals(const struct fb_service_part *svc, const struct fb_service_spec *spec)
+{
+	if (!fb_service_same_port(svc, spec) || svc->pub.mode != spec->mode ||
+	    svc->pub.port != spec->port || svc->pub.n_endpoints != spec->n_endpoints ||
+	    !same_active(svc, spec, count_active(spec)) ||
+	    !same_frontends(svc->wanted, svc->n_wanted, spec->frontends, spec->n_frontends))
+		return false;
+	for (uint32_t i = svc->n_active; i < spec->n_endpoints; i++) {
+		if (!same_endpoint(&svc->endpoints[i], &spec->endpoints[i]))
+			return false;
+	}
+	return true;
+}
+
+bool fb_service_same_wanted(const struct fb_service_part *a, const struct fb_service_part *b)
+{
+	return a->pub.proto == b->pub.proto &&
+	       same_frontends(a->wanted, a->n_wanted, b->wanted, b->n_wanted);
+}
+
+/* Give pub the addresses of this part: what points into it, and what it shares. */
+static void link_up(struct fb_service_part *svc)
+{
+	char *p = (char *)(svc + 1);
+
+	svc->endpoints = (struct fb_endpoint *)p;
+	p += svc->pub.n_endpoints * sizeof(*svc->endpoints);
+	svc->weights = (uint32_t *)p;
+	p += svc->n_active * sizeof(*svc->weights);
+	svc->frontends = (struct fb_frontend_spec *)p;
+	p += svc->n_wanted * sizeof(*svc->frontends);
+	svc->wanted = (struct fb_frontend_spec *)p;
+	p += svc->n_wanted * sizeof(*svc->wanted);
+	svc->names = p;
+	svc->pub.endpoints = svc->endpoints;
+	svc->pub.frontends = svc->frontends;
+}
+
+_Static_assert(sizeof(struct fb_endpoint) % _Alignof(uint32_t) == 0, "weights follow endpoints");
+_Static_assert(_Alignof(struct fb_frontend_spec) <= _Alignof(uint32_t), "and then frontends");
+
+static void link_names(struct fb_service_part *svc)
+{
+	svc->pub.namespace_ = svc->names;
+	svc->pub.name = svc->pub.namespace_ + strlen(svc->pub.namespace_) + 1;
+	svc->pub.port_name = svc->pub.name + strlen(svc->pub.name) + 1;
+}
+
+static void use_slots(struct fb_service_part *svc, struct fb_slots *slots)
+{
+	svc->slots = slots;
+	svc->pub.slots = slots != NULL ? slots->v : NULL;
+	svc->pub.n_slots = slots != NULL ? slots->n : 0;
+	if (slots != NULL)
+		slots->n_users++;
+}
+
+static int build_slots(const struct fb_hash_secret *secret, const struct fb_service_spec *spec,
+		       uint32_t n_active, struct fb_slots **ret)
+{
+	uint32_t n_slots = fb_maglev_size(n_active);
+	struct fb_maglev_member *members = malloc(n_active * sizeof(*members));
+	struct fb_slots *slots =
+		fb_part_alloc(sizeof(*slots) + (size_t)n_slots * sizeof(slots->v[0]));
+	int rc = -ENOMEM;
+
+	if (members != NULL && slots != NULL) {
+		for (uint32_t i = 0; i < n_active; i++) {
+			const struct fb_endpoint_spec *ep = &spec->endpoints[i];
+			uint8_t identity[18];
+
+			memcpy(identity, ep->addr.bytes, 16);
+			memcpy(identity + 16, &ep->port_be, 2);
+			members[i].key = fb_hash_bytes(secret, identity, sizeof(identity));
+			members[i].weight = ep->weight;
+		}
+		slots->n = n_slots;
+		rc = fb_maglev_build(members, n_active, slots->v, n_slots);
+	}
+	free(members);
+	if (rc != 0) {
+		fb_part_free(slots);
+		return rc;
+	}
+	*ret = slots;
+	return 0;
+}
+
+static struct fb_service_part *alloc_service(const struct fb_service_spec *spec, uint32_t n_active)
+{
+	size_t ns_len = strlen(spec->namespace_) + 1;
+	size_t name_len = strlen(spec->name) + 1;
+	size_t port_len = strlen(spec->port_name) + 1;
+	size_t size = sizeof(struct fb_service_part) +
+		      spec->n_endpoints * sizeof(struct fb_endpoint) + n_active * sizeof(uint32_t) +
+		      2 * (size_t)spec->n_frontends * sizeof(struct fb_frontend_spec) + ns_len +
+		      name_len + port_len;
+	struct fb_service_part *svc = fb_part_alloc(size);
+
+	if (svc == NULL)
+		return NULL;
+	svc->size_bytes = size;
+	svc->n_active = n_active;
+	svc->n_wanted = spec->n_frontends;
+	svc->pub.n_endpoints = spec->n_endpoints;
+	svc->pub.family = spec->family;
+	svc->pub.proto = spec->proto;
+	svc->pub.mode = spec->mode;
+	svc->pub.port = spec->port;
+	link_up(svc);
+	if (spec->n_frontends > 0)
+		memcpy(svc->wanted, spec->frontends, spec->n_frontends * sizeof(*svc->wanted));
+	memcpy(svc->names, spec->namespace_, ns_len);
+	memcpy(svc->names + ns_len, spec->name, name_len);
+	memcpy(svc->names + ns_len + name_len, spec->port_name, port_len);
+	link_names(svc);
+	return svc;
+}
+
+int fb_service_build(struct fb_ids *ids, const struct fb_service_spec *spec,
+		     const struct fb_service_part *old, struct fb_service_part **ret)
+{
+	uint32_t n_active = count_active(spec);
+	struct fb_slots *slots = NULL;
+	struct fb_service_part *svc;
+	uint32_t n_known = 0;
+	int rc;
+
+	if (n_active > FB_MAGLEV_MAX_MEMBERS)
+		return -E2BIG;
+	svc = alloc_service(spec, n_active);
+	if (svc == NULL)
+		return -ENOMEM;
+	rc = fb_ids_service(ids, spec, &svc->pub.id);
+	if (rc != 0) {
+		fb_part_free(svc);
+		return rc;
+	}
+	for (; n_known < spec->n_endpoints && rc == 0; n_known++) {
+		struct fb_endpoint *ep = &svc->endpoints[n_known];
+		const struct fb_endpoint_spec *from = &spec->endpoints[n_known];
+
+		ep->addr = from->addr;
+		ep->port_be = from->port_be;
+		ep->state = from->state;
+		if (n_known < n_active)
+			svc->weights[n_known] = from->weight;
+		rc = fb_ids_endpoint(ids, svc->pub.id, from, &ep->id);
+		if (rc != 0)
+			break;
+	}
+	if (rc == 0 && old != NULL && same_active(old, spec, n_active))
+		slots = old->slots;
+	else if (rc == 0 && n_active > 0)
+		rc = build_slots(&ids->secret, spec, n_active, &slots);
+	if (rc != 0) {
+		fb_ids_forget(ids, svc->pub.id, svc->endpoints, n_known);
+		fb_part_free(svc);
+		return rc;
+	}
+	use_slots(svc, slots);
+	fb_ids_hold(ids, &svc->pub);
+	*ret = svc;
+	return 0;
+}
+
+struct fb_service_part *fb_service_copy(const struct fb_service_part *from)
+{
+	struct fb_service_part *svc = fb_part_alloc(from->size_bytes);
+
+	if (svc == NULL)
+		return NULL;
+	memcpy(svc, from, from->size_bytes);
+	link_up(svc);
+	link_names(svc);
+	use_slots(svc, from->slots);
+	svc->pub.n_frontends = 0;
+	svc->n_refused = 0;
+	svc->published = false;
+	return svc;
+}
+
+void fb_service_free(struct fb_service_part *svc)
+{
+	if (svc->slots != NULL && --svc->slots->n_users == 0)
+		fb_part_free(svc->slots);
+	fb_part_free(svc);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "table/spec.h"
+
+const char *const fb_frontend_kind_names[FB_FRONTEND_KIND_COUNT] = {
+	[FB_FRONTEND_CLUSTER_IP] = "ClusterIP",
+	[FB_FRONTEND_NODE_PORT] = "NodePort",
+	[FB_FRONTEND_LOAD_BALANCER] = "LoadBalancer",
+	[FB_FRONTEND_EXTERNAL_IP] = "ExternalIP",
+};
+
+const char *const fb_service_mode_names[2] = {
+	[FB_MODE_SNAT] = "snat",
+	[FB_MODE_DNAT] = "dnat",
+};

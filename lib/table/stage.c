@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * fb_table_set_service(): everything that can fail comes first (build, reserve), then the staged
+ * state changes without failing. So a call that fails leaves what was staged before it.
+ */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "table/state.h"
+
+static struct fb_group **bucket_of(struct fb_table *t, const char *namespace_, const char *name)
+{
+	const struct fb_hash_secret *s = &t->ids.secret;
+	uint64_t h = fb_hash_2(s, fb_hash_bytes(s, namespace_, strlen(namespace_)),
+			       fb_hash_bytes(s, name, strlen(name)));
+
+	return &t->buckets[(uint32_t)h & t->bucket_mask];
+}
+
+static struct fb_group *find_group(struct fb_table *t, const char *namespace_, const char *name)
+{
+	struct fb_group *g = *bucket_of(t, namespace_, name);
+
+	while (g != NULL && (strcmp(g->namespace_, namespace_) != 0 || strcmp(g->name, name) != 0))
+		g = g->chain;
+	return g;
+}
+
+static struct fb_group *add_group(struct fb_table *t, const char *namespace_, const char *name)
+{
+	struct fb_group **bucket = bucket_of(t, namespace_, name);
+	size_t ns_len = strlen(namespace_) + 1;
+	size_t name_len = strlen(name) + 1;
+	struct fb_group *g = calloc(1, sizeof(*g) + ns_len + name_len);
+
+	if (g == NULL)
+		return NULL;
+	g->namespace_ = (char *)(g + 1);
+	g->name = g->namespace_ + ns_len;
+	memcpy(g->namespace_, namespace_, ns_len);
+	memcpy(g->name, name, name_len);
+	g->chain = *bucket;
+	*bucket = g;
+	g->older = t->newest;
+	if (t->newest != NULL)
+		t->newest->newer = g;
+	else
+		t->oldest = g;
+	t->newest = g;
+	return g;
+}
+
+void fb_stage_remove_group(struct fb_table *t, struct fb_group *g)
+{
+	struct fb_group **link = bucket_of(t, g->namespace_, g->name);
+
+	while (*link != g)
+		link = &(*link)->chain;
+	*link = g->chain;
+	if (g->older != NULL)
+		g->older->newer = g->newer;
+	else
+		t->oldest = g->newer;
+	if (g->newer != NULL)
+		g->newer->older = g->older;
+	else
+		t->newest = g->older;
+	free(g);
+}
+
+static struct fb_frontend_entry *frontend_at(struct fb_table *t, const struct fb_service_part *svc,
+					     const struct fb_frontend_spec *f)
+{
+	const struct fb_frontend_entry *e = fb_frontend_index_at(
+		t->index, &t->ids.secret, &f->addr, f->port_be, svc->pub.proto);
+
+	return &t->index->entries[e - t->index->entries];
+}
+
+/* Take the frontends that are free; the service is not published, or claims what it had. */
+static void claim(struct fb_table *t, struct fb_service_part *svc,
+		  const struct fb_frontend_spec *from, uint32_t n)
+{
+	uint32_t n_held = 0;
+	uint32_t n_refused = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct fb_frontend_entry *e = frontend_at(t, svc, &from[i]);
+		uint8_t kinds = (uint8_t)(1 << from[i].kind);
+
+		if (e->proto != 0 && t->places[e->place]->group != svc->group) {
+			n_refused++;
+			continue;
+		}
+		if (e->proto != 0 && e->place != svc->place) {
+			e->kinds |= kinds;
+			continue;
+		}
+		if (e->proto == 0) {
+			*e = (struct fb_frontend_entry){.addr = from[i].addr,
+							.port_be = from[i].port_be,
+							.proto = svc->pub.proto,
+							.place = svc->place};
+			t->index->n++;
+		}
+		e->kinds |= kinds;
+		if (!svc->published)
+			svc->frontends[n_held++] = from[i];
+	}
+	if (!svc->published) {
+		svc->pub.n_frontends = n_held;
+		svc->n_refused = n_refused;
+	}
+}
+
+static void unclaim(struct fb_table *t, const struct fb_service_part *svc)
+{
+	for (uint32_t i = 0; i < svc->pub.n_frontends; i++) {
+		struct fb_frontend_entry *e = frontend_at(t, svc, &svc->frontends[i]);
+
+		if (e->proto != 0 && e->place == svc->place)
+			fb_frontend_index_remove(t->index, &t->ids.secret, e);
+	}
+}
+
+static void leave_place(struct fb_table *t, const struct fb_service_part *svc)
+{
+	struct fb_service_part *last = t->places[--t->n_places];
+
+	if (last == svc)
+		return;
+	for (uint32_t i = 0; i < last->pub.n_frontends; i++) {
+		struct fb_frontend_entry *e = frontend_at(t, last, &last->frontends[i]);
+
+		if (e->proto != 0 && e->place == last->place)
+			e->place = svc->place;
+	}
+	last->place = svc->place;
+	t->places[svc->place] = last;
+}
+
+static void take_place(struct fb_table *t, struct fb_service_part *svc, uint32_t place)
+{
+	svc->place = place;
+	t->places[place] = svc;
+}
+
+static int reserve_places(struct fb_table *t, uint32_t n)
+{
+	uint32_t cap = t->places_cap != 0 ? t->places_cap : 16;
+	struct fb_service_part **places;
+
+	if (n <= t->places_cap)
+		return 0;
+	while (cap < n)
+		cap *= 2;
+	places = realloc(t->places, cap * sizeof(*places));
+	if (places == NULL)
+		return -ENOMEM;
+	t->places = places;
+	t->places_cap = cap;
+	return 0;
+}
+
+static bool contains(struct fb_service_part *const *v, uint32_t n, const struct fb_service_part *svc)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (v[i] == svc)
+			return true;
+	}
+	return false;
+}
+
+/* No more in what is staged; memory that was never published goes at once. */
+static void drop(struct fb_table *t, struct fb_service_part *svc)
+{
+	fb_ids_unhold(&t->ids, &svc->pub);
+	if (!svc->published)
+		fb_service_free(svc);
+}
+
+static void mark_staged(struct fb_table *t, struct fb_group *g)
+{
+	t->services_changed = true;
+	if (g->staged)
+		return;
+	g->staged = true;
+	g->next_staged = t->staged_groups;
+	t->staged_groups = g;
+}
+
+/* Make v the group's services. Cannot fail: places and index have room. */
+static void replace_services(struct fb_table *t, struct fb_group *g, struct fb_service_part **v,
+			     uint32_t n)
+{
+	struct fb_service_part **old = g->now;
+	uint32_t n_old = g->n_now;
+	bool same_frontends = n == n_old;
+
+	for (uint32_t i = 0; i < n && same_frontends; i++)
+		same_frontends = v[i] == old[i] || (!contains(old, n_old, v[i]) &&
+						    fb_service_same_wanted(v[i], old[i]));
+	for (uint32_t i = 0; i < n_old; i++)
+		t->n_refused -= old[i]->n_refused;
+	for (uint32_t i = 0; i < n_old && !same_frontends; i++)
+		unclaim(t, old[i]);
+	if (same_frontends) {
+		/* The usual case, only endpoints changed: the index stays as it is. */
+		for (uint32_t i = 0; i < n; i++) {
+			if (v[i] == old[i])
+				continue;
+			take_place(t, v[i], old[i]->place);
+			v[i]->pub.n_frontends = old[i]->pub.n_frontends;
+			v[i]->n_refused = old[i]->n_refused;
+			if (old[i]->pub.n_frontends > 0)
+				memcpy(v[i]->frontends, old[i]->frontends,
+				       old[i]->pub.n_frontends * sizeof(*v[i]->frontends));
+		}
+	} else {
+		for (uint32_t i = 0; i < n_old; i++) {
+			if (!contains(v, n, old[i]))
+				leave_place(t, old[i]);
+		}
+		for (uint32_t i = 0; i < n; i++) {
+			if (!contains(old, n_old, v[i]))
+				take_place(t, v[i], t->n_places++);
+		}
+		/* What is published cannot learn of more; what was shared is claimed by it first. */
+		for (uint32_t i = 0; i < n; i++) {
+			if (v[i]->published)
+				claim(t, v[i], v[i]->frontends, v[i]->pub.n_frontends);
+		}
+		for (uint32_t i = 0; i < n; i++) {
+			if (!v[i]->published)
+				claim(t, v[i], v[i]->wanted, v[i]->n_wanted);
+		}
+		t->frontends_changed = true;
+		t->addresses_changed = true;
+		t->frontend_freed = true;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		t->n_refused += v[i]->n_refused;
+	for (uint32_t i = 0; i < n_old; i++) {
+		if (!contains(v, n, old[i]))
+			drop(t, old[i]);
+	}
+	if (g->staged)
+		free(g->now);
+	g->now = v;
+	g->n_now = n;
+	mark_staged(t, g);
+}
+
+static void report_refused(struct fb_table *t, const struct fb_group *g, struct fb_place place,
+			   struct fb_errs *errs)
+{
+	for (uint32_t i = 0; i < g->n_now; i++) {
+		const struct fb_service_part *svc = g->now[i];
+
+		for (uint32_t k = 0; k < svc->n_wanted && svc->n_refused > 0; k++) {
+			const struct fb_frontend_spec *f = &svc->wanted[k];
+			const struct fb_frontend_entry *e = frontend_at(t, svc, f);
+			const struct fb_service *holder;
+			char addr[FB_ADDR_STRLEN];
+			bool v6 = fb_addr_family(&f->addr) == FB_IPV6;
+
+			if (e->proto == 0 || t->places[e->place]->group == g)
+				continue;
+			holder = &t->places[e->place]->pub;
+			fb_errs_add(errs, place, FB_SEV_ERROR,
+				    "%s/%s: %s %s%s%s:%u/%s is already served by %s/%s",
+				    g->namespace_, g->name, fb_frontend_kind_names[f->kind],
+				    v6 ? "[" : "", fb_addr_format(&f->addr, addr), v6 ? "]" : "",
+				    ntohs(f->port_be),
+				    svc->pub.proto == IPPROTO_TCP ? "TCP" : "UDP",
+				    holder->namespace_, holder->name);
+		}
+	}
+}
+
+/* The service as it is, if it is as asked; else a new one. */
+static int find_or_build(struct fb_table *t, const struct fb_group *g,
+			 const struct fb_service_spec *from, struct fb_service_part **v, uint32_t n)
+{
+	size_t size = from->n_endpoints * sizeof(*from->endpoints);
+	struct fb_endpoint_spec *endpoints = malloc(size + 1);
+	struct fb_service_spec spec = *from;
+	const struct fb_service_part *old = NULL;
+	int rc = 0;
+
+	if (endpoints == NULL)
+		return -ENOMEM;
+	if (size > 0)
+		memcpy(endpoints, from->endpoints, size);
+	fb_service_sort(endpoints, from->n_endpoints);
+	spec.endpoints = endpoints;
+	spec.namespace_ = g->namespace_;
+	spec.name = g->name;
+	v[n] = NULL;
+	for (uint32_t i = 0; i < g->n_now && v[n] == NULL; i++) {
+		if (contains(v, n, g->now[i]))
+			continue;
+		if (fb_service_equals(g->now[i], &spec))
+			v[n] = g->now[i];
+		else if (old == NULL && fb_service_same_port(g->now[i], &spec))
+			old = g->now[i];
+	}
+	if (v[n] == NULL)
+		rc = fb_service_build(&t->ids, &spec, old, &v[n]);
+	free(endpoints);
+	return rc;
+}
+
+static void report_no_space(const struct fb_table *t, const struct fb_group *g, int rc,
+			    struct fb_place place, struct fb_errs *errs)
+{
+	if (rc == -E2BIG)
+		fb_errs_add(errs, place, FB_SEV_ERROR,
+			    "%s/%s: more than 65535 endpoints take new flows", g->namespace_,
+			    g->name);
+	else if (rc == -ENOSPC)
+		fb_errs_add(errs, place, FB_SEV_ERROR,
+			    "%s/%s: the table is full (%u endpoints, %u service ports; removed ones "
+			    "count while they have flows)",
+			    g->namespace_, g->name, t->ids.endpoint_pool.max,
+			    t->ids.service_pool.max);
+}
+
+static int build_services(struct fb_table *t, const struct fb_group *g,
+			  const struct fb_service_spec *specs, uint32_t n,
+			  struct fb_service_part **v)
+{
+	uint32_t n_wanted = 0;
+	uint32_t built = 0;
+	int rc = 0;
+
+	for (; built < n && rc == 0; built++) {
+		rc = find_or_build(t, g, &specs[built], v, built);
+		n_wanted += specs[built].n_frontends;
+		if (rc != 0)
+			break;
+		v[built]->group = (struct fb_group *)(uintptr_t)g;
+	}
+	if (rc == 0)
+		rc = reserve_places(t, t->n_places + n);
+	if (rc == 0)
+		rc = fb_frontend_index_reserve(&t->index, &t->ids.secret, t->index->n + n_wanted);
+	for (uint32_t i = 0; i < built && rc != 0; i++) {
+		if (!contains(g->now, g->n_now, v[i]))
+			drop(t, v[i]);
+	}
+	return rc;
+}
+
+int fb_table_set_service(struct fb_table *t, const char *namespace_, const char *name,
+			 const struct fb_service_spec *specs, uint32_t n, struct fb_place place,
+			 struct fb_errs *errs)
+{
+	struct fb_group *g = find_group(t, namespace_, name);
+	struct fb_service_part **v;
+	bool is_new = g == NULL;
+	uint32_t same = 0;
+	int rc;
+
+	if (g == NULL && n == 0)
+		return 0;
+	if (g == NULL)
+		g = add_group(t, namespace_, name);
+	v = malloc((n + 1) * sizeof(*v));
+	rc = g == NULL || v == NULL ? -ENOMEM : build_services(t, g, specs, n, v);
+	if (rc != 0) {
+		if (g != NULL)
+			report_no_space(t, g, rc, place, errs);
+		if (g != NULL && is_new)
+			fb_stage_remove_group(t, g);
+		free(v);
+		return rc == -E2BIG ? -ENOSPC : rc;
+	}
+	while (same < n && same < g->n_now && v[same] == g->now[same])
+		same++;
+	if (same == n && n == g->n_now) {
+		free(v);
+	} else {
+		t->endpoint_added = true;
+		replace_services(t, g, v, n);
+	}
+	report_refused(t, g, place, errs);
+	return 0;
+}
+
+/* Some frontend that the service waits for is free now. */
+static bool can_take_over(struct fb_table *t, const struct fb_service_part *svc)
+{
+	for (uint32_t i = 0; i < svc->n_wanted && svc->n_refused > 0; i++) {
+		if (frontend_at(t, svc, &svc->wanted[i])->proto == 0)
+			return true;
+	}
+	return false;
+}
+
+static int take_over_group(struct fb_table *t, struct fb_group *g)
+{
+	struct fb_service_part **v = malloc((g->n_now + 1) * sizeof(*v));
+	uint32_t n_wanted = 0;
+	int rc = v != NULL ? 0 : -ENOMEM;
+
+	for (uint32_t i = 0; i < g->n_now && rc == 0; i++) {
+		n_wanted += g->now[i]->n_wanted;
+		v[i] = fb_service_copy(g->now[i]);
+		if (v[i] == NULL) {
+			while (i-- > 0)
+				fb_service_free(v[i]);
+			rc = -ENOMEM;
+		}
+	}
+	if (rc != 0) {
+		free(v);
+		return rc;
+	}
+	rc = fb_frontend_index_reserve(&t->index, &t->ids.secret, t->index->n + n_wanted);
+	for (uint32_t i = 0; i < g->n_now && rc != 0; i++)
+		fb_service_free(v[i]);
+	if (rc != 0) {
+		free(v);
+		return rc;
+	}
+	for (uint32_t i = 0; i < g->n_now; i++) {
+		struct fb_service_part *old = g->now[i];
+
+		/* Same identities, same place; only the frontends are claimed anew. */
+		t->n_refused -= old->n_refused;
+		unclaim(t, old);
+		take_place(t, v[i], old->place);
+	}
+	for (uint32_t i = 0; i < g->n_now; i++) {
+		claim(t, v[i], v[i]->wanted, v[i]->n_wanted);
+		t->n_refused += v[i]->n_refused;
+		if (!g->now[i]->published)
+			fb_service_free(g->now[i]);
+	}
+	if (g->staged)
+		free(g->now);
+	g->now = v;
+	mark_staged(t, g);
+	return 0;
+}
+
+int fb_stage_take_over(struct fb_table *t)
+{
+	int rc = 0;
+
+	if (!t->frontend_freed || t->n_refused == 0)
+		return 0;
+	for (struct fb_group *g = t->oldest; g != NULL && rc == 0; g = g->newer) {
+		bool wanted = false;
+
+		for (uint32_t i = 0; i < g->n_now && !wanted; i++)
+			wanted = can_take_over(t, g->now[i]);
+		if (wanted) {
+			rc = take_over_group(t, g);
+			t->frontends_changed = true;
+			t->addresses_changed = true;
+		}
+	}
+	return rc;
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FB_TABLE_STATE_H
+#define FB_TABLE_STATE_H
+
+/*
+ * The write side between commits: what is staged beside what is in force.
+ *
+ * stage.c changes what is staged, commit.c makes a snapshot of it or goes back to what is in force.
+ * What is in force is complete in itself (parts, groups' committed services), so going back needs
+ * no memory.
+ *
+ * Thread: control.
+ */
+
+#include "table/index.h"
+#include "table/service.h"
+
+/* A Kubernetes Service: all service ports under one (namespace, name). */
+struct fb_group {
+	char *namespace_; /* one allocation with the group */
+	char *name;
+	struct fb_group *chain;       /* of its hash bucket */
+	struct fb_group *older;       /* all groups, by when they first appeared */
+	struct fb_group *newer;
+	struct fb_group *next_staged;
+	bool staged; /* now is not committed */
+	struct fb_service_part **now;
+	uint32_t n_now;
+	struct fb_service_part **committed;
+	uint32_t n_committed;
+};
+
+/* An address that is ours and no frontend. */
+struct fb_extra_address {
+	struct fb_addr addr;
+	uint8_t bits;
+};
+
+struct fb_extras {
+	struct fb_extra_address *v;
+	uint32_t n;
+	uint32_t cap;
+};
+
+/* Parts of a snapshot; each is replaced as a whole. */
+enum fb_part_kind {
+	FB_PART_SERVICES,
+	FB_PART_ENDPOINTS,
+	FB_PART_NEXT_HOPS,
+	FB_PART_FRONTENDS,
+	FB_PART_ADDRESSES,
+	FB_PART_COUNT,
+};
+
+struct fb_held_snapshot {
+	struct fb_snapshot pub;
+	struct fb_held_snapshot *next;
+} __attribute__((aligned(64)));
+
+struct fb_table {
+	struct fb_ids ids;
+	uint64_t generation;
+	uint32_t ep_epoch;
+
+	/* Staged. */
+	struct fb_frontend_index *index;
+	struct fb_service_part **places;
+	uint32_t n_places;
+	uint32_t places_cap;
+	struct fb_group *staged_groups;
+	struct fb_extras extras;
+	uint32_t announce;
+	struct fb_snat_pool snat[FB_MAX_PORTS][FB_FAMILY_COUNT];
+	uint32_t n_refused;        /* frontends that services wait for */
+	bool frontend_freed;       /* somebody may take one over */
+	bool services_changed;
+	bool frontends_changed;
+	bool addresses_changed;
+	bool snat_changed;
+	bool endpoint_added;
+	bool reroute; /* these two say that the world changed: abort does not unsay it */
+	bool rehop;
+
+	/* In force. */
+	void *parts[FB_PART_COUNT];
+	uint32_t n_services;
+	uint32_t n_endpoints;
+	uint32_t n_next_hops;
+	struct fb_extras committed_extras;
+	uint32_t committed_announce;
+	struct fb_snat_pool committed_snat[FB_MAX_PORTS][FB_FAMILY_COUNT];
+
+	/* Groups. */
+	struct fb_group **buckets;
+	uint32_t bucket_mask;
+	struct fb_group *oldest;
+	struct fb_group *newest;
+
+	/* Snapshots out, newest first, and what waits for them. */
+	struct fb_held_snapshot *snapshots;
+	struct fb_part *retired_services;
+	struct fb_part *retired_parts;
+};
+
+/* stage.c */
+
+/** Replace a service of a group by a copy of it that claims its frontends anew. @return 0, -ENOMEM */
+int fb_stage_take_over(struct fb_table *t);
+void fb_stage_remove_group(struct fb_table *t, struct fb_group *g);
+
+#endif
