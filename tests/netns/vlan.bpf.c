@@ -25,5 +25,3 @@ __attribute__((section("tc_pop"), used)) int pop(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	return skb_vlan_pop(skb) ? TC_ACT_SHOT : TC_ACT_OK;
 }
-
-__attribute__((section("license"), used)) static const char licence[] = "Dual BSD/GPL";

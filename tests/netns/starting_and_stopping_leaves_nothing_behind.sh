@@ -1,0 +1,78 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+
+source "$(dirname "$0")/cases.sh"
+
+forebay=$FB_BUILD/app/forebay/forebay
+lab_up 1
+lab_http
+lab_config
+service web dnat 20 http:TCP:80:8080 -- 1
+
+stops_on() {
+	local status=0 runtime
+	runtime=$(find /var/run/dpdk -mindepth 1 -maxdepth 1 2>/dev/null | sort)
+	lab_forebay
+	requests http://192.0.2.20 5
+	[ -S "$LAB_SOCKET" ]
+	lab_in box ip link show fb-lan
+	lab_forebay_stop "$1"
+	[ ! -e "$LAB_SOCKET" ]
+	lab_wait 5 no_twin
+	[ "$(find /var/run/dpdk -mindepth 1 -maxdepth 1 2>/dev/null | sort)" = "$runtime" ]
+}
+
+no_twin() {
+	! lab_in box ip link show fb-lan
+}
+
+# A crash leaves a socket; the next start takes its place.
+survives_kill() {
+	lab_forebay
+	lab_forebay_stop KILL
+	lab_forebay
+	requests http://192.0.2.20 5
+	lab_forebay_stop TERM
+}
+
+# refuses EXPECTED... : --check and a start end with status 1 and say each of these.
+refuses() {
+	local status=0 text
+	"$forebay" --check --config "$LAB_DIR/bad.yaml" >"$LAB_DIR/out" 2>&1 || status=$?
+	cat "$LAB_DIR/out"
+	[ "$status" -eq 1 ]
+	for text in "$@"; do
+		grep -qE "$text" "$LAB_DIR/out"
+	done
+	status=0
+	timeout 20 "$forebay" --config "$LAB_DIR/bad.yaml" --foreground >"$LAB_DIR/out" 2>&1 || status=$?
+	[ "$status" -eq 1 ]
+	for text in "$@"; do
+		grep -qE "$text" "$LAB_DIR/out"
+	done
+}
+
+bad_config() {
+	sed -e 's/^  cores: .*/  cores: many/' -e 's/^nat:/natt:/' "$LAB_CONFIG" >"$LAB_DIR/bad.yaml"
+	refuses "bad\.yaml:$(grep -n 'cores: many' "$LAB_DIR/bad.yaml" | cut -d: -f1):[0-9]+: " \
+		"bad\.yaml:$(grep -n natt "$LAB_DIR/bad.yaml" | cut -d: -f1):[0-9]+: "
+}
+
+# One line that names what is missing.
+no_device() {
+	local status=0
+	sed 's/iface=lan0/iface=none0/' "$LAB_CONFIG" >"$LAB_DIR/bad.yaml"
+	lab_in box timeout 20 "$forebay" --config "$LAB_DIR/bad.yaml" --foreground \
+		>"$LAB_DIR/out" 2>&1 || status=$?
+	cat "$LAB_DIR/out"
+	[ "$status" -eq 1 ]
+	grep -q 'none0\|lan' "$LAB_DIR/out"
+}
+
+check "it stops on SIGTERM" stops_on TERM
+check "it stops on SIGINT" stops_on INT
+check "after a crash it starts again" survives_kill
+check "a config with two errors: both are named with their places" bad_config
+check "a device that is not there: it says so" no_device
+check "--check is content with a good config" "$forebay" --check --config "$LAB_CONFIG"
+done_testing
