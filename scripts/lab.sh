@@ -126,6 +126,8 @@ lab_up() {
 	lab_namespace box
 	lab_namespace net
 	lab_link client eth0 box lan0
+	# The box's kernel keeps off the ports that forebay takes for snat on the same addresses.
+	lab_in box sysctl -q -w net.ipv4.ip_local_port_range="10000 32000"
 	lab_plain client eth0
 	lab_device box lan0
 	ip -n "$LAB_ID-client" addr add 203.0.113.2/24 dev eth0
@@ -231,13 +233,17 @@ lab_config() {
 		    addresses: [10.1.0.1/24, "fd00:1::1/64"]
 		    vlan: ${LAB_VLAN:-0}
 		workers:
+		  count: $workers
 		  cores: [$(IFS=,; echo "${cores[*]}")]
 		  control-core: 0
 		  idle: sleep
 		memory:
 		  hugepages: off
+		flows:
+		  ipv4: 65536
+		  ipv6: 65536
 		nat:
-		  default-mode: ${LAB_MODE:-dnat}
+		  mode: ${LAB_MODE:-dnat}
 		manifests:
 		  - path: $LAB_DIR/manifests
 		state-dir: $LAB_DIR/state

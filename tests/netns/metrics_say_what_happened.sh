@@ -30,12 +30,12 @@ counts_requests() {
 }
 
 law_in_metrics() {
-	[ "$(sum forebay_worker_receive_packets_total)" -gt 0 ]
+	[ "$(sum forebay_worker_rx_packets_total)" -gt 0 ]
 	lab_wait 5 metrics_law
 }
 
 metrics_law() {
-	[ "$(sum forebay_worker_receive_packets_total)" -eq $(($(sum forebay_worker_transmit_packets_total) + \
+	[ "$(sum forebay_worker_rx_packets_total)" -eq $(($(sum forebay_worker_tx_packets_total) + \
 		$(sum forebay_drops_total) + $(sum forebay_worker_punts_total) + \
 		$(sum forebay_worker_answers_total))) ]
 }
