@@ -5,10 +5,10 @@
 /*
  * Text into model objects, and back.
  *
- * Read: YAML with any number of documents, JSON, `kind: List`, typed lists (ServiceList, whose items
- * have no kind), and watch lines ({"type": "ADDED", "object": ...}; DELETED ones are left out). An
- * object is validated as the API server would, and its defaults are applied: lib/model describes the
- * result. What the API server allows and forebay cannot do is a notice, not an error.
+ * Read: YAML with any number of documents, JSON, `kind: List`, and typed lists (ServiceList, whose
+ * items have no kind). An object is checked as the API server would wherever a wrong value could decide
+ * something, and its defaults are applied: lib/model describes the result. What the API server allows
+ * and forebay cannot do is a notice, not an error.
  *
  * An object with an error is refused and the others stay. All errors of an object are reported, each
  * with file, line, column and field ("spec.ports[1].port: 70000 is not a port (1 to 65535)"). Kinds

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "desired/desired.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "desired/endpoints.h"
+
+struct build {
+	const struct fb_desired_settings *settings;
+	const struct fb_store_view *view;
+	const struct fb_object *object;
+	const struct fb_model_service *service;
+	struct fb_service_specs specs;
+};
+
+/* Has the Service entry points at all, and are they ours? */
+static bool is_proxied(const struct fb_object *object)
+{
+	return object != NULL && object->service.type != FB_SERVICE_EXTERNAL_NAME &&
+	       !object->service.headless &&
+	       fb_labels_get(&object->meta.labels, FB_LABEL_PROXY_NAME) == NULL;
+}
+
+static enum fb_service_mode mode_of(const struct build *b)
+{
+	if (b->service->mode != FB_MODE_WISH_NONE)
+		return b->service->mode == FB_MODE_WISH_DNAT ? FB_MODE_DNAT : FB_MODE_SNAT;
+	if (b->service->external_policy == FB_TRAFFIC_LOCAL)
+		return FB_MODE_DNAT;
+	return b->settings->default_mode;
+}
+
+/* Do the source ranges close the load balancer addresses of a family? (Sources are not filtered.) */
+static bool is_closed(const struct fb_model_service *service, enum fb_family family)
+{
+	bool closed = false;
+
+	for (uint32_t i = 0; i < service->n_source_ranges; i++) {
+		const struct fb_prefix *range = &service->source_ranges[i];
+
+		if (fb_addr_family(&range->addr) != family)
+			continue;
+		if (range->len_bits == 0)
+			return false;
+		closed = true;
+	}
+	return closed;
+}
+
+struct frontends {
+	struct fb_frontend_spec *v;
+	uint32_t n;
+	enum fb_family family;
+};
+
+/* An address may be written in two fields: the first one names its kind. */
+static void add(struct frontends *f, const struct fb_addr *addr, uint16_t port,
+		enum fb_frontend_kind kind)
+{
+	rte_be16_t port_be = rte_cpu_to_be_16(port);
+
+	if (fb_addr_family(addr) != f->family)
+		return;
+	for (uint32_t i = 0; i < f->n; i++) {
+		if (f->v[i].port_be == port_be && fb_addr_equal(&f->v[i].addr, addr))
+			return;
+	}
+	f->v[f->n++] = (struct fb_frontend_spec){*addr, port_be, (uint8_t)kind};
+}
+
+static void add_load_balancer(struct frontends *f, const struct fb_model_service *service,
+			      uint16_t port)
+{
+	if (service->type != FB_SERVICE_LOAD_BALANCER || is_closed(service, f->family))
+		return;
+	for (uint32_t i = 0; i < service->n_ingress; i++) {
+		const struct fb_ingress *ingress = &service->ingress[i];
+
+		if (ingress->has_addr && !ingress->proxy)
+			add(f, &ingress->addr, port, FB_FRONTEND_LOAD_BALANCER);
+	}
+	if (service->n_ingress == 0 && service->has_load_balancer_ip)
+		add(f, &service->load_balancer_ip, port, FB_FRONTEND_LOAD_BALANCER);
+}
+
+static void add_frontends(struct frontends *f, const struct build *b,
+			  const struct fb_service_port *port)
+{
+	const struct fb_model_service *service = b->service;
+
+	for (uint32_t i = 0; i < service->n_cluster_ips; i++)
+		add(f, &service->cluster_ips[i], port->port, FB_FRONTEND_CLUSTER_IP);
+	add_load_balancer(f, service, port->port);
+	for (uint32_t i = 0; i < service->n_external_ips; i++)
+		add(f, &service->external_ips[i], port->port, FB_FRONTEND_EXTERNAL_IP);
+	if (port->node_port == 0)
+		return;
+	for (uint32_t i = 0; i < b->settings->n_node_addresses; i++)
+		add(f, &b->settings->node_addresses[i], port->node_port, FB_FRONTEND_NODE_PORT);
+}
+
+static int build_port(struct build *b, const struct fb_service_port *port, enum fb_family family)
+{
+	struct fb_arena *arena = &b->specs.arena;
+	struct frontends f = {.family = family};
+	struct fb_service_spec spec = {
+		.port = port->port,
+		.proto = port->proto,
+		.family = (uint8_t)family,
+		.mode = (uint8_t)mode_of(b),
+	};
+	uint32_t most = b->service->n_cluster_ips + b->service->n_ingress + 1 +
+			b->service->n_external_ips + b->settings->n_node_addresses;
+	int rc;
+
+	f.v = fb_arena_alloc(arena, most, sizeof(*f.v));
+	if (f.v == NULL)
+		return -ENOMEM;
+	add_frontends(&f, b, port);
+	if (f.n == 0)
+		return 0;
+	spec.frontends = f.v;
+	spec.n_frontends = f.n;
+	rc = desired_endpoints(arena, b->view, port, family, &spec.endpoints, &spec.n_endpoints);
+	if (rc != 0)
+		return rc;
+	spec.namespace_ = fb_arena_strdup(arena, b->view->namespace_);
+	spec.name = fb_arena_strdup(arena, b->view->name);
+	spec.port_name = fb_arena_strdup(arena, port->name);
+	if (spec.namespace_ == NULL || spec.name == NULL || spec.port_name == NULL)
+		return -ENOMEM;
+	b->specs.v[b->specs.n++] = spec;
+	return 0;
+}
+
+/* What is asked for and has no entry point, so that nobody waits for an answer. */
+static void report(const struct build *b, struct fb_errs *errs)
+{
+	bool has_node_port = false;
+
+	for (uint32_t i = 0; i < b->service->n_ports; i++)
+		has_node_port |= b->service->ports[i].node_port != 0;
+	if (has_node_port && b->settings->n_node_addresses == 0)
+		fb_errs_add(errs, b->object->place, FB_SEV_NOTICE,
+			    "Service %s/%s: its nodePorts are not answered, there is no node address",
+			    b->view->namespace_, b->view->name);
+	if (b->service->n_cluster_ips == 0 && b->service->n_external_ips == 0 &&
+	    b->service->n_ingress == 0 && !b->service->has_load_balancer_ip && !has_node_port)
+		fb_errs_add(errs, b->object->place, FB_SEV_NOTICE,
+			    "Service %s/%s: has no address yet (clusterIP, externalIPs, "
+			    "status.loadBalancer or loadBalancerIP)",
+			    b->view->namespace_, b->view->name);
+}
+
+int fb_desired_build(const struct fb_store *store, const struct fb_desired_settings *settings,
+		     const char *namespace_, const char *name, struct fb_service_specs *ret,
+		     struct fb_errs *errs)
+{
+	struct fb_store_view view;
+	struct build b = {.settings = settings, .view = &view};
+	int rc = 0;
+
+	if (!fb_store_view(store, namespace_, name, &view) || !is_proxied(view.service)) {
+		*ret = b.specs;
+		return 0;
+	}
+	b.object = view.service;
+	b.service = &view.service->service;
+	b.specs.place = b.object->place;
+	b.specs.v = fb_arena_alloc(&b.specs.arena, (size_t)b.service->n_ports * FB_FAMILY_COUNT,
+				   sizeof(*b.specs.v));
+	if (b.specs.v == NULL)
+		rc = -ENOMEM;
+	for (uint32_t i = 0; rc == 0 && i < b.service->n_ports; i++) {
+		if (b.service->ports[i].proto == IPPROTO_SCTP)
+			continue;
+		for (int family = 0; rc == 0 && family < FB_FAMILY_COUNT; family++)
+			rc = build_port(&b, &b.service->ports[i], (enum fb_family)family);
+	}
+	if (rc != 0) {
+		fb_service_specs_free(&b.specs);
+		return rc;
+	}
+	report(&b, errs);
+	*ret = b.specs;
+	return 0;
+}
+
+void fb_service_specs_free(struct fb_service_specs *specs)
+{
+	fb_arena_fini(&specs->arena);
+	specs->v = NULL;
+	specs->n = 0;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FB_MANIFEST_KINDS_H
+#define FB_MANIFEST_KINDS_H
+
+/*
+ * The kinds that are read, one file each. A reader fills the object of the field's reader, applies the
+ * API server's defaults, and reports whatever is wrong. A writer makes the JSON of spec and status (or
+ * what the kind has instead) and adds it to the object's; it returns 0 or -ENOMEM.
+ *
+ * Private to lib/manifest.
+ */
+
+#include <jansson.h>
+
+#include "manifest/field.h"
+
+void kind_read_meta(const struct field *root, enum field_name_kind name_kind);
+void kind_read_service(const struct field *root);
+void kind_read_slice(const struct field *root);
+void kind_read_endpoints(const struct field *root);
+
+/** Namespace and name of an object that was refused; false: they cannot be told. */
+bool kind_peek_name(const struct fb_node *root, const char **ret_namespace, const char **ret_name);
+
+int kind_write_service(const struct fb_object *object, json_t *ret);
+int kind_write_slice(const struct fb_object *object, json_t *ret);
+int kind_write_endpoints(const struct fb_object *object, json_t *ret);
+
+#endif

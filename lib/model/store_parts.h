@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FB_MODEL_STORE_PARTS_H
+#define FB_MODEL_STORE_PARTS_H
+
+/*
+ * What the store is made of; for its own files only.
+ *
+ *     origin --has many--> claim <--has many, oldest first-- entry (kind, namespace, name)
+ *                            |
+ *                            +--> service (namespace, name): what is in force about one Service
+ *
+ * A claim is one origin's definition of one object. The first claim of an entry is in force and is
+ * attached to its service; the others wait. Services are made together with claims, also waiting
+ * ones, and have room for all their slices: attaching and detaching never needs memory, so a change
+ * that was prepared cannot fail any more.
+ */
+
+#include "base/hash.h"
+#include "model/index.h"
+#include "model/store.h"
+
+struct fb_store_service {
+	struct fb_index_link link; /* first: the index gives back this address */
+	struct fb_store_view view; /* view.slices is the same array as slices */
+	const struct fb_object **slices;
+	uint32_t slices_cap; /* at least n_claims */
+	uint32_t n_claims;
+	bool dirty;
+	struct fb_store_service *next_dirty;
+	char names[]; /* namespace, NUL, name, NUL */
+};
+
+struct fb_store_entry {
+	struct fb_index_link link; /* first */
+	enum fb_object_kind kind;
+	struct fb_store_claim *claims; /* by seq, oldest first */
+	const char *name;
+	char namespace_[]; /* and the name behind it */
+};
+
+struct fb_store_claim {
+	struct fb_store_entry *entry;
+	struct fb_store_origin *origin;
+	struct fb_store_service *service; /* NULL: a slice of no Service */
+	struct fb_object *object;	  /* held; NULL while the change that brings it is prepared */
+	struct fb_store_claim *next;	  /* of the entry */
+	struct fb_store_claim *prev_of;	  /* of the origin, in order of arrival */
+	struct fb_store_claim *next_of;
+	uint64_t seq;
+	/* The change in progress: */
+	uint64_t round; /* the last change that named this claim */
+	struct fb_object *new_object; /* borrowed; NULL: named, but refused */
+	struct fb_store_service *new_service;
+};
+
+struct fb_store_origin {
+	struct fb_index_link link; /* first */
+	struct fb_store_origin *prev;
+	struct fb_store_origin *next;
+	struct fb_store_claim *first;
+	struct fb_store_claim *last;
+	char name[];
+};
+
+struct fb_store {
+	struct fb_hash_secret secret; /* names are chosen by others */
+	struct fb_index entries;
+	struct fb_index services;
+	struct fb_index origins;
+	struct fb_store_origin *first_origin;
+	struct fb_store_origin *last_origin;
+	struct fb_store_service *first_dirty;
+	struct fb_store_service *last_dirty;
+	size_t n_dirty;
+	size_t n_objects[FB_KIND_COUNT];
+	uint64_t next_seq;
+	uint64_t round;
+};
+
+/* find: NULL if there is none. make: the one there is, or a new empty one; NULL: no memory. */
+struct fb_store_entry *fb_store_entry_find(const struct fb_store *store, enum fb_object_kind kind,
+					   const char *namespace_, const char *name);
+struct fb_store_origin *fb_store_origin_find(const struct fb_store *store, const char *name);
+struct fb_store_origin *fb_store_origin_make(struct fb_store *store, const char *name);
+struct fb_store_claim *fb_store_claim_find(const struct fb_store_entry *entry,
+					   const struct fb_store_origin *origin);
+struct fb_store_claim *fb_store_claim_make(struct fb_store *store, struct fb_store_origin *origin,
+					   const struct fb_object *object, uint64_t seq);
+
+/** The service of an object with room for one more claim, counted; *ret is NULL for "no Service". */
+int fb_store_service_reserve(struct fb_store *store, const struct fb_object *object,
+			     struct fb_store_service **ret);
+/** Give a reserved place back; an empty service that is not dirty is freed. NULL is fine. */
+void fb_store_service_unreserve(struct fb_store *store, struct fb_store_service *service);
+
+/* Put the object in force, or take it out; the claim must be the first of its entry. */
+void fb_store_attach(struct fb_store *store, struct fb_store_claim *claim);
+void fb_store_detach(struct fb_store *store, struct fb_store_claim *claim);
+void fb_store_mark_dirty(struct fb_store *store, struct fb_store_service *service);
+
+/** Unlink and free a claim that is not attached, and its entry if that was the last. */
+void fb_store_claim_free(struct fb_store *store, struct fb_store_claim *claim);
+/** Free an origin without claims; one with claims stays. */
+void fb_store_origin_drop(struct fb_store *store, struct fb_store_origin *origin);
+
+#endif
