@@ -20,6 +20,7 @@ static const struct row tcp_rows[] = {
 	{"a SYN alone opens", "cS", FB_FLOW_OPENING},
 	{"SYN again and again stays opening", "cS cS cS", FB_FLOW_OPENING},
 	{"SYN+ACK alone is not established", "cS eSA", FB_FLOW_OPENING},
+	{"nor with more from the endpoint", "cS eSA eA eA", FB_FLOW_OPENING},
 	{"a flood's blind ACK is not established", "cS cA cA", FB_FLOW_OPENING},
 	{"the three-way handshake", "cS eSA cA", FB_FLOW_ESTABLISHED},
 	{"the client's ACK carries a FIN", "cS eSA cFA", FB_FLOW_ESTABLISHED},

@@ -294,6 +294,25 @@ static void a_full_neighbourhood_refuses_and_leaves_everything_as_it_was(void **
 	fb_flow_table_free(t);
 }
 
+static void with_room_for_one_key_only_the_first_is_taken_back(void **state)
+{
+	struct fb_flow_table *t = table(FB_IPV4, 1000);
+	struct fb_flow_bucket *last = &t->buckets[FB_FLOW_REACH];
+	struct fb_flow *flow;
+	uint32_t n = 0;
+
+	(void)state;
+	t->n_homes = 1;
+	last->used = 1; /* an odd number of slots is left */
+	while (insert(t, n, &flow) == 0)
+		n++;
+	assert_int_equal(n, (1 + FB_FLOW_REACH) * FB_FLOW_SLOTS / 2 - 1);
+	assert_known(t, n, false);
+	last->used &= (uint16_t)~1;
+	assert_index_sound(t);
+	fb_flow_table_free(t);
+}
+
 /* The bound of the design: index and record, all told. */
 static void a_flow_costs_at_most_96_and_160_bytes(void **state)
 {
@@ -362,6 +381,7 @@ int main(void)
 		cmocka_unit_test(it_fills_to_its_capacity_and_not_further),
 		cmocka_unit_test(it_agrees_with_a_plain_array_over_many_random_steps),
 		cmocka_unit_test(a_full_neighbourhood_refuses_and_leaves_everything_as_it_was),
+		cmocka_unit_test(with_room_for_one_key_only_the_first_is_taken_back),
 		cmocka_unit_test(a_flow_costs_at_most_96_and_160_bytes),
 		cmocka_unit_test(records_lie_on_whole_cache_lines),
 		cmocka_unit_test(wrong_sizes_are_refused),

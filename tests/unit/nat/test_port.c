@@ -261,6 +261,28 @@ static void clients_spread_over_ports_and_addresses_but_keep_their_address(void 
 		assert_in_range(by_block[i], 81, 232);
 }
 
+/* An endpoint that connects to the service on the SNAT address, from the port that it serves on. */
+static void a_reply_that_looks_like_the_clients_packet_is_never_chosen(void **state)
+{
+	struct fb_addr ep = endpoint(FB_IPV4);
+	struct fb_nat_ports p;
+	struct fb_addr vip;
+
+	(void)state;
+	fill_snat(FB_IPV4, &vip, 1);
+	assert_int_equal(fb_nat_ports_init(&p, 1024, 1279, 1, &secret), 0);
+	/* 4096 clients, each with one port in 256 to avoid. */
+	for (uint16_t i = 0; i < 4096; i++) {
+		struct fb_tuple client = fb_tuple_make(IPPROTO_TCP, &ep, rte_cpu_to_be_16(i), &vip,
+						       rte_cpu_to_be_16((uint16_t)(1024 + i % 256)));
+		struct fb_tuple reply;
+
+		assert_int_equal(fb_nat_choose(&p, 0, NULL, &client, &ep, rte_cpu_to_be_16(i), &vip, 1,
+					       NULL, &reply), 0);
+		assert_memory_not_equal(&client.v4, &reply.v4, sizeof(reply.v4));
+	}
+}
+
 static void without_an_address_there_is_nothing_to_choose(void **state)
 {
 	struct fb_tuple client = client_tuple(FB_IPV4, 1);
@@ -318,6 +340,7 @@ int main(void)
 		cmocka_unit_test(exhaustion_is_said_and_comes_late),
 		cmocka_unit_test(at_90_percent_a_port_is_found_in_all_but_a_few_of_a_thousand),
 		cmocka_unit_test(clients_spread_over_ports_and_addresses_but_keep_their_address),
+		cmocka_unit_test(a_reply_that_looks_like_the_clients_packet_is_never_chosen),
 		cmocka_unit_test(without_an_address_there_is_nothing_to_choose),
 		cmocka_unit_test(owners_of_clients_share_evenly_and_depend_on_address_and_port),
 	};
