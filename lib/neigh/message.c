@@ -49,7 +49,7 @@ static bool read_u32(const struct nlattr *attr, uint32_t *ret)
 static void read_neighbour(const struct nlmsghdr *nlh, struct fb_neigh_event *e)
 {
 	const struct ndmsg *ndm = mnl_nlmsg_get_payload(nlh);
-	const struct nlattr *attr;
+	struct nlattr *attr;
 	enum fb_family family;
 	bool has_addr = false;
 	bool has_mac = false;
@@ -93,7 +93,7 @@ static bool read_via(const struct nlattr *attr, struct fb_addr *ret)
 
 static uint32_t read_route_mtu(const struct nlattr *metrics)
 {
-	const struct nlattr *attr;
+	struct nlattr *attr;
 	uint32_t mtu = 0;
 
 	mnl_attr_for_each_nested(attr, metrics) {
@@ -119,7 +119,7 @@ static void read_route(const struct nlmsghdr *nlh, struct fb_neigh_event *e)
 {
 	const struct rtmsg *rtm = mnl_nlmsg_get_payload(nlh);
 	struct fb_addr dst = {.bytes = {0}};
-	const struct nlattr *attr;
+	struct nlattr *attr;
 	enum fb_family family;
 	uint32_t oif = 0;
 	bool learnt = false;
@@ -166,7 +166,7 @@ static void read_route(const struct nlmsghdr *nlh, struct fb_neigh_event *e)
 static void read_address(const struct nlmsghdr *nlh, struct fb_neigh_event *e)
 {
 	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(nlh);
-	const struct nlattr *attr;
+	struct nlattr *attr;
 	enum fb_family family;
 
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*ifa) || !family_of(ifa->ifa_family, &family))
@@ -192,7 +192,7 @@ static void read_address(const struct nlmsghdr *nlh, struct fb_neigh_event *e)
 static void read_link(const struct nlmsghdr *nlh, struct fb_neigh_event *e)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
-	const struct nlattr *attr;
+	struct nlattr *attr;
 
 	if (mnl_nlmsg_get_payload_len(nlh) < sizeof(*ifi) || ifi->ifi_family != AF_UNSPEC)
 		return;

@@ -10,6 +10,11 @@
  * through the twin). This library keeps one place (nh_idx) per (port, gateway or on-link address),
  * stable while anything uses it. Routes and neighbours of the config's lab section go first.
  *
+ * No route for us (place 0): what the kernel sends to itself, refuses, or sends out of any interface but
+ * a twin; so VLAN interfaces on top of a twin are not followed. A pass over 100,000 destinations, as
+ * after a new default route, takes 0.11 s (IPv4) to 0.14 s (IPv6). At most 65535 places are in use at
+ * once; an address beyond them has place 0 until its route is next looked at.
+ *
  * Neighbours in use are poked again every 20 s, so that a MAC address that changed silently is noticed.
  *
  * Thread: control; nothing blocks for longer than the kernel takes to answer a request.
@@ -46,7 +51,10 @@ int fb_neigh_fd(const struct fb_neigh *n);
 /** Read what the kernel said; also after a netlink overrun (dumps everything again). @return FB_NEIGH_* */
 uint32_t fb_neigh_process(struct fb_neigh *n);
 
-/** Poke neighbours whose time has come; call about once a second. @return FB_NEIGH_* */
+/**
+ * Poke neighbours whose time has come, free places that nobody used for a minute; call about once a
+ * second, now_ms from any monotonic clock. @return FB_NEIGH_*
+ */
 uint32_t fb_neigh_tick(struct fb_neigh *n, uint64_t now_ms);
 
 /** For fb_table_create(). */

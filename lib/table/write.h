@@ -20,9 +20,9 @@ struct fb_table;
 /*
  * Where next hops come from: lib/neigh, the config's lab section, or a test.
  *
- * The table holds an address once per endpoint that has it and releases it once per endpoint that is
- * gone (or whose staging was aborted), so the router may count. next_hop() is a pure lookup and is
- * asked for held addresses only: when an endpoint appears, and for all of them on fb_table_reroute().
+ * The table holds an address once per endpoint that has it and releases it once per endpoint that was
+ * reaped (until then flows still go there) or whose staging was aborted, so the router may count.
+ * next_hop() is a pure lookup and is asked for held addresses only: when an endpoint appears, and for all of them on fb_table_reroute().
  */
 struct fb_table_router {
 	/* From now on addr is resolved and followed. @return 0 or -ENOMEM. May be NULL. */
