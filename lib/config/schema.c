@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * One row per setting: name, type, least, most, default, unit, help. The parser, the defaults, the
+ * errors and the commented sample come from here; a setting is added by a row and a field.
+ *
+ * Help is for whoever edits the file: what it does, and why the default is what it is.
+ */
+
+#include "config/schema.h"
+
+#define AT(field) .offset = offsetof(struct settings, config.field)
+#define NUMBER(field)                                                                              \
+	.type = SETTING_NUMBER, AT(field), .size = sizeof(((struct fb_config *)NULL)->field)
+#define DURATION(field) .type = SETTING_DURATION, AT(field), .size = sizeof(uint32_t)
+#define TEXT(field)	.type = SETTING_TEXT, AT(field), .size = sizeof(char *)
+#define CHOICE(field)                                                                              \
+	.type = SETTING_CHOICE, AT(field), .size = sizeof(((struct fb_config *)NULL)->field)
+#define ADDRS(field, n_field)                                                                      \
+	.type = SETTING_ADDR, .list = true, .size = sizeof(struct fb_addr), AT(field),             \
+	.offset_2 = offsetof(struct settings, config.n_field)
+#define RECORDS(field, n_field, record)                                                            \
+	.type = SETTING_RECORDS, .size = sizeof(struct record), AT(field),                         \
+	.offset_2 = offsetof(struct settings, config.n_field)
+
+/* A path fits PATH_MAX, a socket's sun_path (108 with its terminator). */
+#define PATH_LEN   4095
+#define SOCKET_LEN 107
+#define DAY_S	   86400
+
+static const char *const hugepages_names[] = {"auto", "on", "off", NULL};
+static const char *const idle_names[] = {"poll", "sleep", NULL};
+static const char *const log_names[] = {"error", "warning", "notice", "info", "debug", NULL};
+/* In the order of enum fb_service_mode and enum fb_frontend_kind, which stand in a layer above;
+ * tests/unit/config holds them together. */
+static const char *const mode_names[] = {"snat", "dnat", NULL};
+static const char *const kind_names[] = {"ClusterIP", "NodePort", "LoadBalancer", "ExternalIP",
+					 NULL};
+
+static const struct setting port_rows[] = {
+	{"name", .type = SETTING_TEXT, .size = sizeof(char *), .least = 1, .most = 12,
+	 .offset = offsetof(struct fb_config_port, name), .example = "lan",
+	 .help = "What the port is called here; its twin in the kernel is fb-NAME, and the kernel "
+		 "allows 15 characters. Letters, digits, - and _."},
+	{"device", .type = SETTING_TEXT, .size = sizeof(char *), .least = 1, .most = 255,
+	 .offset = offsetof(struct fb_config_port, device), .example = "0000:3b:00.0",
+	 .help = "Any DPDK device: a PCI address, or a vdev such as net_af_packet0,iface=eth1."},
+	{"addresses", .type = SETTING_IF_ADDR, .list = true, .size = sizeof(struct fb_config_addr),
+	 .offset = offsetof(struct fb_config_port, addresses), .most_n = 64,
+	 .offset_2 = offsetof(struct fb_config_port, n_addresses), .standard = "[]",
+	 .example = "[192.0.2.1/24, 2001:db8::1/64]",
+	 .help = "The box's own addresses on this link, each with its prefix length. They are given "
+		 "to the twin. None: whoever manages the twin's addresses does."},
+	{"mac", .type = SETTING_MAC, .size = 6, .offset = offsetof(struct fb_config_port, mac),
+	 .standard = "\"\"",
+	 .help = "The port's own MAC address. Empty: the one that the device has."},
+	{"mtu", .type = SETTING_NUMBER, .size = 2, .least = 1280, .most = 9216,
+	 .offset = offsetof(struct fb_config_port, mtu), .standard = "1500", .unit = "bytes",
+	 .help = "The largest IP packet. At least what every IPv6 link must carry (RFC 8200, "
+		 "section 5); Ethernet's usual size is the default."},
+	{"vlan", .type = SETTING_NUMBER, .size = 2, .most = 4094,
+	 .offset = offsetof(struct fb_config_port, vlan), .standard = "0",
+	 .help = "Frames carry this VLAN tag on the wire, and none on the twin. 0: untagged."},
+	{"announce", .type = SETTING_BOOL, .size = sizeof(bool),
+	 .offset = offsetof(struct fb_config_port, announce), .standard = "true",
+	 .help = "Answer ARP and neighbour discovery for service addresses here. Turn it off where "
+		 "routers send service addresses to the box by routes (BGP, static)."},
+	{0},
+};
+
+static const struct setting worker_rows[] = {
+	{"count", NUMBER(n_workers), .least = 1, .most = FB_CONFIG_MAX_WORKERS, .standard = "1",
+	 .help = "Workers, each on a core of its own. One forwards several million packets per "
+		 "second; whoever needs more says so."},
+	{"cores", .type = SETTING_NUMBER, .list = true, .size = 4, AT(worker_cores),
+	 .offset_2 = offsetof(struct settings, n_cores), .most = 1023,
+	 .most_n = FB_CONFIG_MAX_WORKERS, .standard = "[]", .example = "[2, 4]",
+	 .help = "The CPU of each worker; as many as count says. A CPU may stand here twice, for "
+		 "labs. Empty: from 1 upwards, the control core left out."},
+	{"control-core", NUMBER(control_core), .most = 1023, .standard = "0",
+	 .help = "The CPU of everything but forwarding. Core 0 has the kernel's interrupts anyway, so "
+		 "workers stay clear of it."},
+	{"burst", NUMBER(burst), .least = 1, .most = 64, .standard = "32", .unit = "packets",
+	 .help = "At most so many packets are taken at once. Vector drivers work in 32s."},
+	{"idle", CHOICE(idle), .choices = idle_names, .standard = "poll",
+	 .help = "What a worker does when nothing arrives: poll (a full core, least latency) or "
+		 "sleep (for labs and laptops: adds up to a millisecond)."},
+	{"ring-size", .type = SETTING_POWER_OF_2, AT(ring_size), .size = 4, .least = 64,
+	 .most = 65536, .standard = "1024", .unit = "packets",
+	 .help = "Room between two workers, and from a worker to the kernel: 32 full bursts, which "
+		 "outlasts a stall of some hundred microseconds at a million packets per second."},
+	{0},
+};
+
+static const struct setting memory_rows[] = {
+	{"hugepages", CHOICE(hugepages), .choices = hugepages_names, .standard = "auto",
+	 .help = "on wants them, off does without, auto takes them where they are reserved. Without "
+		 "them large flow tables are slower."},
+	{"size-mb", NUMBER(memory_mb), .most = 1048576, .standard = "0", .unit = "MiB",
+	 .help = "Memory for packets and tables. 0: computed from this file."},
+	{"mbufs", NUMBER(mbufs), .most = 16777216, .standard = "0", .unit = "packets",
+	 .help = "Packet buffers of each port. 0: computed from queues and bursts."},
+	{0},
+};
+
+static const struct setting timeout_rows[] = {
+	{"tcp-opening", DURATION(tcp_opening_s), .least = 1, .most = DAY_S, .standard = "30s",
+	 .help = "A TCP connection before both sides have spoken. A real handshake takes seconds even "
+		 "with lost packets; a SYN flood's entries should not stay longer. (RFC 5382, REQ-5, "
+		 "wants 4 minutes of address translators, which wait for hosts behind them.)"},
+	{"tcp-established", DURATION(tcp_established_s), .least = 1, .most = 30 * DAY_S,
+	 .standard = "2h5m",
+	 .help = "An idle open TCP connection: at least 2 hours 4 minutes (RFC 5382, REQ-5), so that "
+		 "the usual keepalive of 2 hours comes before it."},
+	{"tcp-closing", DURATION(tcp_closing_s), .least = 1, .most = DAY_S, .standard = "4m",
+	 .help = "After FIN from both sides or a reset: 4 minutes, twice the longest life of a "
+		 "segment (RFC 9293, 3.4.2), so that late segments still reach their endpoint."},
+	{"udp-new", DURATION(udp_new_s), .least = 1, .most = DAY_S, .standard = "30s",
+	 .help = "A UDP flow that was not answered yet; most are one question, as in DNS."},
+	{"udp", DURATION(udp_s), .least = 1, .most = DAY_S, .standard = "5m",
+	 .help = "A UDP flow that was answered: 5 minutes is recommended, 2 are the least (RFC 4787, "
+		 "REQ-5)."},
+	{0},
+};
+
+static const struct setting flow_rows[] = {
+	{"ipv4", NUMBER(flows_ipv4), .least = 1024, .most = 268435456, .standard = "1048576",
+	 .unit = "flows",
+	 .help = "Room for IPv4 flows in each worker. A million takes some 100 MB. When it is full, "
+		 "new connections are forwarded without state by the consistent hash."},
+	{"ipv6", NUMBER(flows_ipv6), .least = 1024, .most = 268435456, .standard = "262144",
+	 .unit = "flows", .help = "Room for IPv6 flows in each worker; an entry is twice as large."},
+	{"timeouts", .type = SETTING_GROUP, .rows = timeout_rows,
+	 .help = "A flow without packets is forgotten after this time."},
+	{0},
+};
+
+static const struct setting nat_rows[] = {
+	{"mode", CHOICE(default_mode), .choices = mode_names, .standard = "snat",
+	 .help = "For Services that do not say it themselves. snat: endpoints see an address of this "
+		 "box, and replies come back by themselves. dnat: they see the client's address, and "
+		 "their replies must be routed through this box."},
+	{"snat-addresses", ADDRS(snat_addresses, n_snat_addresses), .most_n = 256,
+	 .standard = "[]", .example = "[192.0.2.4]",
+	 .help = "What endpoints see as the source under snat. Empty: the addresses of the port "
+		 "towards the endpoint."},
+	{"snat-ports", .type = SETTING_PORT_RANGE, AT(snat_port_first), .size = 2,
+	 .offset_2 = offsetof(struct settings, config.snat_port_last), .least = 1024, .most = 65535,
+	 .standard = "32768-65535",
+	 .help = "Source ports under snat, divided among the workers. The default leaves the lower "
+		 "half to the box itself; where its kernel makes connections from the same address, "
+		 "keep net.ipv4.ip_local_port_range apart."},
+	{"secret", TEXT(secret), .most = 255, .standard = "\"\"",
+	 .help = "Key of the hashes that choose endpoints. Boxes that share it choose alike, which "
+		 "several behind one router need. Empty: drawn at random at each start, so that nobody "
+		 "outside can aim at one endpoint or fill one bucket."},
+	{0},
+};
+
+static const struct setting service_rows[] = {
+	{"announce", .type = SETTING_CHOICES, AT(announce_kinds), .size = 4, .choices = kind_names,
+	 .standard = "[LoadBalancer, ExternalIP]",
+	 .help = "Kinds of service addresses that ARP and neighbour discovery are answered for. "
+		 "ClusterIPs are usually reached by a route, NodePorts on the box's own addresses."},
+	{"node-addresses", ADDRS(node_addresses, n_node_addresses), .most_n = 256,
+	 .standard = "[]", .example = "[192.0.2.1]",
+	 .help = "NodePorts are answered on these. Empty: on the ports' addresses."},
+	{"max-services", NUMBER(max_services), .least = 1, .most = 1048576, .standard = "65536",
+	 .unit = "service ports", .help = "Room for (address family, Service, port) together."},
+	{"max-endpoints", NUMBER(max_endpoints), .least = 1, .most = 16777216,
+	 .standard = "262144", .unit = "endpoints",
+	 .help = "Room for endpoints of all service ports together: four for each by default."},
+	{0},
+};
+
+static const struct setting limit_rows[] = {
+	{"reject-rate", NUMBER(reject_rate), .most = 1000000, .standard = "1000",
+	 .unit = "packets per second and worker",
+	 .help = "TCP resets and ICMP unreachables for ports without service and services without "
+		 "endpoints. Enough for people to see it at once, too few to serve a reflection. "
+		 "0: none."},
+	{"icmp-rate", NUMBER(icmp_rate), .most = 1000000, .standard = "1000",
+	 .unit = "packets per second and worker",
+	 .help = "Other ICMP errors and answers to ping (RFC 4443, 2.4 f, wants a limit). 0: none."},
+	{0},
+};
+
+static const struct setting manifest_rows[] = {
+	{"path", .type = SETTING_TEXT, .size = sizeof(char *), .least = 1, .most = PATH_LEN,
+	 .offset = offsetof(struct fb_config_source, path), .example = "/etc/forebay/manifests",
+	 .help = "A file, or a directory whose .yaml, .yml and .json files are read and watched."},
+	{"all-or-nothing", .type = SETTING_BOOL, .size = sizeof(bool),
+	 .offset = offsetof(struct fb_config_source, all_or_nothing), .standard = "false",
+	 .help = "true: one object with an error refuses its whole file. false: only itself."},
+	{0},
+};
+
+static const struct setting neighbour_rows[] = {
+	{"address", .type = SETTING_ADDR, .size = sizeof(struct fb_addr),
+	 .offset = offsetof(struct fb_config_neighbour, addr), .example = "192.0.2.9",
+	 .help = "IPv4 or IPv6."},
+	{"mac", .type = SETTING_MAC, .size = 6, .least = 1,
+	 .offset = offsetof(struct fb_config_neighbour, mac), .example = "02:00:5e:00:53:09",
+	 .help = "Its MAC address."},
+	{"port", .type = SETTING_TEXT, .size = sizeof(char *), .least = 1, .most = 12,
+	 .offset = offsetof(struct fb_config_neighbour, port), .example = "lan",
+	 .help = "The name of the port behind which it is."},
+	{0},
+};
+
+static const struct setting route_rows[] = {
+	{"prefix", .type = SETTING_PREFIX, .size = sizeof(struct fb_prefix),
+	 .offset = offsetof(struct fb_config_route, prefix), .example = "198.51.100.0/24",
+	 .help = "Where to; 0.0.0.0/0 and ::/0 are the default routes."},
+	{"via", .type = SETTING_ADDR, .size = sizeof(struct fb_addr),
+	 .offset = offsetof(struct fb_config_route, via), .standard = "\"\"",
+	 .example = "192.0.2.9", .help = "The next router. Empty: the addresses are on the link."},
+	{"port", .type = SETTING_TEXT, .size = sizeof(char *), .least = 1, .most = 12,
+	 .offset = offsetof(struct fb_config_route, port), .example = "lan",
+	 .help = "The name of the port to send on."},
+	{0},
+};
+
+static const struct setting lab_rows[] = {
+	{"neighbours", RECORDS(neighbours, n_neighbours, fb_config_neighbour), .most_n = 4096,
+	 .rows = neighbour_rows, .standard = "[]", .help = "Instead of ARP and neighbour discovery."},
+	{"routes", RECORDS(routes, n_routes, fb_config_route), .most_n = 4096, .rows = route_rows,
+	 .standard = "[]", .help = "Instead of the kernel's routes."},
+	{0},
+};
+
+static const struct setting control_rows[] = {
+	{"socket", TEXT(control_socket), .least = 1, .most = SOCKET_LEN,
+	 .standard = "/run/forebay/control.sock", .help = "Where forebayctl finds the daemon."},
+	{"group", TEXT(control_group), .most = 255, .standard = "\"\"",
+	 .help = "The group that may use the socket. Empty: root only."},
+	{0},
+};
+
+static const struct setting metrics_rows[] = {
+	{"listen", .type = SETTING_LISTEN, AT(metrics_listen), .size = sizeof(char *),
+	 .standard = "127.0.0.1:9464",
+	 .help = "ADDRESS:PORT or [ADDRESS]:PORT of the Prometheus text. Only this machine by "
+		 "default: it tells what runs here. Empty: off."},
+	{0},
+};
+
+static const struct setting log_rows[] = {
+	{"level", CHOICE(log_level), .choices = log_names, .standard = "notice",
+	 .help = "What is written to the log: this and what is more urgent."},
+	{0},
+};
+
+const struct setting fb_config_rows[] = {
+	{"ports", RECORDS(ports, n_ports, fb_config_port), .most_n = FB_CONFIG_MAX_PORTS,
+	 .rows = port_rows, .standard = "[]",
+	 .help = "The links that packets arrive and leave on. The daemon wants at least one; "
+		 "everything else in this file may stay as it is."},
+	{"workers", .type = SETTING_GROUP, .rows = worker_rows, .help = "Who forwards."},
+	{"memory", .type = SETTING_GROUP, .rows = memory_rows, .help = "What DPDK is given."},
+	{"flows", .type = SETTING_GROUP, .rows = flow_rows,
+	 .help = "Connections that are remembered, per worker."},
+	{"nat", .type = SETTING_GROUP, .rows = nat_rows, .help = "How addresses are rewritten."},
+	{"services", .type = SETTING_GROUP, .rows = service_rows, .help = "What is forwarded."},
+	{"limits", .type = SETTING_GROUP, .rows = limit_rows,
+	 .help = "What the box says of its own accord, at most."},
+	{"manifests", RECORDS(manifests, n_manifests, fb_config_source), .most_n = 64,
+	 .rows = manifest_rows, .standard = "[]",
+	 .help = "Where Services and endpoints come from, beside forebayctl apply."},
+	{"state-dir", TEXT(state_dir), .least = 1, .most = PATH_LEN,
+	 .standard = "/var/lib/forebay",
+	 .help = "What forebayctl apply brought is kept here over restarts."},
+	{"lab", .type = SETTING_GROUP, .rows = lab_rows,
+	 .help = "Fixed neighbours and routes, for labs and tests without a kernel that knows them."},
+	{"control", .type = SETTING_GROUP, .rows = control_rows, .help = "The operator's way in."},
+	{"metrics", .type = SETTING_GROUP, .rows = metrics_rows, .help = "Counters over HTTP."},
+	{"log", .type = SETTING_GROUP, .rows = log_rows, .help = "What the daemon tells."},
+	{0},
+};

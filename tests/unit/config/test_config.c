@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "unit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "config/schema.h"
+#include "nat/port.h"
+#include "table/spec.h"
+
+#define N_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+static char *print_errs(const struct fb_errs *errs)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *out = open_memstream(&text, &len);
+
+	for (size_t i = 0; i < errs->n; i++) {
+		char line[1024];
+
+		fb_err_format(&errs->v[i], line, sizeof(line));
+		fprintf(out, "%s\n", line);
+	}
+	fclose(out);
+	return text;
+}
+
+static struct fb_config *parse(const char *text)
+{
+	struct fb_errs errs = FB_ERRS_INIT;
+	struct fb_config *config = NULL;
+
+	if (fb_config_parse("c", text, strlen(text), &config, &errs) != 0)
+		fail_msg("%s", print_errs(&errs));
+	assert_int_equal(errs.n, 0);
+	return config;
+}
+
+static void expect_errs(const char *text, const char *want)
+{
+	struct fb_errs errs = FB_ERRS_INIT;
+	struct fb_config *config = NULL;
+	char *got;
+
+	assert_int_equal(fb_config_parse("c", text, strlen(text), &config, &errs), -EINVAL);
+	assert_null(config);
+	got = print_errs(&errs);
+	assert_string_equal(got, want);
+	free(got);
+	fb_errs_fini(&errs);
+}
+
+static void every_kind_of_setting_is_read(void **state)
+{
+	struct fb_config *config = parse(
+		"ports:\n"
+		"- {name: lan, device: '0000:3b:00.0', addresses: [192.0.2.1/24, 2001:db8::1/64],\n"
+		"   mac: 02:00:5E:00:53:01, mtu: 9000, vlan: 7, announce: false}\n"
+		"- {name: wan, device: \"net_af_packet0,iface=eth1\"}\n"
+		"workers: {cores: [2, 4], control-core: 1, burst: 64, idle: sleep, ring-size: 256}\n"
+		"memory: {hugepages: off, size-mb: 512, mbufs: 8192}\n"
+		"flows: {ipv4: 4096, timeouts: {tcp-opening: 5, tcp-established: 1h30m, udp: 2m}}\n"
+		"nat: {mode: dnat, snat-addresses: [192.0.2.4], snat-ports: 1024-4095, secret: s}\n"
+		"services: {announce: [ClusterIP, NodePort], node-addresses: [192.0.2.1]}\n"
+		"limits: {reject-rate: 0}\n"
+		"manifests:\n- path: /a\n  all-or-nothing: true\n"
+		"state-dir: /s\n"
+		"lab:\n"
+		"  neighbours: [{address: 192.0.2.9, mac: 02:00:5e:00:53:09, port: lan}]\n"
+		"  routes: [{prefix: 0.0.0.0/0, via: 192.0.2.9, port: lan}]\n"
+		"control: {socket: /c, group: adm}\n"
+		"metrics: {listen: '[::1]:9000'}\n"
+		"log: {level: debug}\n");
+	char text[FB_ADDR_STRLEN];
+
+	assert_int_equal(config->n_ports, 2);
+	assert_string_equal(config->ports[0].name, "lan");
+	assert_int_equal(config->ports[0].n_addresses, 2);
+	assert_string_equal(fb_addr_format(&config->ports[0].addresses[0].addr, text), "192.0.2.1");
+	assert_int_equal(config->ports[0].addresses[1].len_bits, 64);
+	assert_memory_equal(config->ports[0].mac, "\x02\x00\x5e\x00\x53\x01", 6);
+	assert_int_equal(config->ports[0].mtu, 9000);
+	assert_int_equal(config->ports[0].vlan, 7);
+	assert_false(config->ports[0].announce);
+	assert_string_equal(config->ports[1].device, "net_af_packet0,iface=eth1");
+	assert_int_equal(config->ports[1].mtu, 1500);
+	assert_true(config->ports[1].announce);
+	assert_int_equal(config->n_workers, 2);
+	assert_int_equal(config->worker_cores[1], 4);
+	assert_int_equal(config->control_core, 1);
+	assert_int_equal(config->burst, 64);
+	assert_int_equal(config->idle, FB_IDLE_SLEEP);
+	assert_int_equal(config->ring_size, 256);
+	assert_int_equal(config->hugepages, FB_HUGEPAGES_OFF);
+	assert_int_equal(config->memory_mb, 512);
+	assert_int_equal(config->mbufs, 8192);
+	assert_int_equal(config->flows_ipv4, 4096);
+	assert_int_equal(config->tcp_opening_s, 5);
+	assert_int_equal(config->tcp_established_s, 5400);
+	assert_int_equal(config->udp_s, 120);
+	assert_int_equal(config->n_snat_addresses, 1);
+	assert_int_equal(config->snat_port_first, 1024);
+	assert_int_equal(config->snat_port_last, 4095);
+	assert_string_equal(config->secret, "s");
+	assert_int_equal(config->n_node_addresses, 1);
+	assert_int_equal(config->reject_rate, 0);
+	assert_string_equal(config->manifests[0].path, "/a");
+	assert_true(config->manifests[0].all_or_nothing);
+	assert_string_equal(config->state_dir, "/s");
+	assert_string_equal(config->neighbours[0].port, "lan");
+	assert_int_equal(config->routes[0].prefix.len_bits, 0);
+	assert_string_equal(fb_addr_format(&config->routes[0].via, text), "192.0.2.9");
+	assert_string_equal(config->control_socket, "/c");
+	assert_string_equal(config->control_group, "adm");
+	assert_string_equal(config->metrics_listen, "[::1]:9000");
+	assert_int_equal(config->log_level, FB_LOG_DEBUG);
+	/* The names stand in a layer below the enums. */
+	assert_int_equal(config->default_mode, FB_MODE_DNAT);
+	assert_int_equal(config->announce_kinds,
+			 1 << FB_FRONTEND_CLUSTER_IP | 1 << FB_FRONTEND_NODE_PORT);
+	fb_config_free(config);
+}
+
+static void an_empty_file_has_the_defaults(void **state)
+{
+	struct fb_config *config = parse("# nothing\n");
+
+	assert_int_equal(config->n_ports, 0);
+	assert_int_equal(config->n_workers, 1);
+	assert_int_equal(config->worker_cores[0], 1);
+	assert_int_equal(config->flows_ipv4, 1048576);
+	assert_int_equal(config->tcp_established_s, 2 * 3600 + 300);
+	assert_int_equal(config->default_mode, FB_MODE_SNAT);
+	assert_int_equal(config->announce_kinds,
+			 1 << FB_FRONTEND_LOAD_BALANCER | 1 << FB_FRONTEND_EXTERNAL_IP);
+	assert_string_equal(config->control_socket, "/run/forebay/control.sock");
+	assert_string_equal(config->control_group, "");
+	fb_config_free(config);
+}
+
+static void a_key_whose_content_is_commented_out_has_its_default(void **state)
+{
+	struct fb_config *config = parse("lab:\n#  routes: []\nworkers:\n  count:\n");
+
+	assert_int_equal(config->n_workers, 1);
+	fb_config_free(config);
+}
+
+static void workers_stay_clear_of_the_control_core(void **state)
+{
+	struct fb_config *config = parse("workers: {count: 3, control-core: 2}");
+
+	assert_int_equal(config->worker_cores[0], 1);
+	assert_int_equal(config->worker_cores[1], 3);
+	assert_int_equal(config->worker_cores[2], 4);
+	fb_config_free(config);
+}
+
+static void what_is_wrong_with_one_value_says_what_is_allowed(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *want;
+	} cases[] = {
+		{"[1]", "c:1:1: a list is not a mapping\n"},
+		{"workers: 3", "c:1:10: workers: 3 is not a mapping\n"},
+		{"workers: {count: 65}",
+		 "c:1:18: workers.count: 65 is not a whole number from 1 to 64\n"},
+		{"workers: {count: '2'}",
+		 "c:1:18: workers.count: \"2\" is not a whole number from 1 to 64\n"},
+		{"workers: {count: -1}",
+		 "c:1:18: workers.count: -1 is not a whole number from 1 to 64\n"},
+		{"workers: {cores: 3}", "c:1:18: workers.cores: 3 is not a list\n"},
+		{"workers: {cores: [1, x]}",
+		 "c:1:22: workers.cores[1]: \"x\" is not a whole number from 0 to 1023\n"},
+		{"workers: {ring-size: 1000}",
+		 "c:1:22: workers.ring-size: 1000 is not a power of two from 64 to 65536\n"},
+		{"workers: {idle: nap}", "c:1:17: workers.idle: \"nap\" is not one of poll, sleep\n"},
+		{"workers: {conut: 1}",
+		 "c:1:11: workers: unknown key \"conut\", did you mean \"count\"?; allowed: count, "
+		 "cores, control-core, burst, idle, ring-size\n"},
+		{"log: {colour: red}", "c:1:7: log: unknown key \"colour\"; allowed: level\n"},
+		{"flows: {timeouts: {udp: 5x}}",
+		 "c:1:25: flows.timeouts.udp: \"5x\" is not a duration such as 30s, 5m, 2h5m or "
+		 "plain seconds, 1s to 1d\n"},
+		{"flows: {timeouts: {udp: 5s5m}}",
+		 "c:1:25: flows.timeouts.udp: \"5s5m\" is not a duration such as 30s, 5m, 2h5m or "
+		 "plain seconds, 1s to 1d\n"},
+		{"nat: {snat-ports: 2000-1024}",
+		 "c:1:19: nat.snat-ports: \"2000-1024\" is not a range FIRST-LAST of ports within "
+		 "1024 to 65535\n"},
+		{"nat: {snat-ports: 1024-1278}",
+		 "c:1:19: nat.snat-ports: 1024-1278 has 0 whole blocks of 256 ports (each begins at "
+		 "a multiple of 256); 1 workers need one each\n"},
+		{"nat: {snat-addresses: [127.0.0.1]}",
+		 "c:1:24: nat.snat-addresses[0]: \"127.0.0.1\" is not an address of one host such as "
+		 "192.0.2.1 or 2001:db8::1\n"},
+		{"services: {announce: [ClusterIP, All]}",
+		 "c:1:34: services.announce[1]: \"All\" is not one of ClusterIP, NodePort, "
+		 "LoadBalancer, ExternalIP\n"},
+		{"metrics: {listen: '::1:9464'}",
+		 "c:1:19: metrics.listen: \"::1:9464\" is not ADDRESS:PORT such as 127.0.0.1:9464 or "
+		 "[::1]:9464, or \"\"\n"},
+		{"state-dir: ''", "c:1:12: state-dir: \"\" is not text of 1 to 4095 characters\n"},
+		{"manifests: [{path: /a, all-or-nothing: yes}]",
+		 "c:1:40: manifests[0].all-or-nothing: \"yes\" is not true or false\n"},
+		{"ports: [{device: d}]", "c:1:9: ports[0]: \"name\" is missing\n"},
+		{"ports: [{name: a, device: d, addresses: [192.0.2.1]}]",
+		 "c:1:42: ports[0].addresses[0]: \"192.0.2.1\" is not an address with its prefix "
+		 "length such as 192.0.2.1/24 or 2001:db8::1/64\n"},
+		{"ports: [{name: a, device: d, mac: 01:00:5e:00:00:01}]",
+		 "c:1:35: ports[0].mac: \"01:00:5e:00:00:01\" is not a MAC address of one station "
+		 "such as 02:00:5e:00:53:01\n"},
+		{"ports: [{name: a b, device: d}]",
+		 "c:1:16: ports[0].name: \"a b\" has other characters than letters, digits, - and "
+		 "_\n"},
+		{"lab: {routes: [{prefix: 192.0.2.1/24, port: a}]}",
+		 "c:1:25: lab.routes[0].prefix: \"192.0.2.1/24\" is not a prefix such as "
+		 "192.0.2.0/24 or 2001:db8::/64, host bits zero\n"
+		 "c:1:45: lab.routes[0].port: no port is called \"a\"\n"},
+		{"log: {level: info}\n---\na: 1\n",
+		 "c:3:1: a config has one document, but a second begins here\n"},
+		{"log: {level: info\n", "c:2:1: expected ',' or '}' (while parsing a flow mapping "
+					"that begins at line 1)\n"},
+	};
+
+	for (size_t i = 0; i < N_OF(cases); i++)
+		expect_errs(cases[i].text, cases[i].want);
+}
+
+static void settings_that_contradict_each_other_are_refused(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *want;
+	} cases[] = {
+		{"workers: {count: 2, cores: [1]}",
+		 "c:1:18: workers.count: 2, but workers.cores lists 1; leave one out, or let them "
+		 "agree\n"},
+		{"ports:\n- {name: a, device: d, addresses: [192.0.2.1/24]}\n"
+		 "- {name: a, device: d, addresses: [192.0.2.1/25]}\n",
+		 "c:3:10: ports[1].name: \"a\" is the name of ports[0] already\n"
+		 "c:3:21: ports[1].device: \"d\" is the device of ports[0] already\n"
+		 "c:3:36: ports[1].addresses[0]: 192.0.2.1 stands in ports[0] already\n"},
+		{"nat: {snat-addresses: [192.0.2.1, 192.0.2.1]}",
+		 "c:1:35: nat.snat-addresses[1]: 192.0.2.1 stands here twice\n"},
+		{"manifests: [{path: /a}, {path: /a}]",
+		 "c:1:32: manifests[1].path: \"/a\" is the path of manifests[0] already\n"},
+		{"ports: [{name: a, device: d}]\n"
+		 "lab: {routes: [{prefix: '2001:db8::/32', via: 192.0.2.1, port: a}]}",
+		 "c:2:47: lab.routes[0].via: is of the other family than the prefix\n"},
+	};
+
+	for (size_t i = 0; i < N_OF(cases); i++)
+		expect_errs(cases[i].text, cases[i].want);
+}
+
+static void all_errors_of_a_file_are_told_at_once(void **state)
+{
+	expect_errs("workers: {count: 0, burst: 99}\n"
+		    "workers: {count: 1}\n"
+		    "nat: {mode: both}\n"
+		    "wrokers: {}\n",
+		    "c:2:1: key \"workers\" is given twice in this mapping, first at line 1 column 1\n"
+		    "c:1:18: workers.count: 0 is not a whole number from 1 to 64\n"
+		    "c:1:28: workers.burst: 99 is not a whole number from 1 to 64\n"
+		    "c:3:13: nat.mode: \"both\" is not one of snat, dnat\n"
+		    "c:4:1: unknown key \"wrokers\", did you mean \"workers\"?; allowed: ports, "
+		    "workers, memory, flows, nat, services, limits, manifests, state-dir, lab, "
+		    "control, metrics, log\n");
+}
+
+static void a_file_that_cannot_be_read_is_an_error_with_its_name(void **state)
+{
+	struct fb_errs errs = FB_ERRS_INIT;
+	struct fb_config *config = NULL;
+	char *got;
+
+	assert_int_equal(fb_config_read("/nonexistent/forebay.yaml", &config, &errs), -ENOENT);
+	got = print_errs(&errs);
+	assert_string_equal(got,
+			    "/nonexistent/forebay.yaml: cannot be read: No such file or directory\n");
+	free(got);
+	fb_errs_fini(&errs);
+}
+
+static void the_workers_share_of_snat_ports_is_what_nat_deals_out(void **state)
+{
+	/* check.c counts whole blocks of this size. */
+	assert_int_equal(FB_NAT_BLOCK, 256);
+	assert_int_equal(FB_NAT_MAX_WORKERS, FB_CONFIG_MAX_WORKERS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_kind_of_setting_is_read),
+		cmocka_unit_test(an_empty_file_has_the_defaults),
+		cmocka_unit_test(a_key_whose_content_is_commented_out_has_its_default),
+		cmocka_unit_test(workers_stay_clear_of_the_control_core),
+		cmocka_unit_test(what_is_wrong_with_one_value_says_what_is_allowed),
+		cmocka_unit_test(settings_that_contradict_each_other_are_refused),
+		cmocka_unit_test(all_errors_of_a_file_are_told_at_once),
+		cmocka_unit_test(a_file_that_cannot_be_read_is_an_error_with_its_name),
+		cmocka_unit_test(the_workers_share_of_snat_ports_is_what_nat_deals_out),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
