@@ -144,10 +144,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	case FB_PARSE_SERVICE:
 		fuzz_require(pkt.l4_off + (pkt.proto == IPPROTO_TCP ? 20u : 8u) <= data_len);
 		answer_all(data, data_len, &pkt);
+		/* The caller's part of the contract: whatever has no TTL left is not forwarded. */
+		if (pkt.ttl < 2)
+			break;
 		rewrite(data, data_len, frame_len, &pkt);
 		break;
 	case FB_PARSE_ICMP_ERROR:
 		answer_all(data, data_len, &pkt);
+		if (pkt.ttl < 2)
+			break;
 		translate_error(data, data_len, frame_len, &pkt);
 		break;
 	case FB_PARSE_ICMP_ECHO:

@@ -35,7 +35,7 @@ struct row {
 #define FRAGMENT .kind = FB_PARSE_FRAGMENT
 #define DROP(r)  .kind = FB_PARSE_DROP, .reason = FB_REASON_##r
 
-#define SEG_OPTIONS "\x3c\0\1\4\0\0\0\0" "\6\0\1\4\0\0\0\0"
+#define TWO_OPTIONS "\x3c\0\1\4\0\0\0\0" "\6\0\1\4\0\0\0\0"
 #define NINE_HEADERS                                                                               \
 	"\x3c\0\1\4\0\0\0\0" "\x3c\0\1\4\0\0\0\0" "\x3c\0\1\4\0\0\0\0" "\x3c\0\1\4\0\0\0\0"        \
 	"\x3c\0\1\4\0\0\0\0" "\x3c\0\1\4\0\0\0\0" "\x3c\0\1\4\0\0\0\0" "\x3c\0\1\4\0\0\0\0"        \
@@ -132,7 +132,7 @@ static const struct row rows[] = {
 	{"from a link-local address", {TCP6, .src = "fe80::1"}, OTHER},
 	{"to a link-local address", {TCP6, .dst = "fe80::1"}, OTHER},
 	/* IPv6 extension headers */
-	{"hop-by-hop and destination options", {TCP6, EXTRA(0, SEG_OPTIONS)}, SERVICE},
+	{"hop-by-hop and destination options", {TCP6, EXTRA(0, TWO_OPTIONS)}, SERVICE},
 	{"hop-by-hop not first", {TCP6, EXTRA(60, "\0\0\1\4\0\0\0\0" "\6\0\1\4\0\0\0\0")},
 	 DROP(BAD_EXTENSION)},
 	{"nine headers", {TCP6, EXTRA(60, NINE_HEADERS)}, DROP(BAD_EXTENSION)},
@@ -263,7 +263,8 @@ static void a_frame_cut_anywhere_is_never_read_beyond(void **state)
 static void headers_split_over_segments_are_dropped_as_such(void **state)
 {
 	static const struct sample samples[] = {
-		{TCP4}, {UDP4}, {TCP6}, {UDP6}, {TCP6, EXTRA(0, SEG_OPTIONS)},
+		{TCP4}, {UDP4}, {TCP6}, {UDP6}, {TCP6, EXTRA(0, TWO_OPTIONS)},
+		{UDP6, EXTRA(60, "\x11\1\1\14\0\0\0\0\0\0\0\0\0\0\0\0")},
 		{TCP4, EXTRA(0, "\1\1\1\1"), .vlan = true},
 	};
 	uint8_t frame[SAMPLE_MAX];

@@ -223,6 +223,38 @@ static void a_translated_error_has_right_sums_outside_and_inside(void **state)
 	}
 }
 
+/* The last field of a TCP header that is cut there gets the value that it would get in the whole. */
+static void a_tcp_checksum_is_translated_only_where_all_of_it_is_quoted(void **state)
+{
+	static const uint32_t cuts[] = {17, 18};
+	uint8_t whole[SAMPLE_MAX];
+	uint8_t frame[SAMPLE_MAX];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cuts); i++) {
+		uint32_t seed = 8;
+		struct fb_packet pkt;
+		struct fb_tuple quote;
+		struct fb_addr addr;
+		uint8_t before;
+
+		(void)build_error(0, 0, whole, &pkt, &seed);
+		quote = random_tuple(&pkt.quote, &seed);
+		addr = fb_tuple_src(&quote);
+		fb_rewrite_icmp_error(whole, &pkt, &addr, &addr, &quote);
+		seed = 8;
+		(void)build_error(0, cuts[i], frame, &pkt, &seed);
+		before = frame[pkt.quote_l4_off + 16];
+		fb_rewrite_icmp_error(frame, &pkt, &addr, &addr, &quote);
+		sample_assert_sums(frame, &pkt);
+		if (cuts[i] == 17)
+			assert_int_equal(frame[pkt.quote_l4_off + 16], before);
+		else
+			assert_memory_equal(frame + pkt.quote_l4_off + 16,
+					    whole + pkt.quote_l4_off + 16, 2);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +262,7 @@ int main(void)
 		cmocka_unit_test(forth_and_back_is_identity_but_for_the_ttl),
 		cmocka_unit_test(a_wrong_checksum_stays_as_wrong_as_it_was),
 		cmocka_unit_test(a_translated_error_has_right_sums_outside_and_inside),
+		cmocka_unit_test(a_tcp_checksum_is_translated_only_where_all_of_it_is_quoted),
 	};
 
 	return cmocka_run_group_tests_name("net/rewrite", tests, NULL, NULL);
