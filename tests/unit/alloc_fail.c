@@ -12,10 +12,12 @@
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *piece, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
 void __real_free(void *piece);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *piece, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
 void __wrap_free(void *piece);
 char *__wrap_strdup(const char *text);
 char *__wrap_strndup(const char *text, size_t len);
@@ -101,6 +103,11 @@ void *__wrap_malloc(size_t size)
 void *__wrap_calloc(size_t n, size_t size)
 {
 	return fails_now() ? NULL : keep(__real_calloc(n, size));
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+	return fails_now() ? NULL : keep(__real_aligned_alloc(alignment, size));
 }
 
 void *__wrap_realloc(void *piece, size_t size)
