@@ -51,6 +51,16 @@ lab_bg() {
 	disown "$LAB_BG_PID" # bash would report each that lab_down ends
 }
 
+# Wait until TCP (and, where a server does both, UDP) is served on a port: lab_listening ROLE PORT. Nobody
+# connects to find out, so that no reset is counted.
+lab_listening() {
+	lab_wait 10 lab_listens "$@" || lab_die "nobody listens on port $2 in $1"
+}
+
+lab_listens() {
+	[ -n "$(lab_in "$1" ss -Hltn "sport = :$2")" ]
+}
+
 # Wait for a condition, not for a time: lab_wait SECONDS COMMAND...
 lab_wait() {
 	local deadline=$((${EPOCHREALTIME/./} + $1 * 1000000))
@@ -208,8 +218,7 @@ lab_http_one() {
 		}
 	END
 	lab_bg "b$n" "nginx-$n" nginx -e stderr -p "$dir" -c "$dir/nginx.conf"
-	lab_wait 10 lab_in "b$n" curl -s -o "$dir/first" http://127.0.0.1:8080/ ||
-		lab_die "nginx does not answer in b$n: $(cat "$LAB_DIR/nginx-$n.log")"
+	lab_listening "b$n" 8080
 }
 
 # The settings of the lab's forebay. LAB_WORKERS (2), LAB_DRIVER (af_packet), LAB_MODE (dnat), LAB_VLAN

@@ -11,6 +11,7 @@ lab_http
 for n in 1 2 3; do
 	lab_bg "b$n" "dns-$n" dnsmasq --keep-in-foreground --conf-file=/dev/null --no-resolv --no-hosts \
 		--user=root --pid-file= --log-facility=- --bind-interfaces --txt-record="who.test,backend-$n"
+	lab_listening "b$n" 53
 done
 for _ in {1..200}; do
 	echo "who.test TXT"

@@ -13,6 +13,8 @@ service web dnat 20 http:TCP:80:8080 -- 1 2
 lab_forebay
 lab_bg box sshd socat TCP6-LISTEN:2222,ipv6only=0,fork,reuseaddr EXEC:cat
 lab_bg client peer socat TCP6-LISTEN:2223,ipv6only=0,fork,reuseaddr EXEC:cat
+lab_listening box 2222
+lab_listening client 2223
 
 twin_has() {
 	lab_in box ip -o addr show dev "$1" | tee "$LAB_DIR/addr"

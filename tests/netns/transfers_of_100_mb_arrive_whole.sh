@@ -20,6 +20,7 @@ sum=$(sha256sum <"$LAB_DIR/www/big")
 for n in 1 2 3; do
 	lab_bg "b$n" "upload-$n" \
 		socat TCP6-LISTEN:9000,ipv6only=0,fork,reuseaddr,backlog=16 EXEC:sha256sum
+	lab_listening "b$n" 9000
 done
 
 downloads() {
