@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "control/explain.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <netinet/in.h>
+
+const char *fb_addr_port_format(const struct fb_addr *addr, uint16_t port, char *buf)
+{
+	char text[FB_ADDR_STRLEN];
+
+	(void)snprintf(buf, FB_ADDR_PORT_STRLEN,
+		       fb_addr_family(addr) == FB_IPV4 ? "%s:%u" : "[%s]:%u",
+		       fb_addr_format(addr, text), port);
+	return buf;
+}
+
+const char *fb_proto_name(uint8_t proto)
+{
+	return proto == IPPROTO_TCP ? "tcp" : proto == IPPROTO_UDP ? "udp" : "icmp";
+}
+
+static int parse_addr_port(const char *text, struct fb_addr *addr, uint16_t *port)
+{
+	char host[FB_ADDR_STRLEN];
+	const char *colon = strrchr(text, ':');
+	size_t len = colon != NULL ? (size_t)(colon - text) : 0;
+	unsigned long value;
+	char *end;
+	bool bracketed = len >= 2 && text[0] == '[' && text[len - 1] == ']';
+
+	if (colon == NULL || colon[1] < '0' || colon[1] > '9')
+		return -EINVAL;
+	value = strtoul(colon + 1, &end, 10);
+	if (*end != '\0' || value > UINT16_MAX || end - colon > 6)
+		return -EINVAL;
+	if (bracketed) {
+		text++;
+		len -= 2;
+	}
+	if (len >= sizeof(host))
+		return -EINVAL;
+	memcpy(host, text, len);
+	host[len] = '\0';
+	/* Without brackets the last part of an IPv6 address would be read as the port. */
+	if (bracketed != (strchr(host, ':') != NULL) || fb_addr_parse(host, addr) != 0)
+		return -EINVAL;
+	*port = (uint16_t)value;
+	return 0;
+}
+
+static int parse_addr(const char *text, struct fb_addr *addr)
+{
+	char host[FB_ADDR_STRLEN + 2];
+	size_t len = strlen(text);
+
+	if (len >= sizeof(host))
+		return -EINVAL;
+	memcpy(host, text, len + 1);
+	if (len >= 2 && host[0] == '[' && host[len - 1] == ']') {
+		host[len - 1] = '\0';
+		return fb_addr_parse(host + 1, addr);
+	}
+	return fb_addr_parse(host, addr);
+}
+
+int fb_explain_parse(const char *line, struct fb_explain_query *ret, const char **ret_why)
+{
+	struct fb_explain_query q = {0};
+	char words[3][96];
+	char rest[2];
+	int n;
+
+	n = sscanf(line, "%95s %95s %95s %1s", words[0], words[1], words[2], rest);
+	*ret_why = "expected: tcp|udp SRC:PORT DST:PORT, or icmp SRC DST";
+	if (n != 3)
+		return -EINVAL;
+	if (strcasecmp(words[0], "icmp") == 0) {
+		q.proto = IPPROTO_ICMP;
+		*ret_why = "expected: icmp SRC DST, two addresses of one family";
+		if (parse_addr(words[1], &q.src) != 0 || parse_addr(words[2], &q.dst) != 0)
+			return -EINVAL;
+	} else {
+		q.proto = strcasecmp(words[0], "tcp") == 0   ? IPPROTO_TCP
+			  : strcasecmp(words[0], "udp") == 0 ? IPPROTO_UDP
+							     : 0;
+		if (q.proto == 0)
+			return -EINVAL;
+		*ret_why = "expected ADDRESS:PORT twice, IPv6 as [ADDRESS]:PORT";
+		if (parse_addr_port(words[1], &q.src, &q.sport) != 0 ||
+		    parse_addr_port(words[2], &q.dst, &q.dport) != 0)
+			return -EINVAL;
+	}
+	if (fb_addr_family(&q.src) != fb_addr_family(&q.dst)) {
+		*ret_why = "source and destination are of different families";
+		return -EINVAL;
+	}
+	*ret = q;
+	return 0;
+}
+
+struct fb_tuple fb_explain_tuple(const struct fb_explain_query *q)
+{
+	return fb_tuple_make(q->proto, &q->src, rte_cpu_to_be_16(q->sport), &q->dst,
+			     rte_cpu_to_be_16(q->dport));
+}
+
+static const struct fb_endpoint *endpoint_by_id(const struct fb_snapshot *snap, uint32_t id,
+						const struct fb_service **ret_service)
+{
+	for (uint32_t s = 0; s < snap->n_services; s++) {
+		const struct fb_service *svc = snap->services[s];
+
+		for (uint32_t e = 0; svc != NULL && e < svc->n_endpoints; e++) {
+			if (svc->endpoints[e].id == id) {
+				*ret_service = svc;
+				return &svc->endpoints[e];
+			}
+		}
+	}
+	return NULL;
+}
+
+static void set_frontend(struct fb_explanation *ret, const struct fb_addr *dst, uint16_t dport)
+{
+	for (uint32_t i = 0; i < ret->service->n_frontends; i++) {
+		const struct fb_frontend_spec *fe = &ret->service->frontends[i];
+
+		if (fb_addr_equal(&fe->addr, dst) && rte_be_to_cpu_16(fe->port_be) == dport)
+			ret->frontend = fe;
+	}
+}
+
+/* Where packets to the endpoint leave, or why they don't. */
+static bool check_next_hop(const struct fb_snapshot *snap, struct fb_explanation *ret)
+{
+	const struct fb_endpoint *ep = ret->endpoint;
+	uint8_t state = FB_HOP_NONE;
+
+	ret->nh_idx = ep->id < snap->n_endpoints ? snap->endpoints[ep->id].nh_idx : 0;
+	if (ret->nh_idx < snap->n_next_hops)
+		state = snap->next_hops[ret->nh_idx].state;
+	if (state == FB_HOP_READY)
+		return true;
+	ret->verdict = FB_VERDICT_DROP;
+	ret->reason = state == FB_HOP_UNRESOLVED ? FB_REASON_NEXT_HOP : FB_REASON_NO_ROUTE;
+	return false;
+}
+
+static void choose_reply(const struct fb_explain_env *env, const struct fb_tuple *tuple,
+			 struct fb_explanation *ret)
+{
+	const struct fb_snapshot *snap = env->snap;
+	const struct fb_endpoint *ep = ret->endpoint;
+	const struct fb_snat_pool *pool;
+	struct fb_addr client;
+	int err;
+
+	if (ret->service->mode == FB_MODE_DNAT) {
+		client = fb_tuple_src(tuple);
+		ret->reply = fb_tuple_make(tuple->proto, &ep->addr, ep->port_be, &client,
+					   fb_tuple_sport(tuple));
+		ret->has_reply = true;
+		return;
+	}
+	pool = &snap->snat[snap->next_hops[ret->nh_idx].port][tuple->family];
+	err = fb_nat_choose(env->nat_ports, ret->worker, NULL, tuple, &ep->addr, ep->port_be,
+			    pool->addrs, pool->n, NULL, &ret->reply);
+	if (err == 0) {
+		ret->has_reply = true;
+		return;
+	}
+	ret->verdict = FB_VERDICT_DROP;
+	ret->reason = err == -ENOENT ? FB_REASON_NO_SNAT_ADDRESS : FB_REASON_SNAT_PORTS;
+}
+
+static void explain_new(const struct fb_explain_env *env, const struct fb_tuple *tuple,
+			struct fb_explanation *ret)
+{
+	uint32_t hash = fb_table_select_hash(env->snap, tuple);
+
+	ret->verdict = FB_VERDICT_FORWARD;
+	ret->worker = env->owner(env->arg, ret->service, 0, tuple, &ret->worker_rule);
+	ret->endpoint = fb_table_select(ret->service, hash, &ret->slot);
+	if (ret->endpoint == NULL) {
+		ret->verdict = FB_VERDICT_REJECT;
+		ret->reason = FB_REASON_NO_ENDPOINTS;
+		return;
+	}
+	ret->has_slot = true;
+	if (check_next_hop(env->snap, ret))
+		choose_reply(env, tuple, ret);
+}
+
+/* An IPv4 tuple leaves part of the union unset. */
+static bool tuple_equal(const struct fb_tuple *a, const struct fb_tuple *b)
+{
+	if (a->family != b->family || a->proto != b->proto)
+		return false;
+	return a->family == FB_IPV4 ? memcmp(&a->v4, &b->v4, sizeof(a->v4)) == 0
+				    : memcmp(&a->v6, &b->v6, sizeof(a->v6)) == 0;
+}
+
+static void explain_flow(const struct fb_explain_env *env, const struct fb_tuple *tuple,
+			 const struct fb_flow_row *flow, struct fb_explanation *ret)
+{
+	const struct fb_service *svc = NULL;
+
+	ret->verdict = FB_VERDICT_FORWARD;
+	ret->endpoint = endpoint_by_id(env->snap, flow->ep_id, &svc);
+	if (ret->service == NULL)
+		ret->service = svc;
+	ret->worker = flow->worker;
+	ret->worker_rule = "owns the flow";
+	ret->reply = flow->reply;
+	ret->has_reply = true;
+	ret->to_client = tuple_equal(tuple, &flow->reply);
+	/* The way back goes to the client's last hop, which the flow itself keeps. */
+	if (!ret->to_client && ret->endpoint != NULL)
+		(void)check_next_hop(env->snap, ret);
+}
+
+/* No flow and no service: what the address alone decides. */
+static void explain_address(const struct fb_explain_env *env, const struct fb_explain_query *q,
+			    struct fb_explanation *ret)
+{
+	uint8_t bits = fb_table_address(env->snap, &q->dst);
+	bool snat_port = (bits & FB_ADDR_SNAT) != 0 &&
+			 fb_nat_port_owner(env->nat_ports, rte_cpu_to_be_16(q->dport)) !=
+				 FB_NAT_NO_OWNER;
+
+	if (q->proto == IPPROTO_ICMP) {
+		/* The kernel twin answers for the box's own addresses, workers for the others. */
+		ret->verdict = (bits & FB_ADDR_BOX) == 0 && (bits & FB_ADDR_SERVICE) != 0
+				       ? FB_VERDICT_ANSWER
+				       : FB_VERDICT_PUNT;
+		return;
+	}
+	if (snat_port) {
+		ret->verdict = FB_VERDICT_DROP;
+		ret->reason = FB_REASON_NO_FLOW;
+	} else if ((bits & FB_ADDR_BOX) != 0 || (bits & FB_ADDR_SERVICE) == 0) {
+		ret->verdict = FB_VERDICT_PUNT;
+	} else {
+		ret->verdict = FB_VERDICT_REJECT;
+		ret->reason = FB_REASON_NO_SERVICE;
+	}
+}
+
+void fb_explain(const struct fb_explain_env *env, const struct fb_explain_query *query,
+		const struct fb_flow_row *flow, struct fb_explanation *ret)
+{
+	struct fb_tuple tuple;
+
+	*ret = (struct fb_explanation){0};
+	if (query->proto == IPPROTO_ICMP) {
+		explain_address(env, query, ret);
+		return;
+	}
+	tuple = fb_explain_tuple(query);
+	ret->service = fb_table_lookup(env->snap, &tuple);
+	if (ret->service != NULL)
+		set_frontend(ret, &query->dst, query->dport);
+	if (flow != NULL)
+		explain_flow(env, &tuple, flow, ret);
+	else if (ret->service != NULL)
+		explain_new(env, &tuple, ret);
+	else
+		explain_address(env, query, ret);
+}
+
+/* ---- as an object ---- */
+
+static json_t *addr_port_json(const struct fb_addr *addr, rte_be16_t port_be)
+{
+	char text[FB_ADDR_PORT_STRLEN];
+
+	return json_string(fb_addr_port_format(addr, rte_be_to_cpu_16(port_be), text));
+}
+
+static json_t *tuple_json(const struct fb_tuple *tuple)
+{
+	struct fb_addr src = fb_tuple_src(tuple);
+	struct fb_addr dst = fb_tuple_dst(tuple);
+
+	return json_pack("{s:o,s:o}", "src", addr_port_json(&src, fb_tuple_sport(tuple)), "dst",
+			 addr_port_json(&dst, fb_tuple_dport(tuple)));
+}
+
+static json_t *candidates_json(const struct fb_service *svc)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; svc != NULL && i < svc->n_endpoints; i++) {
+		const struct fb_endpoint *ep = &svc->endpoints[i];
+
+		if (ep->state == FB_EP_ACTIVE)
+			(void)json_array_append_new(list, addr_port_json(&ep->addr, ep->port_be));
+	}
+	return list;
+}
+
+static json_t *next_hop_json(const struct fb_explain_env *env, uint16_t nh_idx)
+{
+	static const char *const states[] = {
+		[FB_HOP_NONE] = "no route",
+		[FB_HOP_UNRESOLVED] = "unresolved",
+		[FB_HOP_READY] = "ready",
+	};
+	struct fb_next_hop none = {.state = FB_HOP_NONE};
+	const struct fb_next_hop *nh =
+		nh_idx < env->snap->n_next_hops ? &env->snap->next_hops[nh_idx] : &none;
+	struct fb_addr gateway;
+	char text[FB_ADDR_STRLEN];
+	char mac[18];
+	json_t *o = json_pack("{s:s}", "state", states[nh->state]);
+
+	if (nh->state == FB_HOP_NONE)
+		return o;
+	if (nh->port < env->n_ports)
+		(void)json_object_set_new(o, "port", json_string(env->port_names[nh->port]));
+	if (env->gateway != NULL && env->gateway(env->arg, nh_idx, &gateway) == 0)
+		(void)json_object_set_new(o, "address",
+					  json_string(fb_addr_format(&gateway, text)));
+	if (nh->state == FB_HOP_READY) {
+		(void)snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", nh->mac[0],
+			       nh->mac[1], nh->mac[2], nh->mac[3], nh->mac[4], nh->mac[5]);
+		(void)json_object_set_new(o, "mac", json_string(mac));
+		(void)json_object_set_new(o, "mtu", json_integer(nh->mtu));
+	}
+	return o;
+}
+
+static void add_service(json_t *o, const struct fb_explanation *e)
+{
+	const struct fb_service *svc = e->service;
+
+	(void)json_object_set_new(o, "service",
+				  json_sprintf("%s/%s", svc->namespace_, svc->name));
+	(void)json_object_set_new(o, "service_port",
+				  svc->port_name[0] != '\0' ? json_string(svc->port_name)
+							    : json_integer(svc->port));
+	(void)json_object_set_new(o, "mode", json_string(fb_service_mode_names[svc->mode]));
+	if (e->frontend != NULL)
+		(void)json_object_set_new(o, "frontend",
+					  json_string(fb_frontend_kind_names[e->frontend->kind]));
+	if (svc->n_slots > 0)
+		(void)json_object_set_new(o, "slots", json_integer(svc->n_slots));
+}
+
+static json_t *snat_json(const struct fb_explanation *e)
+{
+	struct fb_addr addr;
+
+	if (!e->has_reply || e->service == NULL || e->service->mode != FB_MODE_SNAT)
+		return json_null();
+	addr = fb_tuple_dst(&e->reply);
+	return addr_port_json(&addr, fb_tuple_dport(&e->reply));
+}
+
+static json_t *flow_json(const struct fb_flow_row *flow)
+{
+	return json_pack("{s:o,s:o,s:s,s:f,s:I}", "client", tuple_json(&flow->client), "reply",
+			 tuple_json(&flow->reply), "state", fb_flow_state_names[flow->state],
+			 "idle_s", flow->idle_ms / 1000.0, "packets", (json_int_t)flow->packets);
+}
+
+json_t *fb_explain_json(const struct fb_explain_env *env, const struct fb_explain_query *q,
+			const struct fb_flow_row *flow, const struct fb_explanation *e)
+{
+	json_t *o = json_object();
+	bool icmp = q->proto == IPPROTO_ICMP;
+	char src[FB_ADDR_PORT_STRLEN];
+	char dst[FB_ADDR_PORT_STRLEN];
+
+	if (o == NULL)
+		return NULL;
+	(void)json_object_set_new(
+		o, "query",
+		json_sprintf("%s %s %s", fb_proto_name(q->proto),
+			     icmp ? fb_addr_format(&q->src, src)
+				  : fb_addr_port_format(&q->src, q->sport, src),
+			     icmp ? fb_addr_format(&q->dst, dst)
+				  : fb_addr_port_format(&q->dst, q->dport, dst)));
+	(void)json_object_set_new(o, "verdict", json_string(fb_verdict_names[e->verdict]));
+	(void)json_object_set_new(o, "reason",
+				  e->reason == FB_REASON_NONE
+					  ? json_null()
+					  : json_string(fb_reason_names[e->reason]));
+	if (e->reason != FB_REASON_NONE)
+		(void)json_object_set_new(o, "help", json_string(fb_reason_help[e->reason]));
+	(void)json_object_set_new(o, "service", json_null());
+	if (e->service != NULL)
+		add_service(o, e);
+	(void)json_object_set_new(o, "endpoint",
+				  e->endpoint != NULL
+					  ? addr_port_json(&e->endpoint->addr, e->endpoint->port_be)
+					  : json_null());
+	(void)json_object_set_new(o, "candidates", candidates_json(e->service));
+	(void)json_object_set_new(o, "snat", snat_json(e));
+	if (e->has_slot)
+		(void)json_object_set_new(o, "slot", json_integer(e->slot));
+	if (e->worker_rule != NULL)
+		(void)json_object_update_new(o, json_pack("{s:i,s:s}", "worker", (int)e->worker,
+							  "worker_rule", e->worker_rule));
+	if (e->endpoint != NULL && !e->to_client)
+		(void)json_object_set_new(o, "next_hop", next_hop_json(env, e->nh_idx));
+	if (flow != NULL)
+		(void)json_object_set_new(o, "flow", flow_json(flow));
+	(void)json_object_set_new(o, "generation", json_integer((json_int_t)env->snap->generation));
+	return o;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FB_CONTROL_EXPLAIN_H
+#define FB_CONTROL_EXPLAIN_H
+
+/*
+ * What would become of a packet, and why: the packet path's own functions over a snapshot, for people.
+ *
+ * The daemon's `explain` and `forebayctl explain --offline` both end here; they differ only in what
+ * is in the environment. A TCP packet without a flow is taken to be a SYN.
+ *
+ * Thread: any that may read the snapshot; pure.
+ */
+
+#include <jansson.h>
+
+#include "base/addr.h"
+#include "datapath/request.h"
+#include "nat/port.h"
+#include "net/verdict.h"
+#include "table/read.h"
+
+struct fb_explain_env {
+	const struct fb_snapshot *snap;
+	const struct fb_nat_ports *nat_ports;
+	const char *const *port_names; /* by port index */
+	uint32_t n_ports;
+	/* As fb_datapath_owner(). */
+	uint16_t (*owner)(void *arg, const struct fb_service *svc, uint16_t port,
+			  const struct fb_tuple *client, const char **ret_rule);
+	/* As fb_neigh_describe(); may be NULL. */
+	int (*gateway)(void *arg, uint16_t nh_idx, struct fb_addr *ret);
+	void *arg;
+};
+
+struct fb_explain_query {
+	struct fb_addr src;
+	struct fb_addr dst;
+	uint16_t sport; /* host order */
+	uint16_t dport;
+	uint8_t proto; /* IPPROTO_TCP, IPPROTO_UDP; IPPROTO_ICMP for an echo request of either family */
+};
+
+struct fb_explanation {
+	enum fb_verdict verdict;
+	enum fb_reason reason; /* FB_REASON_NONE: forwarded */
+	const struct fb_service *service;   /* NULL: none */
+	const struct fb_frontend_spec *frontend; /* which of its frontends; NULL */
+	const struct fb_endpoint *endpoint; /* NULL: none was chosen */
+	uint32_t slot;        /* of the selection, where has_slot */
+	uint16_t nh_idx;      /* where endpoint is set */
+	uint16_t worker;
+	const char *worker_rule; /* NULL: no worker decides */
+	struct fb_tuple reply;   /* the endpoint's packets, where has_reply */
+	bool has_slot;
+	bool has_reply;
+	bool to_client; /* an existing flow's packet from the endpoint */
+};
+
+/** "tcp 198.51.100.7:40000 192.0.2.10:80", "udp [2001:db8::1]:53 [2001:db8::2]:53", "icmp A B".
+ *  @return 0; -EINVAL with *ret_why a sentence */
+int fb_explain_parse(const char *line, struct fb_explain_query *ret, const char **ret_why);
+
+/** The tuple of a TCP or UDP query, as the packet path keys it. */
+struct fb_tuple fb_explain_tuple(const struct fb_explain_query *query);
+
+/** @param flow  the live flow that owns the tuple, or NULL */
+void fb_explain(const struct fb_explain_env *env, const struct fb_explain_query *query,
+		const struct fb_flow_row *flow, struct fb_explanation *ret);
+
+/** The whole of it as an object; NULL: no memory. */
+json_t *fb_explain_json(const struct fb_explain_env *env, const struct fb_explain_query *query,
+			const struct fb_flow_row *flow, const struct fb_explanation *explanation);
+
+/** "192.0.2.1:80", "[2001:db8::1]:80" */
+#define FB_ADDR_PORT_STRLEN (FB_ADDR_STRLEN + 8)
+const char *fb_addr_port_format(const struct fb_addr *addr, uint16_t port, char *buf);
+
+const char *fb_proto_name(uint8_t proto); /* "tcp", "udp", "icmp" */
+
+#endif

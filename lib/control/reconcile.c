@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "control/reconcile.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "box/box.h"
+#include "control/announce.h"
+#include "control/applied.h"
+#include "control/file.h"
+#include "manifest/manifest.h"
+
+int fb_reconcile_init(struct fb_control *c)
+{
+	int ret = fb_box_settings(c->p.config, &c->settings);
+
+	if (ret != 0)
+		return ret;
+	c->store = fb_store_create();
+	c->source_missing = calloc(c->p.config->n_manifests + 1, sizeof(*c->source_missing));
+	c->sources = fb_sources_open(c->p.config->manifests, c->p.config->n_manifests);
+	if (c->store == NULL || c->source_missing == NULL)
+		return -ENOMEM;
+	if (c->sources == NULL)
+		return errno != 0 ? -errno : -ENOMEM;
+	return fb_box_stage(c->p.config, c->p.table);
+}
+
+static void conflict_fini(struct fb_conflict *conflict)
+{
+	free(conflict->namespace_);
+	free(conflict->name);
+	free(conflict->text);
+}
+
+void fb_reconcile_fini(struct fb_control *c)
+{
+	for (uint32_t i = 0; i < c->n_origins; i++) {
+		free(c->origins[i].path);
+		fb_errs_fini(&c->origins[i].errs);
+	}
+	free(c->origins);
+	for (uint32_t i = 0; i < c->n_conflicts; i++)
+		conflict_fini(&c->conflicts[i]);
+	free(c->conflicts);
+	free(c->source_missing);
+	fb_box_settings_free(&c->settings);
+	fb_sources_close(c->sources);
+	fb_store_free(c->store);
+}
+
+/* ---- publish ---- */
+
+void fb_reconcile_log(struct fb_control *c, const struct fb_errs *errs)
+{
+	const struct fb_snapshot *snap = fb_control_snapshot(c);
+	uint64_t generation = snap != NULL ? snap->generation : 0;
+
+	for (size_t i = 0; i < errs->n; i++) {
+		char text[1024];
+
+		(void)fb_err_format(&errs->v[i], text, sizeof(text));
+		if (errs->v[i].severity == FB_SEV_NOTICE)
+			fb_control_log(c, FB_LOG_NOTICE, "%s", text);
+		else
+			fb_control_log(c, FB_LOG_WARNING,
+				       "%s; generation %" PRIu64 " stays in force for it",
+				       text, generation);
+	}
+	if (errs->lost)
+		fb_control_log(c, FB_LOG_WARNING, "some messages were lost for lack of memory");
+}
+
+/* @return whether a new generation is in force */
+static bool publish(struct fb_control *c)
+{
+	struct fb_snapshot *snap = fb_table_commit(c->p.table);
+	int ret = snap == NULL ? -errno : 0;
+
+	if (ret == -EALREADY)
+		return false;
+	if (ret == 0) {
+		ret = fb_rcu_publish(c->p.rcu, snap);
+		if (ret != 0)
+			fb_snapshot_release(c->p.table, snap);
+	} else {
+		fb_table_abort(c->p.table);
+	}
+	if (ret != 0) {
+		fb_control_log(c, FB_LOG_ERROR, "cannot publish a generation: %s; trying again",
+			       strerror(-ret));
+		c->retry = true;
+		return false;
+	}
+	c->snapshots_waiting = fb_rcu_reclaim(c->p.rcu);
+	return true;
+}
+
+/* Addresses that come with this generation; the old snapshot is still in force. */
+static void queue_announcements(struct fb_control *c, const struct fb_service_specs *specs)
+{
+	const struct fb_snapshot *old = fb_control_snapshot(c);
+
+	if (!c->running || old == NULL)
+		return; /* fb_control_run() announces everything */
+	for (uint32_t s = 0; s < specs->n; s++) {
+		for (uint32_t f = 0; f < specs->v[s].n_frontends; f++) {
+			const struct fb_frontend_spec *fe = &specs->v[s].frontends[f];
+
+			if ((c->p.config->announce_kinds & (1u << fe->kind)) != 0 &&
+			    (fb_table_address(old, &fe->addr) & FB_ADDR_ANNOUNCE) == 0)
+				fb_announce_add(c, &fe->addr);
+		}
+	}
+}
+
+static int stage(struct fb_control *c, const char *namespace_, const char *name,
+		 struct fb_errs *errs)
+{
+	struct fb_service_specs specs;
+	int ret;
+
+	ret = fb_desired_build(c->store, &c->settings, namespace_, name, &specs, errs);
+	if (ret != 0)
+		return ret;
+	ret = fb_table_set_service(c->p.table, namespace_, name, specs.v, specs.n, specs.place,
+				   errs);
+	if (ret == 0)
+		queue_announcements(c, &specs);
+	fb_service_specs_free(&specs);
+	return ret;
+}
+
+static struct fb_conflict *find_conflict(struct fb_control *c, const char *namespace_,
+					 const char *name)
+{
+	for (uint32_t i = 0; i < c->n_conflicts; i++) {
+		if (strcmp(c->conflicts[i].name, name) == 0 &&
+		    strcmp(c->conflicts[i].namespace_, namespace_) == 0)
+			return &c->conflicts[i];
+	}
+	return NULL;
+}
+
+static void add_conflict(struct fb_control *c, const char *namespace_, const char *name)
+{
+	struct fb_conflict conflict = {.namespace_ = strdup(namespace_), .name = strdup(name)};
+	struct fb_conflict *v;
+
+	v = reallocarray(c->conflicts, c->n_conflicts + 1, sizeof(*v));
+	if (v != NULL)
+		c->conflicts = v;
+	if (v == NULL || conflict.namespace_ == NULL || conflict.name == NULL) {
+		/* Not remembered: tried again when the Service itself changes. */
+		conflict_fini(&conflict);
+		return;
+	}
+	v[c->n_conflicts++] = conflict;
+}
+
+/*
+ * A Service that the table refused in part may have been refused because of one that left in this
+ * very generation, or leaves in a later one: so all of them are staged again, after the rest.
+ */
+static int stage_conflicts(struct fb_control *c, struct fb_errs *errs)
+{
+	uint32_t i = 0;
+
+	while (i < c->n_conflicts) {
+		struct fb_conflict *conflict = &c->conflicts[i];
+		struct fb_errs again = FB_ERRS_INIT;
+		const char *text = NULL;
+		int ret = stage(c, conflict->namespace_, conflict->name, &again);
+
+		if (ret != 0 && ret != -ENOSPC) {
+			fb_errs_fini(&again);
+			return ret;
+		}
+		for (size_t e = 0; e < again.n && text == NULL; e++) {
+			if (again.v[e].severity == FB_SEV_ERROR)
+				text = again.v[e].text;
+		}
+		if (text == NULL) {
+			fb_errs_fini(&again);
+			conflict_fini(conflict);
+			*conflict = c->conflicts[--c->n_conflicts];
+			continue;
+		}
+		if (conflict->text == NULL || strcmp(conflict->text, text) != 0) {
+			free(conflict->text);
+			conflict->text = strdup(text);
+			fb_errs_move(errs, &again);
+		}
+		fb_errs_fini(&again);
+		i++;
+	}
+	return 0;
+}
+
+static int stage_dirty(struct fb_control *c, struct fb_errs *errs)
+{
+	struct fb_store_service *service = NULL;
+
+	while ((service = fb_store_dirty_next(c->store, service)) != NULL) {
+		struct fb_errs own = FB_ERRS_INIT;
+		struct fb_store_view view;
+		int ret;
+
+		fb_store_service_view(service, &view);
+		ret = stage(c, view.namespace_, view.name, &own);
+		if (own.n_errors > 0) {
+			/* Errors are told by the second try, if it fails too. */
+			if (find_conflict(c, view.namespace_, view.name) == NULL)
+				add_conflict(c, view.namespace_, view.name);
+			fb_errs_fini(&own);
+		} else {
+			fb_errs_move(errs, &own);
+		}
+		if (ret != 0 && ret != -ENOSPC)
+			return ret;
+	}
+	return stage_conflicts(c, errs);
+}
+
+void fb_reconcile_services(struct fb_control *c, const char *why, struct fb_errs *errs)
+{
+	size_t n_dirty = fb_store_n_dirty(c->store);
+	const struct fb_snapshot *snap;
+	int ret;
+
+	if (n_dirty == 0 && fb_control_snapshot(c) != NULL)
+		return;
+	ret = stage_dirty(c, errs);
+	if (ret != 0) {
+		fb_table_abort(c->p.table);
+		c->retry = true;
+		fb_control_log(c, FB_LOG_ERROR, "%s: %s; trying again", why, strerror(-ret));
+		return;
+	}
+	if (publish(c)) {
+		snap = fb_control_snapshot(c);
+		fb_control_log(c, FB_LOG_INFO,
+			       "generation %" PRIu64 ": %zu Services changed by %s",
+			       snap->generation, n_dirty, why);
+	}
+	/* After a failed publish everything is built again, see fb_reconcile_tick(). */
+	fb_store_clear_dirty(c->store);
+}
+
+void fb_reconcile_hops(struct fb_control *c, uint32_t changes)
+{
+	if ((changes & FB_NEIGH_ROUTES) != 0)
+		fb_table_reroute(c->p.table);
+	if ((changes & FB_NEIGH_HOPS) != 0)
+		fb_table_rehop(c->p.table);
+	if (changes != 0)
+		(void)publish(c);
+}
+
+static uint64_t live_flows(void *arg, uint32_t ep_id)
+{
+	struct fb_control *c = arg;
+	struct fb_endpoint_counters counters;
+
+	fb_datapath_endpoint_counters(c->p.datapath, ep_id, &counters);
+	return counters.live;
+}
+
+void fb_reconcile_tick(struct fb_control *c)
+{
+	struct fb_errs errs = FB_ERRS_INIT;
+
+	fb_table_reap(c->p.table, live_flows, c);
+	c->snapshots_waiting = fb_rcu_reclaim(c->p.rcu);
+	if (!c->retry)
+		return;
+	c->retry = false;
+	if (fb_box_stage(c->p.config, c->p.table) != 0) {
+		c->retry = true;
+		return;
+	}
+	fb_store_dirty_all(c->store);
+	fb_reconcile_services(c, "a second try", &errs);
+	fb_reconcile_log(c, &errs);
+	fb_errs_fini(&errs);
+}
+
+/* ---- files ---- */
+
+static struct fb_origin *find_origin(struct fb_control *c, const char *path)
+{
+	for (uint32_t i = 0; i < c->n_origins; i++) {
+		if (strcmp(c->origins[i].path, path) == 0)
+			return &c->origins[i];
+	}
+	return NULL;
+}
+
+static struct fb_origin *add_origin(struct fb_control *c, uint32_t source, const char *path)
+{
+	struct fb_origin *origin = find_origin(c, path);
+
+	if (origin != NULL)
+		return origin;
+	if (c->n_origins == c->origins_cap) {
+		uint32_t cap = c->origins_cap != 0 ? c->origins_cap * 2 : 16;
+		struct fb_origin *v = reallocarray(c->origins, cap, sizeof(*v));
+
+		if (v == NULL)
+			return NULL;
+		c->origins = v;
+		c->origins_cap = cap;
+	}
+	origin = &c->origins[c->n_origins];
+	*origin = (struct fb_origin){.path = strdup(path), .source = source};
+	if (origin->path == NULL)
+		return NULL;
+	c->n_origins++;
+	return origin;
+}
+
+static void read_file(struct fb_control *c, struct fb_origin *origin)
+{
+	const struct fb_config_source *source = &c->p.config->manifests[origin->source];
+	struct fb_objects objects = FB_OBJECTS_INIT;
+	struct fb_errs errs = FB_ERRS_INIT;
+	struct fb_store_change change = {
+		.origin = origin->path,
+		.objects = &objects,
+		.how = FB_STORE_REPLACE,
+		.all_or_nothing = source->all_or_nothing,
+	};
+	char *text = NULL;
+	size_t len = 0;
+	int ret;
+
+	ret = fb_file_read(origin->path, &text, &len, &errs);
+	if (ret == -ENOENT) {
+		/* Gone between the event and now: the event of its going is on its way. */
+		fb_errs_fini(&errs);
+		return;
+	}
+	if (ret == 0)
+		ret = fb_manifest_parse(origin->path, text, len, &objects, &errs);
+	free(text);
+	if (ret == 0) {
+		/* A file that will be refused as a whole takes nothing over. */
+		if (!source->all_or_nothing || errs.n_errors == 0)
+			fb_applied_yield(c, &objects, &errs);
+		ret = fb_store_apply(c->store, &change, &errs, NULL);
+	}
+	if (ret != 0 && errs.n_errors == 0)
+		fb_errs_add(&errs, (struct fb_place){.file = origin->path}, FB_SEV_ERROR, "%s",
+			    strerror(-ret));
+	origin->incomplete = objects.incomplete || ret != 0;
+	origin->gone = false;
+	origin->n_errors = (uint32_t)errs.n_errors;
+	c->reloads++;
+	c->reloads_refused += errs.n_errors > 0;
+	fb_reconcile_log(c, &errs);
+	fb_errs_fini(&origin->errs);
+	origin->errs = errs;
+	fb_objects_fini(&objects);
+}
+
+static void file_changed(void *arg, uint32_t source, const char *path, bool present)
+{
+	struct fb_control *c = arg;
+	struct fb_origin *origin;
+
+	c->batch_touched = true;
+	origin = present ? add_origin(c, source, path) : find_origin(c, path);
+	if (origin == NULL) {
+		if (present)
+			fb_control_log(c, FB_LOG_ERROR, "%s: out of memory", path);
+		return;
+	}
+	if (present)
+		read_file(c, origin);
+	else
+		origin->gone = true;
+}
+
+static void source_missing(void *arg, uint32_t source, int error)
+{
+	struct fb_control *c = arg;
+	const struct fb_snapshot *snap = fb_control_snapshot(c);
+	const char *path = c->p.config->manifests[source].path;
+
+	c->source_missing[source] = error != 0;
+	if (error == 0)
+		fb_control_log(c, FB_LOG_NOTICE, "%s: is there again", path);
+	else
+		fb_control_log(c, FB_LOG_WARNING,
+			       "%s: %s; generation %" PRIu64 " stays in force, waiting for it",
+			       path, strerror(error), snap != NULL ? snap->generation : 0);
+}
+
+/*
+ * Files that are gone take their objects along, except while a file of the same source cannot be
+ * read to its end: what vanished may be what that file would say. So a directory that is replaced by a
+ * broken one changes nothing.
+ */
+static void drop_gone(struct fb_control *c)
+{
+	for (uint32_t i = 0; i < c->n_origins; i++) {
+		struct fb_origin *origin = &c->origins[i];
+		bool broken = false;
+
+		if (!origin->gone)
+			continue;
+		for (uint32_t j = 0; j < c->n_origins; j++)
+			broken |= c->origins[j].source == origin->source && !c->origins[j].gone &&
+				  c->origins[j].incomplete;
+		if (broken) {
+			fb_control_log(c, FB_LOG_WARNING,
+				       "%s: is gone, but stays in force while another file beside it "
+				       "cannot be read",
+				       origin->path);
+			continue;
+		}
+		fb_store_remove_origin(c->store, origin->path);
+		free(origin->path);
+		fb_errs_fini(&origin->errs);
+		*origin = c->origins[--c->n_origins];
+		i--;
+	}
+}
+
+void fb_reconcile_sources(struct fb_control *c)
+{
+	const struct fb_sources_handler handler = {
+		.file = file_changed,
+		.missing = source_missing,
+		.arg = c,
+	};
+	struct fb_errs errs = FB_ERRS_INIT;
+
+	c->batch_touched = false;
+	if (!fb_sources_report(c->sources, c->now_ms, &handler) || !c->batch_touched)
+		return;
+	drop_gone(c);
+	fb_reconcile_services(c, "the manifests", &errs);
+	fb_reconcile_log(c, &errs);
+	fb_errs_fini(&errs);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FB_CONTROL_STATE_H
+#define FB_CONTROL_STATE_H
+
+/*
+ * What the files of lib/control share: the control object, and who owns which part of it.
+ * Not for anybody outside this folder.
+ */
+
+#include <stdarg.h>
+
+#include "control/control.h"
+#include "control/source.h"
+#include "desired/desired.h"
+#include "metrics/http.h"
+#include "model/store.h"
+
+/* One descriptor of the loop. */
+struct fb_watch {
+	int fd;
+	void (*ready)(void *arg, uint32_t events);
+	void *arg;
+};
+
+struct fb_twin_watch {
+	struct fb_watch watch;
+	struct fb_control *control;
+	uint16_t port;
+};
+
+/* Work that waits for workers; polled by the loop. */
+struct fb_job {
+	struct fb_job *next;
+	/* @return true when it is over: the job is freed by then and must not be touched */
+	bool (*poll)(struct fb_control *c, struct fb_job *job);
+	/* The loop ends first: give everything back. Workers have stopped. */
+	void (*cancel)(struct fb_job *job);
+};
+
+/* What is known about one manifest file. Owned by reconcile.c. */
+struct fb_origin {
+	char *path;
+	uint32_t source;
+	uint32_t n_errors;
+	bool incomplete; /* could not be read to its end: nothing may be taken as removed */
+	bool gone;       /* the file is gone; what it said stays until its source is whole */
+	struct fb_errs errs; /* of its last reading */
+};
+
+/* A Service that the table refused in part, to be tried again when others have changed. */
+struct fb_conflict {
+	char *namespace_;
+	char *name;
+	char *text; /* what was logged, so that it is not logged again */
+};
+
+struct fb_announcement {
+	struct fb_addr addr;
+	uint64_t due_ms;
+	uint32_t left; /* times */
+};
+
+struct fb_control {
+	struct fb_control_params p;
+	int epoll_fd;
+	bool stop; /* atomic: set from a signal handler or another thread */
+	bool running; /* workers run: frames can be sent */
+	uint64_t now_ms; /* monotonic, read once a pass */
+	uint64_t tick_ms; /* next second */
+	double start_time_s;
+	uint64_t start_ms;
+
+	int signal_fd;
+	struct fb_watch signal_watch;
+	struct fb_watch neigh_watch;
+	struct fb_watch source_watch;
+	struct fb_watch http_watch;
+	struct fb_twin_watch twin_watch[FB_CONFIG_MAX_PORTS];
+
+	/* reconcile.c */
+	struct fb_store *store;
+	struct fb_desired_settings settings;
+	struct fb_sources *sources;
+	struct fb_origin *origins;
+	uint32_t n_origins;
+	uint32_t origins_cap;
+	struct fb_conflict *conflicts;
+	uint32_t n_conflicts;
+	bool *source_missing; /* by source */
+	bool batch_touched;   /* the batch being read has read something */
+	bool retry;           /* a commit failed for lack of memory: try again */
+	uint64_t reloads;
+	uint64_t reloads_refused;
+	uint32_t snapshots_waiting;
+
+	/* announce.c */
+	struct fb_announcement *announcements;
+	uint32_t n_announcements;
+	uint32_t announcements_cap;
+
+	/* shuttle.c */
+	uint64_t punt_seen_us;
+	uint64_t twin_drops;
+	uint8_t *frame; /* one frame, linear */
+	bool link_up[FB_CONFIG_MAX_PORTS];
+
+	/* server.c */
+	struct fb_server *server;
+	struct fb_job *jobs;
+
+	struct fb_http *http;
+};
+
+/** One line to the log. */
+void fb_control_log(const struct fb_control *c, enum fb_config_log level, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/** Follow a descriptor. watch must live until fb_control_unwatch(). @return 0 or -errno */
+int fb_control_watch(struct fb_control *c, struct fb_watch *watch, uint32_t events);
+int fb_control_rewatch(struct fb_control *c, struct fb_watch *watch, uint32_t events);
+void fb_control_unwatch(struct fb_control *c, struct fb_watch *watch);
+
+/** Put a job on the list. */
+void fb_control_add_job(struct fb_control *c, struct fb_job *job);
+
+/** The snapshot in force; NULL before the first. */
+const struct fb_snapshot *fb_control_snapshot(const struct fb_control *c);
+
+/** Name of a port index; "" if there is none. */
+const char *fb_control_port_name(const struct fb_control *c, uint32_t port);
+
+#endif
