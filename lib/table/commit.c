@@ -196,7 +196,7 @@ static void apply_groups(struct fb_table *t)
 		g->staged = false;
 		if (g->n_now == 0) {
 			free(g->now);
-			fb_stage_remove_group(t, g);
+			fb_group_remove(t, g);
 		}
 	}
 	t->staged_groups = NULL;
@@ -297,7 +297,7 @@ static void abort_groups(struct fb_table *t)
 		g->n_now = g->n_committed;
 		g->staged = false;
 		if (g->n_now == 0)
-			fb_stage_remove_group(t, g);
+			fb_group_remove(t, g);
 	}
 	t->staged_groups = NULL;
 }

@@ -5,7 +5,7 @@
 /*
  * How much of the hash space selects another endpoint after a change of a service.
  *
- * Tables of different sizes are compared exactly, over the ranges of hashes that their slots stand for.
+ * Tables of different sizes are compared exactly, over the ranges of hashes that their slots cover.
  */
 
 #include "table/read.h"

@@ -9,8 +9,8 @@
  * address, port). An identity lives while a staged or committed service has it, after that as
  * removed until it is reaped, and its number is given out again after one more commit.
  *
- * Everything is sized at creation (untouched pages cost nothing), so that only the names of a service
- * port need memory later.
+ * Everything is sized at creation (untouched pages cost nothing), so that only the names of a
+ * service port need memory later.
  *
  * Thread: control.
  */

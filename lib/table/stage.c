@@ -14,160 +14,6 @@
 
 #include "table/state.h"
 
-static struct fb_group **bucket_of(struct fb_table *t, const char *namespace_, const char *name)
-{
-	const struct fb_hash_secret *s = &t->ids.secret;
-	uint64_t h = fb_hash_2(s, fb_hash_bytes(s, namespace_, strlen(namespace_)),
-			       fb_hash_bytes(s, name, strlen(name)));
-
-	return &t->buckets[(uint32_t)h & t->bucket_mask];
-}
-
-static struct fb_group *find_group(struct fb_table *t, const char *namespace_, const char *name)
-{
-	struct fb_group *g = *bucket_of(t, namespace_, name);
-
-	while (g != NULL && (strcmp(g->namespace_, namespace_) != 0 || strcmp(g->name, name) != 0))
-		g = g->chain;
-	return g;
-}
-
-static struct fb_group *add_group(struct fb_table *t, const char *namespace_, const char *name)
-{
-	struct fb_group **bucket = bucket_of(t, namespace_, name);
-	size_t ns_len = strlen(namespace_) + 1;
-	size_t name_len = strlen(name) + 1;
-	struct fb_group *g = calloc(1, sizeof(*g) + ns_len + name_len);
-
-	if (g == NULL)
-		return NULL;
-	g->namespace_ = (char *)(g + 1);
-	g->name = g->namespace_ + ns_len;
-	memcpy(g->namespace_, namespace_, ns_len);
-	memcpy(g->name, name, name_len);
-	g->chain = *bucket;
-	*bucket = g;
-	g->older = t->newest;
-	if (t->newest != NULL)
-		t->newest->newer = g;
-	else
-		t->oldest = g;
-	t->newest = g;
-	return g;
-}
-
-void fb_stage_remove_group(struct fb_table *t, struct fb_group *g)
-{
-	struct fb_group **link = bucket_of(t, g->namespace_, g->name);
-
-	while (*link != g)
-		link = &(*link)->chain;
-	*link = g->chain;
-	if (g->older != NULL)
-		g->older->newer = g->newer;
-	else
-		t->oldest = g->newer;
-	if (g->newer != NULL)
-		g->newer->older = g->older;
-	else
-		t->newest = g->older;
-	free(g);
-}
-
-static struct fb_frontend_entry *frontend_at(struct fb_table *t, const struct fb_service_part *svc,
-					     const struct fb_frontend_spec *f)
-{
-	const struct fb_frontend_entry *e = fb_frontend_index_at(
-		t->index, &t->ids.secret, &f->addr, f->port_be, svc->pub.proto);
-
-	return &t->index->entries[e - t->index->entries];
-}
-
-/* Take the frontends that are free; the service is not published, or claims what it had. */
-static void claim(struct fb_table *t, struct fb_service_part *svc,
-		  const struct fb_frontend_spec *from, uint32_t n)
-{
-	uint32_t n_held = 0;
-	uint32_t n_refused = 0;
-
-	for (uint32_t i = 0; i < n; i++) {
-		struct fb_frontend_entry *e = frontend_at(t, svc, &from[i]);
-		uint8_t kinds = (uint8_t)(1 << from[i].kind);
-
-		if (e->proto != 0 && t->places[e->place]->group != svc->group) {
-			n_refused++;
-			continue;
-		}
-		if (e->proto != 0 && e->place != svc->place) {
-			e->kinds |= kinds;
-			continue;
-		}
-		if (e->proto == 0) {
-			*e = (struct fb_frontend_entry){.addr = from[i].addr,
-							.port_be = from[i].port_be,
-							.proto = svc->pub.proto,
-							.place = svc->place};
-			t->index->n++;
-		}
-		e->kinds |= kinds;
-		if (!svc->published)
-			svc->frontends[n_held++] = from[i];
-	}
-	if (!svc->published) {
-		svc->pub.n_frontends = n_held;
-		svc->n_refused = n_refused;
-	}
-}
-
-static void unclaim(struct fb_table *t, const struct fb_service_part *svc)
-{
-	for (uint32_t i = 0; i < svc->pub.n_frontends; i++) {
-		struct fb_frontend_entry *e = frontend_at(t, svc, &svc->frontends[i]);
-
-		if (e->proto != 0 && e->place == svc->place)
-			fb_frontend_index_remove(t->index, &t->ids.secret, e);
-	}
-}
-
-static void leave_place(struct fb_table *t, const struct fb_service_part *svc)
-{
-	struct fb_service_part *last = t->places[--t->n_places];
-
-	if (last == svc)
-		return;
-	for (uint32_t i = 0; i < last->pub.n_frontends; i++) {
-		struct fb_frontend_entry *e = frontend_at(t, last, &last->frontends[i]);
-
-		if (e->proto != 0 && e->place == last->place)
-			e->place = svc->place;
-	}
-	last->place = svc->place;
-	t->places[svc->place] = last;
-}
-
-static void take_place(struct fb_table *t, struct fb_service_part *svc, uint32_t place)
-{
-	svc->place = place;
-	t->places[place] = svc;
-}
-
-static int reserve_places(struct fb_table *t, uint32_t n)
-{
-	uint32_t cap = t->places_cap != 0 ? t->places_cap : 16;
-	struct fb_service_part **places;
-
-	if (n <= t->places_cap)
-		return 0;
-	while (cap < n)
-		cap *= 2;
-	places = realloc(t->places, cap * sizeof(*places));
-	if (places == NULL)
-		return -ENOMEM;
-	t->places = places;
-	t->places_cap = cap;
-	return 0;
-}
-
 static bool contains(struct fb_service_part *const *v, uint32_t n, const struct fb_service_part *svc)
 {
 	for (uint32_t i = 0; i < n; i++) {
@@ -209,13 +55,13 @@ static void replace_services(struct fb_table *t, struct fb_group *g, struct fb_s
 	for (uint32_t i = 0; i < n_old; i++)
 		t->n_refused -= old[i]->n_refused;
 	for (uint32_t i = 0; i < n_old && !same_frontends; i++)
-		unclaim(t, old[i]);
+		fb_claim_leave(t, old[i]);
 	if (same_frontends) {
 		/* The usual case, only endpoints changed: the index stays as it is. */
 		for (uint32_t i = 0; i < n; i++) {
 			if (v[i] == old[i])
 				continue;
-			take_place(t, v[i], old[i]->place);
+			fb_place_take(t, v[i], old[i]->place);
 			v[i]->pub.n_frontends = old[i]->pub.n_frontends;
 			v[i]->n_refused = old[i]->n_refused;
 			if (old[i]->pub.n_frontends > 0)
@@ -225,20 +71,20 @@ static void replace_services(struct fb_table *t, struct fb_group *g, struct fb_s
 	} else {
 		for (uint32_t i = 0; i < n_old; i++) {
 			if (!contains(v, n, old[i]))
-				leave_place(t, old[i]);
+				fb_place_leave(t, old[i]);
 		}
 		for (uint32_t i = 0; i < n; i++) {
 			if (!contains(old, n_old, v[i]))
-				take_place(t, v[i], t->n_places++);
+				fb_place_take(t, v[i], t->n_places++);
 		}
 		/* What is published cannot learn of more; what was shared is claimed by it first. */
 		for (uint32_t i = 0; i < n; i++) {
 			if (v[i]->published)
-				claim(t, v[i], v[i]->frontends, v[i]->pub.n_frontends);
+				fb_claim_take(t, v[i], v[i]->frontends, v[i]->pub.n_frontends);
 		}
 		for (uint32_t i = 0; i < n; i++) {
 			if (!v[i]->published)
-				claim(t, v[i], v[i]->wanted, v[i]->n_wanted);
+				fb_claim_take(t, v[i], v[i]->wanted, v[i]->n_wanted);
 		}
 		t->frontends_changed = true;
 		t->addresses_changed = true;
@@ -265,7 +111,7 @@ static void report_refused(struct fb_table *t, const struct fb_group *g, struct 
 
 		for (uint32_t k = 0; k < svc->n_wanted && svc->n_refused > 0; k++) {
 			const struct fb_frontend_spec *f = &svc->wanted[k];
-			const struct fb_frontend_entry *e = frontend_at(t, svc, f);
+			const struct fb_frontend_entry *e = fb_claim_at(t, svc, f);
 			const struct fb_service *holder;
 			char addr[FB_ADDR_STRLEN];
 			bool v6 = fb_addr_family(&f->addr) == FB_IPV6;
@@ -348,7 +194,7 @@ static int build_services(struct fb_table *t, const struct fb_group *g,
 		v[built]->group = (struct fb_group *)(uintptr_t)g;
 	}
 	if (rc == 0)
-		rc = reserve_places(t, t->n_places + n);
+		rc = fb_place_reserve(t, t->n_places + n);
 	if (rc == 0)
 		rc = fb_frontend_index_reserve(&t->index, &t->ids.secret, t->index->n + n_wanted);
 	for (uint32_t i = 0; i < built && rc != 0; i++) {
@@ -362,7 +208,7 @@ int fb_table_set_service(struct fb_table *t, const char *namespace_, const char 
 			 const struct fb_service_spec *specs, uint32_t n, struct fb_place place,
 			 struct fb_errs *errs)
 {
-	struct fb_group *g = find_group(t, namespace_, name);
+	struct fb_group *g = fb_group_find(t, namespace_, name);
 	struct fb_service_part **v;
 	bool is_new = g == NULL;
 	uint32_t same = 0;
@@ -371,14 +217,14 @@ int fb_table_set_service(struct fb_table *t, const char *namespace_, const char 
 	if (g == NULL && n == 0)
 		return 0;
 	if (g == NULL)
-		g = add_group(t, namespace_, name);
+		g = fb_group_add(t, namespace_, name);
 	v = malloc((n + 1) * sizeof(*v));
 	rc = g == NULL || v == NULL ? -ENOMEM : build_services(t, g, specs, n, v);
 	if (rc != 0) {
 		if (g != NULL)
 			report_no_space(t, g, rc, place, errs);
 		if (g != NULL && is_new)
-			fb_stage_remove_group(t, g);
+			fb_group_remove(t, g);
 		free(v);
 		return rc == -E2BIG ? -ENOSPC : rc;
 	}
@@ -398,7 +244,7 @@ int fb_table_set_service(struct fb_table *t, const char *namespace_, const char 
 static bool can_take_over(struct fb_table *t, const struct fb_service_part *svc)
 {
 	for (uint32_t i = 0; i < svc->n_wanted && svc->n_refused > 0; i++) {
-		if (frontend_at(t, svc, &svc->wanted[i])->proto == 0)
+		if (fb_claim_at(t, svc, &svc->wanted[i])->proto == 0)
 			return true;
 	}
 	return false;
@@ -435,11 +281,11 @@ static int take_over_group(struct fb_table *t, struct fb_group *g)
 
 		/* Same identities, same place; only the frontends are claimed anew. */
 		t->n_refused -= old->n_refused;
-		unclaim(t, old);
-		take_place(t, v[i], old->place);
+		fb_claim_leave(t, old);
+		fb_place_take(t, v[i], old->place);
 	}
 	for (uint32_t i = 0; i < g->n_now; i++) {
-		claim(t, v[i], v[i]->wanted, v[i]->n_wanted);
+		fb_claim_take(t, v[i], v[i]->wanted, v[i]->n_wanted);
 		t->n_refused += v[i]->n_refused;
 		if (!g->now[i]->published)
 			fb_service_free(g->now[i]);

@@ -5,9 +5,9 @@
 /*
  * The write side between commits: what is staged beside what is in force.
  *
- * stage.c changes what is staged, commit.c makes a snapshot of it or goes back to what is in force.
- * What is in force is complete in itself (parts, groups' committed services), so going back needs
- * no memory.
+ * stage.c changes what is staged (with claim.c and group.c), commit.c makes a snapshot of it or goes
+ * back to what is in force. That is complete in itself (parts, groups' committed services), so going
+ * back needs no memory.
  *
  * Thread: control.
  */
@@ -102,10 +102,38 @@ struct fb_table {
 	struct fb_part *retired_parts;
 };
 
+/* group.c */
+
+struct fb_group *fb_group_find(struct fb_table *t, const char *namespace_, const char *name);
+
+/** A new group, the newest; NULL: no memory. fb_group_remove() frees it. */
+struct fb_group *fb_group_add(struct fb_table *t, const char *namespace_, const char *name);
+void fb_group_remove(struct fb_table *t, struct fb_group *g);
+
+/* claim.c */
+
+/** The index's entry of a service's frontend, or the free one where it would be. */
+struct fb_frontend_entry *fb_claim_at(struct fb_table *t, const struct fb_service_part *svc,
+				      const struct fb_frontend_spec *f);
+
+/**
+ * Give a service at its place those frontends that no other group has. The index has room.
+ * The service is not published yet and learns what it got, or claims again what it had.
+ */
+void fb_claim_take(struct fb_table *t, struct fb_service_part *svc,
+		   const struct fb_frontend_spec *from, uint32_t n);
+void fb_claim_leave(struct fb_table *t, const struct fb_service_part *svc);
+
+/** Room for n services. @return 0 or -ENOMEM */
+int fb_place_reserve(struct fb_table *t, uint32_t n);
+void fb_place_take(struct fb_table *t, struct fb_service_part *svc, uint32_t place);
+
+/** The last service moves into the place that becomes free. */
+void fb_place_leave(struct fb_table *t, const struct fb_service_part *svc);
+
 /* stage.c */
 
-/** Replace a service of a group by a copy of it that claims its frontends anew. @return 0, -ENOMEM */
+/** Let the Services that wait for frontends have those that are free now. @return 0 or -ENOMEM */
 int fb_stage_take_over(struct fb_table *t);
-void fb_stage_remove_group(struct fb_table *t, struct fb_group *g);
 
 #endif
