@@ -16,6 +16,9 @@ static const uint32_t sizes[] = {65537,   131071,  262147,	524287,
 #define SMALL_MEMBERS 40 /* 100 slots each */
 #define SLOTS_PER_MEMBER 100
 
+/* From here on a list of the free slots beats trying: the best of 32, 64, 128 and 256. */
+#define FEW 128
+
 /* Where a member is in its permutation of the slots: (offset + k * skip) mod n_slots. */
 struct walker {
 	uint64_t key;
@@ -32,6 +35,8 @@ struct board {
 	uint64_t *taken;
 	uint16_t *slots;
 	uint32_t n_slots;
+	uint32_t n_few;
+	uint32_t few[FEW]; /* the free slots, once there are no more than these */
 };
 
 uint32_t fb_maglev_size(uint32_t n_members)
@@ -83,49 +88,91 @@ static inline uint32_t is_taken(const struct board *b, uint32_t pos)
 	return (uint32_t)(b->taken[pos / 64] >> (pos % 64)) & 1;
 }
 
-/*
- * One member takes the first free slot of its permutation. On average ln(n_slots) are tried, most of
- * them in the last few turns; there the four tests of a round overlap.
- */
-static inline void take_turn(struct walker *w, const struct board *b)
+static inline void take_slot(struct walker *w, const struct board *b, uint32_t pos)
 {
-	const uint32_t n = b->n_slots;
-	uint32_t pos = w->pos;
-
-	if (is_taken(b, pos)) {
-		const uint32_t skip2 = advance(w->skip, w->skip, n);
-		const uint32_t skip3 = advance(skip2, w->skip, n);
-		const uint32_t skip4 = advance(skip2, skip2, n);
-		uint32_t free_mask;
-
-		pos = advance(pos, w->skip, n);
-		for (;;) {
-			const uint32_t p1 = advance(pos, w->skip, n);
-			const uint32_t p2 = advance(pos, skip2, n);
-			const uint32_t p3 = advance(pos, skip3, n);
-
-			free_mask = is_taken(b, pos) | is_taken(b, p1) << 1 | is_taken(b, p2) << 2 |
-				    is_taken(b, p3) << 3;
-			free_mask ^= 0xf;
-			if (free_mask != 0) {
-				const uint32_t found[4] = {pos, p1, p2, p3};
-
-				pos = found[__builtin_ctz(free_mask)];
-				break;
-			}
-			pos = advance(pos, skip4, n);
-		}
-	}
 	b->taken[pos / 64] |= UINT64_C(1) << (pos % 64);
 	b->slots[pos] = (uint16_t)w->place;
-	w->pos = advance(pos, w->skip, n);
+	w->pos = advance(pos, w->skip, b->n_slots);
 }
 
-static void fill_equal(struct walker *walkers, uint32_t n, const struct board *b)
+/* x with x * a = 1 modulo the prime n. */
+static uint32_t inverse(uint32_t a, uint32_t n)
+{
+	int64_t x = 1;
+	int64_t next_x = 0;
+	uint32_t next_a = n;
+
+	while (next_a != 0) {
+		uint32_t q = a / next_a;
+		uint32_t rest = a - q * next_a;
+		int64_t rest_x = x - (int64_t)q * next_x;
+
+		a = next_a;
+		next_a = rest;
+		x = next_x;
+		next_x = rest_x;
+	}
+	return (uint32_t)(x < 0 ? x + n : x);
+}
+
+/*
+ * The same slot that trying one after the other would find, when few are free: the free slot that
+ * comes first in the member's permutation, (pos + k * skip) mod n_slots with the least k.
+ */
+static void take_of_few(struct walker *w, struct board *b)
+{
+	const uint32_t n = b->n_slots;
+	const uint64_t inv = inverse(w->skip, n);
+	uint32_t least = UINT32_MAX;
+	uint32_t best = 0;
+	uint32_t pos;
+
+	for (uint32_t i = 0; i < b->n_few; i++) {
+		uint64_t ahead = b->few[i] >= w->pos ? b->few[i] - w->pos : b->few[i] + n - w->pos;
+		uint32_t k = (uint32_t)(ahead * inv % n);
+
+		if (k < least) {
+			least = k;
+			best = i;
+		}
+	}
+	pos = b->few[best];
+	b->few[best] = b->few[--b->n_few];
+	take_slot(w, b, pos);
+}
+
+static void list_free(struct board *b)
+{
+	for (uint32_t pos = 0; pos < b->n_slots; pos++) {
+		if (!is_taken(b, pos))
+			b->few[b->n_few++] = pos;
+	}
+}
+
+/*
+ * One member takes the first free slot of its permutation. Trying slots costs n_slots / n_free on
+ * average, so half of all the work would be for the last few hundred of 65537.
+ */
+static inline void take_turn(struct walker *w, struct board *b, uint32_t n_free)
+{
+	uint32_t pos = w->pos;
+
+	if (n_free <= FEW) {
+		if (b->n_few == 0)
+			list_free(b);
+		take_of_few(w, b);
+		return;
+	}
+	while (is_taken(b, pos))
+		pos = advance(pos, w->skip, b->n_slots);
+	take_slot(w, b, pos);
+}
+
+static void fill_equal(struct walker *walkers, uint32_t n, struct board *b)
 {
 	for (uint32_t filled = 0; filled < b->n_slots;) {
 		for (uint32_t i = 0; i < n && filled < b->n_slots; i++, filled++)
-			take_turn(&walkers[i], b);
+			take_turn(&walkers[i], b, b->n_slots - filled);
 	}
 }
 
@@ -160,13 +207,12 @@ static void sift_down(struct walker *heap, uint32_t n)
  * The heaviest member takes a turn per unit of time (2^20), the others proportionally fewer. Everyone's
  * first turn is at 0, where an array sorted by key is a heap already.
  */
-static void fill_weighted(struct walker *walkers, uint32_t n, const struct board *b,
-			  uint32_t max_weight)
+static void fill_weighted(struct walker *walkers, uint32_t n, struct board *b, uint32_t max_weight)
 {
 	for (uint32_t i = 0; i < n; i++)
 		walkers[i].step = ((uint64_t)max_weight << 20) / walkers[i].weight;
 	for (uint32_t filled = 0; filled < b->n_slots; filled++) {
-		take_turn(&walkers[0], b);
+		take_turn(&walkers[0], b, b->n_slots - filled);
 		walkers[0].turn += walkers[0].step;
 		sift_down(walkers, n);
 	}
