@@ -63,22 +63,6 @@ static const struct sentence {
 	{"control characters are not allowed", NULL, "control characters are not allowed"},
 };
 
-/* libyaml's reader knows an offset only. It counts code points as columns; so does this. */
-static struct mark mark_of_offset(const char *text, size_t offset)
-{
-	struct mark mark = {.line = 1, .column = 1};
-
-	for (size_t i = 0; i < offset; i++) {
-		if (text[i] == '\n') {
-			mark.line++;
-			mark.column = 1;
-		} else if (((uint8_t)text[i] & 0xc0) != 0x80) {
-			mark.column++;
-		}
-	}
-	return mark;
-}
-
 static int syntax_error(struct tree *tree, const yaml_parser_t *parser, const char *text)
 {
 	const char *problem = parser->problem != NULL ? parser->problem : "not valid YAML";

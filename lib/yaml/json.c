@@ -41,9 +41,11 @@ static struct mark mark_at(struct json *json, const char *at)
 
 static int expected(struct json *json, const char *at, const char *what)
 {
-	if (at >= json->end)
+	if (at >= json->end) {
+		json->tree->is_json = true;
 		return tree_error(json->tree, mark_at(json, json->end),
 				  "the text ends too early: expected %s", what);
+	}
 	return tree_error(json->tree, mark_at(json, at), "expected %s", what);
 }
 
@@ -103,6 +105,14 @@ static size_t put_utf8(char *to, uint32_t c)
 	return 4;
 }
 
+static int half_a_pair(struct json *json, const char *escape)
+{
+	json->tree->is_json = true;
+	return tree_error(json->tree, mark_at(json, escape),
+			  "half of a surrogate pair: \\ud800 to \\udbff must be followed by \\udc00 to "
+			  "\\udfff");
+}
+
 /* After "\u": one code point, from two escapes where the first is half a pair. */
 static int read_unicode(struct json *json, const char *escape, uint32_t *ret)
 {
@@ -112,17 +122,13 @@ static int read_unicode(struct json *json, const char *escape, uint32_t *ret)
 	if (rc != 0 || *ret < 0xd800 || *ret > 0xdfff)
 		return rc;
 	if (*ret > 0xdbff || !starts_with(json, "\\u"))
-		return tree_error(json->tree, mark_at(json, escape),
-				  "half of a surrogate pair: \\ud800 to \\udbff must be followed by "
-				  "\\udc00 to \\udfff");
+		return half_a_pair(json, escape);
 	json->at += 2;
 	rc = read_hex4(json, escape, &low);
 	if (rc != 0)
 		return rc;
 	if (low < 0xdc00 || low > 0xdfff)
-		return tree_error(json->tree, mark_at(json, escape),
-				  "half of a surrogate pair: \\ud800 to \\udbff must be followed by "
-				  "\\udc00 to \\udfff");
+		return half_a_pair(json, escape);
 	*ret = 0x10000 + ((*ret - 0xd800) << 10) + (low - 0xdc00);
 	return 0;
 }

@@ -132,7 +132,7 @@ static int merge_one(struct tree *tree, const struct fb_node *source)
 
 	if (source->kind != FB_NODE_MAPPING)
 		return tree_refuse(tree, mark_of(source),
-				   "<< wants a mapping or a list of mappings, not a %s",
+				   "<< wants a mapping or a list of mappings, and found: %s",
 				   fb_node_kind_names[source->kind]);
 	for (uint32_t i = 0; i < 2 * source->n && rc == 0; i++)
 		rc = tree_push(tree, source->children[i]);

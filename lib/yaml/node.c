@@ -37,24 +37,34 @@ static size_t utf8_len(const uint8_t *text, size_t len)
 	return n;
 }
 
+/* Eight bytes of ASCII without a NUL: nearly all there are. */
+static bool is_plain_word(const char *text)
+{
+	const uint64_t low = 0x0101010101010101;
+	const uint64_t high = 0x8080808080808080;
+	uint64_t word;
+
+	memcpy(&word, text, sizeof(word));
+	return ((word | (word - low)) & high) == 0;
+}
+
 /* NUL and wrong UTF-8 are found first, for both readers. */
 static int check_encoding(struct tree *tree, const char *text, size_t len)
 {
-	struct mark mark = {.line = 1, .column = 1};
-
 	for (size_t i = 0; i < len;) {
-		size_t n = utf8_len((const uint8_t *)text + i, len - i);
+		size_t n;
 
-		if (n == 0)
-			return tree_error(tree, mark, "byte 0x%02x is not UTF-8 text",
-					  (uint8_t)text[i]);
-		if (text[i] == '\0')
-			return tree_error(tree, mark, "NUL byte: this is not a text file");
-		mark.column++;
-		if (text[i] == '\n') {
-			mark.line++;
-			mark.column = 1;
+		if (len - i >= sizeof(uint64_t) && is_plain_word(text + i)) {
+			i += sizeof(uint64_t);
+			continue;
 		}
+		n = utf8_len((const uint8_t *)text + i, len - i);
+		if (n == 0)
+			return tree_error(tree, mark_of_offset(text, i),
+					  "byte 0x%02x is not UTF-8 text", (uint8_t)text[i]);
+		if (text[i] == '\0')
+			return tree_error(tree, mark_of_offset(text, i),
+					  "NUL byte: this is not a text file");
 		i += n;
 	}
 	return 0;
@@ -114,6 +124,7 @@ static int read_json_or_yaml(const char *name, const char *text, size_t len, str
 	struct fb_yaml *yaml = NULL;
 	struct fb_yaml *json = NULL;
 	struct tree tree;
+	bool is_json;
 	bool whole;
 	int rc = tree_init(&tree, name, errs);
 
@@ -121,13 +132,14 @@ static int read_json_or_yaml(const char *name, const char *text, size_t len, str
 		return rc;
 	rc = json_read(&tree, text, len);
 	whole = rc == 0;
+	is_json = tree.is_json;
 	rc = finish(&tree, rc, &json);
 	if (rc == -ENOMEM || whole) {
 		*ret = rc == -ENOMEM ? *ret : json;
 		return rc;
 	}
 	rc = read_yaml(name, text, len, &yaml, &yaml_errs);
-	if (rc == -ENOMEM || (rc != 0 && !is_before(errs, &yaml_errs))) {
+	if (rc == -ENOMEM || (rc != 0 && (is_json || !is_before(errs, &yaml_errs)))) {
 		fb_yaml_free(yaml);
 		fb_errs_fini(&yaml_errs);
 		if (rc == -ENOMEM)

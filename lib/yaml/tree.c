@@ -50,6 +50,21 @@ void tree_fini(struct tree *tree)
 	*tree = (struct tree){0};
 }
 
+struct mark mark_of_offset(const char *text, size_t offset)
+{
+	struct mark mark = {.line = 1, .column = 1};
+
+	for (size_t i = 0; i < offset; i++) {
+		if (text[i] == '\n') {
+			mark.line++;
+			mark.column = 1;
+		} else if (((uint8_t)text[i] & 0xc0) != 0x80) {
+			mark.column++;
+		}
+	}
+	return mark;
+}
+
 static void add_error(struct tree *tree, struct mark mark, const char *fmt, va_list args)
 {
 	struct fb_place place = {

@@ -59,6 +59,7 @@ struct tree {
 	uint32_t n_soft_errors;
 	void *anchors; /* tsearch() tree of this document's struct anchor, by name */
 	bool refused;  /* this document */
+	bool is_json;  /* what is wrong would be as wrong in YAML, which says it less well */
 };
 
 struct scalar {
@@ -81,6 +82,9 @@ int tree_open(struct tree *tree, enum fb_node_kind kind, struct mark mark, const
 int tree_close(struct tree *tree);
 int tree_alias(struct tree *tree, const char *name, struct mark mark);
 int tree_end_document(struct tree *tree);
+
+/* Where a byte stands; columns are code points, as libyaml counts them. */
+struct mark mark_of_offset(const char *text, size_t offset);
 
 /* Add an error that ends the parse; returns -EINVAL. */
 int tree_error(struct tree *tree, struct mark mark, const char *fmt, ...)
