@@ -126,7 +126,7 @@ static void *grown(void *v, size_t n, size_t *cap, size_t size)
 
 	if (n < *cap)
 		return v;
-	v = reallocarray(v, want, size);
+	v = realloc(v, want * size);
 	if (v != NULL)
 		*cap = want;
 	return v;

@@ -135,7 +135,7 @@ int fb_store_service_reserve(struct fb_store *store, const struct fb_object *obj
 	if (service->slices_cap < service->n_claims) {
 		uint32_t cap = service->slices_cap != 0 ? service->slices_cap * 2 : 4;
 		const struct fb_object **slices =
-			reallocarray(service->slices, cap, sizeof(const struct fb_object *));
+			realloc(service->slices, cap * sizeof(const struct fb_object *));
 
 		if (slices == NULL) {
 			fb_store_service_unreserve(store, service);
