@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "unit.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "alloc_fail.h"
+#include "desired/desired.h"
+#include "manifest/manifest.h"
+
+/* Objects are written as manifests: short, and what users write. */
+#define SERVICE_META(meta, spec)                                                                   \
+	"---\n{apiVersion: v1, kind: Service, metadata: {name: web" meta "}, spec: {" spec "}}\n"
+#define SERVICE(spec) SERVICE_META("", spec)
+#define SLICE(name, family, rest)                                                                  \
+	"---\n{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: " name       \
+	", labels: {kubernetes.io/service-name: web}}, addressType: " family ", " rest "}\n"
+#define ENDPOINTS(subsets)                                                                         \
+	"---\n{apiVersion: v1, kind: Endpoints, metadata: {name: web}, subsets: [" subsets "]}\n"
+#define PLAIN	 "clusterIP: 10.0.0.1, ports: [{port: 80}]"
+#define PORT8080 "ports: [{port: 8080}]"
+
+static struct fb_store *store_of(const char *text)
+{
+	struct fb_store *store = fb_store_create();
+	struct fb_objects objects = FB_OBJECTS_INIT;
+	struct fb_errs errs = FB_ERRS_INIT;
+	struct fb_store_change change = {.origin = "m", .objects = &objects};
+
+	assert_int_equal(fb_manifest_parse("m", text, strlen(text), &objects, &errs), 0);
+	assert_int_equal(fb_store_apply(store, &change, &errs, NULL), 0);
+	assert_int_equal(errs.n_errors, 0);
+	fb_objects_fini(&objects);
+	fb_errs_fini(&errs);
+	return store;
+}
+
+/*
+ * What was built, one line a spec: "http 80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 -> 10.1.0.1:8080
+ * 10.1.0.2:8080!" where "!" is a draining endpoint.
+ */
+static void describe(const struct fb_service_specs *specs, char *text, size_t size)
+{
+	static const char *const kinds[] = {"ClusterIP", "NodePort", "LoadBalancer", "ExternalIP"};
+	char addr[FB_ADDR_STRLEN];
+	size_t len = 0;
+
+	text[0] = '\0';
+	for (uint32_t i = 0; i < specs->n; i++) {
+		const struct fb_service_spec *s = &specs->v[i];
+
+		len += (size_t)snprintf(text + len, size - len, "%s%s%u/%s %s %s:", s->port_name,
+					s->port_name[0] ? " " : "", s->port,
+					s->proto == IPPROTO_TCP ? "TCP" : "UDP",
+					s->family == FB_IPV4 ? "IPv4" : "IPv6",
+					s->mode == FB_MODE_SNAT ? "snat" : "dnat");
+		for (uint32_t j = 0; j < s->n_frontends; j++)
+			len += (size_t)snprintf(text + len, size - len, " %s %s:%u",
+						kinds[s->frontends[j].kind],
+						fb_addr_format(&s->frontends[j].addr, addr),
+						rte_be_to_cpu_16(s->frontends[j].port_be));
+		len += (size_t)snprintf(text + len, size - len, " ->");
+		for (uint32_t j = 0; j < s->n_endpoints; j++) {
+			assert_int_equal(s->endpoints[j].weight, 1);
+			len += (size_t)snprintf(text + len, size - len, " %s:%u%s",
+						fb_addr_format(&s->endpoints[j].addr, addr),
+						rte_be_to_cpu_16(s->endpoints[j].port_be),
+						s->endpoints[j].state == FB_EP_DRAINING ? "!" : "");
+		}
+		len += (size_t)snprintf(text + len, size - len, "\n");
+	}
+}
+
+struct rule {
+	const char *says;
+	const char *objects;
+	const char *wants;
+};
+
+static const struct rule rules[] = {
+	{"a Service without endpoints is there, to be rejected", SERVICE(PLAIN),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 ->\n"},
+	{"endpoints without a Service are nothing",
+	 SLICE("a", "IPv4", PORT8080 ", endpoints: [{addresses: [10.1.0.1]}]"), ""},
+	{"a headless Service has no entry point, whatever else it says",
+	 SERVICE("clusterIP: None, externalIPs: [192.0.2.1], ports: [{port: 80}]"), ""},
+	{"ExternalName is a matter of DNS", SERVICE("type: ExternalName, externalName: a.b"), ""},
+	{"a label gives the Service to another proxy",
+	 SERVICE_META(", labels: {service.kubernetes.io/service-proxy-name: ''}", PLAIN), ""},
+	{"the number comes from the slice, not from targetPort",
+	 SERVICE("clusterIP: 10.0.0.1, ports: [{port: 80, targetPort: 9}]")
+		 SLICE("a", "IPv4", PORT8080 ", endpoints: [{addresses: [10.1.0.1]}]"),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 -> 10.1.0.1:8080\n"},
+	{"ports match by name and protocol; each slice has its own numbers",
+	 SERVICE("clusterIP: 10.0.0.1, ports: [{name: dns, port: 53, protocol: UDP}, {name: dns-tcp, "
+		 "port: 53}]")
+		 SLICE("a", "IPv4",
+		       "ports: [{name: dns, port: 5300, protocol: UDP}, {name: dns-tcp, port: 5301}], "
+		       "endpoints: [{addresses: [10.1.0.1]}]")
+		 SLICE("b", "IPv4",
+		       "ports: [{name: dns, port: 6300, protocol: UDP}, {name: dns, port: 1}, {name: "
+		       "metrics, port: 2}], endpoints: [{addresses: [10.1.0.2]}]"),
+	 "dns 53/UDP IPv4 snat: ClusterIP 10.0.0.1:53 -> 10.1.0.1:5300 10.1.0.2:6300\n"
+	 "dns-tcp 53/TCP IPv4 snat: ClusterIP 10.0.0.1:53 -> 10.1.0.1:5301\n"},
+	{"a port without a number matches nothing",
+	 SERVICE(PLAIN) SLICE("a", "IPv4", "ports: [{}], endpoints: [{addresses: [10.1.0.1]}]"),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 ->\n"},
+	{"families never mix",
+	 SERVICE("clusterIPs: ['2001:db8::1', 10.0.0.1], ports: [{port: 80}]")
+		 SLICE("a", "IPv4", PORT8080 ", endpoints: [{addresses: [10.1.0.1]}]")
+		 SLICE("b", "IPv6", PORT8080 ", endpoints: [{addresses: ['2001:db8::2']}]"),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 -> 10.1.0.1:8080\n"
+	 "80/TCP IPv6 snat: ClusterIP 2001:db8::1:80 -> 2001:db8::2:8080\n"},
+	{"every kind of frontend; ipMode Proxy and host names are none",
+	 "---\n{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {type: LoadBalancer, "
+	 "clusterIP: 10.0.0.1, externalIPs: [192.0.2.1], loadBalancerIP: 192.0.2.9, ports: [{port: "
+	 "80, nodePort: 30080}]}, status: {loadBalancer: {ingress: [{ip: 192.0.2.2}, {ip: "
+	 "192.0.2.3, ipMode: Proxy}, {hostname: a.b}]}}}",
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 LoadBalancer 192.0.2.2:80 ExternalIP 192.0.2.1:80 "
+	 "NodePort 198.51.100.1:30080 ->\n"
+	 "80/TCP IPv6 snat: NodePort 2001:db8:1::1:30080 ->\n"},
+	{"without a status loadBalancerIP stands in",
+	 SERVICE("type: LoadBalancer, loadBalancerIP: 192.0.2.9, ports: [{port: 80}]"),
+	 "80/TCP IPv4 snat: LoadBalancer 192.0.2.9:80 ->\n"},
+	{"loadBalancerIP means nothing for other types",
+	 SERVICE("type: NodePort, loadBalancerIP: 192.0.2.9, ports: [{port: 80}]"), ""},
+	{"an address in two fields is one frontend",
+	 SERVICE("type: LoadBalancer, loadBalancerIP: 192.0.2.9, externalIPs: [192.0.2.9], ports: "
+		 "[{port: 80}]"),
+	 "80/TCP IPv4 snat: LoadBalancer 192.0.2.9:80 ->\n"},
+	{"source ranges close the load balancer address of their family only",
+	 SERVICE("type: LoadBalancer, loadBalancerIP: 192.0.2.9, clusterIP: 10.0.0.1, "
+		 "loadBalancerSourceRanges: [192.0.2.0/24], ports: [{port: 80}]"),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 ->\n"},
+	{"source ranges of the other family, or all sources, close nothing",
+	 SERVICE("type: LoadBalancer, loadBalancerIP: 192.0.2.9, loadBalancerSourceRanges: "
+		 "['2001:db8::/32', 192.0.2.0/24, 0.0.0.0/0], ports: [{port: 80}]"),
+	 "80/TCP IPv4 snat: LoadBalancer 192.0.2.9:80 ->\n"},
+	{"SCTP ports are left out",
+	 SERVICE("clusterIP: 10.0.0.1, ports: [{name: a, port: 80, protocol: SCTP}, {name: b, port: "
+		 "80}]"),
+	 "b 80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 ->\n"},
+	{"the same endpoint in two slices is one; order does not matter",
+	 SERVICE(PLAIN)
+		 SLICE("a", "IPv4", PORT8080 ", endpoints: [{addresses: [10.1.0.2]}, {addresses: "
+					     "[10.1.0.1]}]")
+		 SLICE("b", "IPv4", PORT8080 ", endpoints: [{addresses: [10.1.0.2]}]"),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 -> 10.1.0.1:8080 10.1.0.2:8080\n"},
+	{"only the first address of an endpoint counts",
+	 SERVICE(PLAIN) SLICE("a", "IPv4", PORT8080 ", endpoints: [{addresses: [10.1.0.1, "
+						    "10.1.0.2]}]"),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 -> 10.1.0.1:8080\n"},
+	{"terminating ones that serve drain while a ready one is left; who does not serve is gone",
+	 SERVICE(PLAIN) SLICE("a", "IPv4",
+			      PORT8080
+			      ", endpoints: [{addresses: [10.1.0.1]}, {addresses: [10.1.0.2], "
+			      "conditions: {ready: false, serving: true, terminating: true}}, "
+			      "{addresses: [10.1.0.3], conditions: {ready: false, serving: false, "
+			      "terminating: true}}, {addresses: [10.1.0.4], conditions: {ready: "
+			      "false, serving: false}}]"),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 -> 10.1.0.1:8080 10.1.0.2:8080!\n"},
+	{"terminating ones that serve take traffic when no ready one is left",
+	 SERVICE(PLAIN) SLICE("a", "IPv4",
+			      PORT8080
+			      ", endpoints: [{addresses: [10.1.0.1], conditions: {ready: false, "
+			      "serving: false}}, {addresses: [10.1.0.2], conditions: {ready: false, "
+			      "serving: true, terminating: true}}, {addresses: [10.1.0.3], "
+			      "conditions: {ready: false}}]"),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 -> 10.1.0.2:8080 10.1.0.3:8080!\n"},
+	{"an address that was given to a new pod belongs to the one that is not terminating",
+	 SERVICE(PLAIN)
+		 SLICE("a", "IPv4",
+		       PORT8080 ", endpoints: [{addresses: [10.1.0.1], conditions: {ready: false, "
+				"serving: true, terminating: true}}]")
+		 SLICE("b", "IPv4", PORT8080 ", endpoints: [{addresses: [10.1.0.1], conditions: "
+					     "{ready: false, serving: false}}]"),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 ->\n"},
+	{"ready and terminating at once is ready (publishNotReadyAddresses)",
+	 SERVICE(PLAIN) SLICE("a", "IPv4",
+			      PORT8080 ", endpoints: [{addresses: [10.1.0.1], conditions: {ready: "
+				       "true, terminating: true}}]"),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 -> 10.1.0.1:8080\n"},
+	{"FQDN slices are no endpoints, and still slices",
+	 SERVICE(PLAIN) SLICE("a", "FQDN", PORT8080 ", endpoints: [{addresses: [a.b]}]")
+		 ENDPOINTS("{addresses: [{ip: 10.1.0.1}], ports: [{port: 8080}]}"),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 ->\n"},
+	{"the older Endpoints: both families in one, not-ready ones left out",
+	 SERVICE("clusterIPs: [10.0.0.1, '2001:db8::1'], ports: [{port: 80}]")
+		 ENDPOINTS("{addresses: [{ip: 10.1.0.1}, {ip: '2001:db8::2'}], notReadyAddresses: "
+			   "[{ip: 10.1.0.2}], ports: [{port: 8080}]}, {addresses: [{ip: 10.1.0.3}], "
+			   "ports: [{port: 9090}]}"),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 -> 10.1.0.1:8080 10.1.0.3:9090\n"
+	 "80/TCP IPv6 snat: ClusterIP 2001:db8::1:80 -> 2001:db8::2:8080\n"},
+	{"slices win over Endpoints",
+	 SERVICE(PLAIN) ENDPOINTS("{addresses: [{ip: 10.1.0.1}], ports: [{port: 8080}]}")
+		 SLICE("a", "IPv4", PORT8080 ", endpoints: [{addresses: [10.1.0.2]}]"),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 -> 10.1.0.2:8080\n"},
+	{"the annotation says how",
+	 SERVICE_META(", annotations: {forebay.io/mode: dnat}", PLAIN),
+	 "80/TCP IPv4 dnat: ClusterIP 10.0.0.1:80 ->\n"},
+	{"externalTrafficPolicy Local keeps the client's address",
+	 SERVICE("externalTrafficPolicy: Local, externalIPs: [192.0.2.1], ports: [{port: 80}]"),
+	 "80/TCP IPv4 dnat: ExternalIP 192.0.2.1:80 ->\n"},
+	{"the annotation wins over the policy",
+	 SERVICE_META(", annotations: {forebay.io/mode: snat}",
+		      "externalTrafficPolicy: Local, externalIPs: [192.0.2.1], ports: [{port: 80}]"),
+	 "80/TCP IPv4 snat: ExternalIP 192.0.2.1:80 ->\n"},
+	{"Local without an entry from outside says nothing",
+	 SERVICE("externalTrafficPolicy: Local, " PLAIN),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 ->\n"},
+};
+
+static struct fb_addr nodes[2];
+
+static const struct fb_desired_settings settings = {
+	.default_mode = FB_MODE_SNAT, .node_addresses = nodes, .n_node_addresses = 2};
+
+static int set_up(void **state)
+{
+	(void)state;
+	return fb_addr_parse("198.51.100.1", &nodes[0]) | fb_addr_parse("2001:db8:1::1", &nodes[1]);
+}
+
+static void objects_mean_what_kubernetes_means_by_them(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		struct fb_store *store = store_of(rules[i].objects);
+		struct fb_service_specs specs;
+		struct fb_errs errs = FB_ERRS_INIT;
+		char text[1024];
+
+		assert_int_equal(
+			fb_desired_build(store, &settings, "default", "web", &specs, &errs), 0);
+		describe(&specs, text, sizeof(text));
+		if (strcmp(text, rules[i].wants) != 0)
+			print_error("%s\n", rules[i].says);
+		assert_string_equal(text, rules[i].wants);
+		fb_service_specs_free(&specs);
+		fb_errs_fini(&errs);
+		fb_store_free(store);
+	}
+	assert_int_equal(alloc_fail_live(), 0);
+}
+
+static void the_default_mode_comes_last(void **state)
+{
+	struct fb_desired_settings dnat = {.default_mode = FB_MODE_DNAT};
+	struct fb_store *store = store_of(SERVICE(PLAIN));
+	struct fb_service_specs specs;
+	struct fb_errs errs = FB_ERRS_INIT;
+
+	(void)state;
+	assert_int_equal(fb_desired_build(store, &dnat, "default", "web", &specs, &errs), 0);
+	assert_int_equal(specs.v[0].mode, FB_MODE_DNAT);
+	fb_service_specs_free(&specs);
+	fb_store_free(store);
+}
+
+static void an_entry_that_cannot_be_is_a_notice(void **state)
+{
+	struct fb_desired_settings none = {.default_mode = FB_MODE_SNAT};
+	struct fb_store *store = store_of(SERVICE(
+		"type: NodePort, clusterIP: 10.0.0.1, ports: [{port: 80, nodePort: 30080}]"));
+	struct fb_service_specs specs;
+	struct fb_errs errs = FB_ERRS_INIT;
+
+	(void)state;
+	assert_int_equal(fb_desired_build(store, &none, "default", "web", &specs, &errs), 0);
+	assert_int_equal(errs.n, 1);
+	assert_string_equal(errs.v[0].text, "Service default/web: its nodePorts are not answered, "
+					    "there is no node address");
+	fb_service_specs_free(&specs);
+	fb_errs_fini(&errs);
+	fb_store_free(store);
+	store = store_of(SERVICE("ports: [{port: 80}]"));
+	assert_int_equal(fb_desired_build(store, &none, "default", "web", &specs, &errs), 0);
+	assert_int_equal(specs.n, 0);
+	assert_int_equal(errs.n, 1);
+	fb_service_specs_free(&specs);
+	fb_errs_fini(&errs);
+	fb_store_free(store);
+}
+
+static void without_memory_nothing_is_built_and_nothing_leaks(void **state)
+{
+	struct fb_store *store = store_of(SERVICE(PLAIN)
+		SLICE("a", "IPv4", PORT8080 ", endpoints: [{addresses: [10.1.0.1]}, {addresses: "
+					    "[10.1.0.2]}, {addresses: [10.1.0.3]}, {addresses: "
+					    "[10.1.0.4]}, {addresses: [10.1.0.5]}]"));
+	size_t before = alloc_fail_live();
+	bool failed = true;
+
+	(void)state;
+	for (unsigned int n = 1; failed; n++) {
+		struct fb_service_specs specs;
+		struct fb_errs errs = FB_ERRS_INIT;
+		int rc;
+
+		alloc_fail_at(n);
+		rc = fb_desired_build(store, &settings, "default", "web", &specs, &errs);
+		failed = alloc_fail_stop();
+		assert_int_equal(rc, failed ? -ENOMEM : 0);
+		if (rc == 0)
+			fb_service_specs_free(&specs);
+		fb_errs_fini(&errs);
+		assert_int_equal(alloc_fail_live(), before);
+	}
+	fb_store_free(store);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(objects_mean_what_kubernetes_means_by_them),
+		cmocka_unit_test(the_default_mode_comes_last),
+		cmocka_unit_test(an_entry_that_cannot_be_is_a_notice),
+		cmocka_unit_test(without_memory_nothing_is_built_and_nothing_leaks),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, NULL);
+}
