@@ -101,8 +101,8 @@ static void report(struct reader *r, const struct fb_node *node, enum fb_severit
 	fb_errs_add(r->errs, place, severity, "%s%s%s", path, path[0] != '\0' ? ": " : "", text);
 }
 
-static void report_field(const struct field *f, enum fb_severity severity, const char *fmt,
-			 va_list args)
+__attribute__((format(printf, 3, 0))) static void
+report_field(const struct field *f, enum fb_severity severity, const char *fmt, va_list args)
 {
 	const struct field *at = f;
 	char path[PATH_SIZE];
