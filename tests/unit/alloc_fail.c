@@ -21,7 +21,8 @@ void *__wrap_aligned_alloc(size_t alignment, size_t size);
 void __wrap_free(void *piece);
 char *__wrap_strdup(const char *text);
 char *__wrap_strndup(const char *text, size_t len);
-int __wrap_vasprintf(char **ret, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
+int __wrap_vasprintf(char **ret, const char *fmt, va_list args)
+	__attribute__((format(printf, 2, 0)));
 int __wrap_asprintf(char **ret, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Live pieces, open addressing: a shared library's piece may be freed here (and the other way
