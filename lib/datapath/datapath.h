@@ -18,6 +18,7 @@
 #include "datapath/counters.h"
 #include "datapath/request.h"
 #include "nat/port.h"
+#include "nat/rss.h"
 #include "rcu/publish.h"
 
 struct fb_datapath;
@@ -30,9 +31,9 @@ struct fb_port {
 	uint8_t mac[6];
 	uint16_t mtu;      /* L3 bytes */
 	uint16_t vlan;     /* 0: untagged */
-	uint16_t n_queues; /* receive and transmit; worker w polls the queues q with q % workers == w */
+	uint16_t n_queues; /* receive and transmit; at most one per worker, queue w is worker w's */
 	bool announce;
-	bool rss;          /* receive queues are chosen by Toeplitz hash: see nat/rss.h */
+	const struct fb_nat_rss *rss; /* how the device spreads packets; NULL: not usable. Only read in create */
 	struct fb_addr addr[FB_FAMILY_COUNT]; /* source of our ICMP errors; zero bytes if none */
 };
 

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Packets that end in an answer of our own, under the worker's rates: resets and unreachables under
+ * reject-rate, other ICMP under icmp-rate. ARP and NDP are not limited: without them nobody finds us.
+ */
+
+#include <netinet/in.h>
+
+#include <rte_ether.h>
+#include <rte_tcp.h>
+
+#include "datapath/stages.h"
+#include "net/answer.h"
+
+static const struct fb_port *port_of(const struct fb_worker *w, const struct rte_mbuf *m)
+{
+	return &w->dp->ports[fb_ingress(m)];
+}
+
+static bool zero_addr(const struct fb_addr *a)
+{
+	static const struct fb_addr zero;
+
+	return fb_addr_equal(a, &zero);
+}
+
+/*
+ * Send the answer of len bytes that was built in m, and end the packet; without one (len 0) the packet
+ * is dropped, since what may not be answered is not answered.
+ */
+static void finish(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct rte_mbuf *m,
+		   uint32_t len, enum fb_verdict verdict, enum fb_reason reason)
+{
+	uint16_t port = fb_ingress(b->mbufs[i]);
+
+	if (len == 0) {
+		rte_pktmbuf_free(m);
+		fb_end_drop(w, b, i, reason);
+		return;
+	}
+	m->data_len = (uint16_t)len;
+	m->pkt_len = len;
+	if (w->dp->ports[port].vlan != 0) {
+		m->vlan_tci = w->dp->ports[port].vlan;
+		if (rte_vlan_insert(&m) != 0) {
+			rte_pktmbuf_free(m);
+			fb_end_drop(w, b, i, FB_REASON_NO_MBUF);
+			return;
+		}
+	}
+	b->verdicts[i] = (uint8_t)verdict;
+	b->reasons[i] = (uint8_t)reason;
+	fb_tx_add(w, port, m, FB_TX_ANSWER);
+	b->freed[b->n_freed++] = b->mbufs[i];
+	b->mbufs[i] = NULL;
+}
+
+/* A buffer to build an answer in; NULL after the packet was dropped for want of one. */
+static struct rte_mbuf *answer_buffer(struct fb_worker *w, struct fb_burst *b, uint16_t i)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(w->pool);
+
+	if (m == NULL)
+		fb_end_drop(w, b, i, FB_REASON_NO_MBUF);
+	return m;
+}
+
+static void icmp_error(struct fb_worker *w, struct fb_burst *b, uint16_t i,
+		       enum fb_icmp_error error, const struct fb_addr *src, uint32_t mtu,
+		       enum fb_verdict verdict, enum fb_reason reason)
+{
+	struct rte_mbuf *in = b->mbufs[i];
+	struct rte_mbuf *m = answer_buffer(w, b, i);
+	uint32_t len;
+
+	if (m == NULL)
+		return;
+	len = fb_answer_icmp_error(rte_pktmbuf_mtod(in, uint8_t *), in->data_len, &b->pkts[i],
+				   error, src, mtu, port_of(w, in)->mac,
+				   rte_pktmbuf_mtod(m, uint8_t *), rte_pktmbuf_tailroom(m));
+	finish(w, b, i, m, len, verdict, reason);
+}
+
+void fb_end_reject(struct fb_worker *w, struct fb_burst *b, uint16_t i, enum fb_reason reason)
+{
+	const struct fb_packet *pkt = &b->pkts[i];
+	struct rte_mbuf *in = b->mbufs[i];
+	struct fb_addr dst = fb_tuple_dst(&pkt->tuple);
+	struct rte_mbuf *m;
+	uint32_t len;
+
+	if (pkt->proto == IPPROTO_TCP && (pkt->tcp_flags & RTE_TCP_RST_FLAG)) {
+		fb_end_drop(w, b, i, reason);
+		return;
+	}
+	if (!fb_rate_limit_take(&w->reject_limit, w->now_ms)) {
+		fb_end_drop(w, b, i, FB_REASON_REJECT_RATE);
+		return;
+	}
+	if (pkt->proto != IPPROTO_TCP) {
+		icmp_error(w, b, i, FB_ICMP_PORT_UNREACHABLE, &dst, 0, FB_VERDICT_REJECT, reason);
+		return;
+	}
+	m = answer_buffer(w, b, i);
+	if (m == NULL)
+		return;
+	len = fb_answer_tcp_reset(rte_pktmbuf_mtod(in, uint8_t *), pkt, port_of(w, in)->mac,
+				  rte_pktmbuf_mtod(m, uint8_t *), rte_pktmbuf_tailroom(m));
+	finish(w, b, i, m, len, FB_VERDICT_REJECT, reason);
+}
+
+/* Time exceeded and too big come from the box itself, seen from where the packet came in. */
+static void router_error(struct fb_worker *w, struct fb_burst *b, uint16_t i,
+			 enum fb_icmp_error error, uint32_t mtu, enum fb_reason reason)
+{
+	const struct fb_packet *pkt = &b->pkts[i];
+	struct fb_addr src = port_of(w, b->mbufs[i])->addr[pkt->family];
+
+	if (!fb_rate_limit_take(&w->icmp_limit, w->now_ms)) {
+		fb_end_drop(w, b, i, reason);
+		return;
+	}
+	if (zero_addr(&src))
+		src = fb_tuple_dst(&pkt->tuple);
+	icmp_error(w, b, i, error, &src, mtu, FB_VERDICT_ANSWER, reason);
+}
+
+void fb_end_time_exceeded(struct fb_worker *w, struct fb_burst *b, uint16_t i)
+{
+	router_error(w, b, i, FB_ICMP_TIME_EXCEEDED, 0, FB_REASON_TTL_EXCEEDED);
+}
+
+void fb_end_too_big(struct fb_worker *w, struct fb_burst *b, uint16_t i, uint16_t mtu)
+{
+	const struct fb_packet *pkt = &b->pkts[i];
+
+	if (pkt->family == FB_IPV4 && (pkt->flags & FB_PKT_IPV4_DF) == 0)
+		fb_end_drop(w, b, i, FB_REASON_TOO_BIG);
+	else
+		router_error(w, b, i, FB_ICMP_TOO_BIG, mtu, FB_REASON_TOO_BIG);
+}
+
+void fb_end_echo(struct fb_worker *w, struct fb_burst *b, uint16_t i)
+{
+	struct rte_mbuf *m = b->mbufs[i];
+
+	if (!fb_rate_limit_take(&w->icmp_limit, w->now_ms)) {
+		fb_end_drop(w, b, i, FB_REASON_ICMP_RATE);
+		return;
+	}
+	/* The frame goes back by the port it came from, so a tag in it is the right one already. */
+	fb_answer_echo_in_place(rte_pktmbuf_mtod(m, uint8_t *), &b->pkts[i], port_of(w, m)->mac);
+	b->verdicts[i] = FB_VERDICT_ANSWER;
+	b->reasons[i] = FB_REASON_NONE;
+	b->mbufs[i] = NULL;
+	if (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) {
+		m->ol_flags &= ~RTE_MBUF_F_RX_VLAN_STRIPPED;
+		if (rte_vlan_insert(&m) != 0) {
+			w->counters.drops[FB_REASON_NO_MBUF]++;
+			b->verdicts[i] = FB_VERDICT_DROP;
+			b->reasons[i] = FB_REASON_NO_MBUF;
+			b->freed[b->n_freed++] = m;
+			return;
+		}
+	}
+	fb_tx_add(w, fb_ingress(m), m, FB_TX_ANSWER);
+}
+
+void fb_end_neighbour(struct fb_worker *w, struct fb_burst *b, uint16_t i)
+{
+	struct rte_mbuf *in = b->mbufs[i];
+	struct rte_mbuf *m = answer_buffer(w, b, i);
+	uint32_t len;
+
+	if (m == NULL)
+		return;
+	len = fb_answer_neighbour(rte_pktmbuf_mtod(in, uint8_t *), &b->pkts[i], port_of(w, in)->mac,
+				  rte_pktmbuf_mtod(m, uint8_t *), rte_pktmbuf_tailroom(m));
+	finish(w, b, i, m, len, FB_VERDICT_ANSWER, FB_REASON_NONE);
+}

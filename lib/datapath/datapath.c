@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Making, starting and stopping workers; the control thread's door into the packet path. */
+
+#include "datapath/datapath.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <numa.h>
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_launch.h>
+
+#include "datapath/stages.h"
+
+#define TX_RETRIES 4 /* software devices take a burst in pieces; hardware queues hardly ever do */
+
+static uint16_t device_transmit(void *arg, struct fb_worker *w, uint16_t port,
+				struct rte_mbuf **mbufs, uint16_t n)
+{
+	uint16_t device = w->dp->ports[port].device;
+	uint16_t sent = 0;
+
+	(void)arg;
+	for (int try = 0; sent < n && try <= TX_RETRIES; try++)
+		sent += rte_eth_tx_burst(device, w->idx, mbufs + sent, n - sent);
+	return sent;
+}
+
+static struct rte_ring *ring_create(const char *what, uint32_t idx, uint32_t size, int socket,
+				    unsigned int flags)
+{
+	char name[RTE_RING_NAMESIZE];
+
+	(void)snprintf(name, sizeof(name), "fb_%s_%u", what, idx);
+	return rte_ring_create(name, size, socket, flags);
+}
+
+static void worker_free(struct fb_worker *w)
+{
+	struct fb_region region;
+
+	if (w == NULL)
+		return;
+	for (int family = 0; family < FB_FAMILY_COUNT; family++)
+		fb_flow_table_free(w->flows[family]);
+	rte_ring_free(w->handover_ring);
+	rte_ring_free(w->egress_ring);
+	rte_ring_free(w->request_ring);
+	region = w->region;
+	fb_region_unmap(&region); /* the worker itself lies in it */
+}
+
+static struct fb_flow_timeouts timeouts_of(const struct fb_config *config)
+{
+	struct fb_flow_timeouts t = {.ms = {
+		[FB_FLOW_OPENING] = config->tcp_opening_s * 1000,
+		[FB_FLOW_ESTABLISHED] = config->tcp_established_s * 1000,
+		[FB_FLOW_CLOSING] = config->tcp_closing_s * 1000,
+		[FB_FLOW_UDP_NEW] = config->udp_new_s * 1000,
+		[FB_FLOW_UDP] = config->udp_s * 1000,
+	}};
+
+	return t;
+}
+
+static struct fb_worker *worker_create(struct fb_datapath *dp, uint16_t idx,
+				       const struct fb_config *config, struct fb_rcu *rcu, int node)
+{
+	const uint32_t capacity[FB_FAMILY_COUNT] = {config->flows_ipv4, config->flows_ipv6};
+	size_t endpoints_bytes = dp->max_endpoints * sizeof(struct fb_endpoint_counters);
+	size_t services_bytes = dp->max_services * sizeof(struct fb_service_counters);
+	struct fb_region region;
+	struct fb_worker *w;
+
+	/* The worker and its counters in one piece of its node's memory; each part is whole cache lines. */
+	if (fb_region_map(sizeof(*w) + endpoints_bytes + services_bytes, node, &region) != 0)
+		return NULL;
+	w = region.base;
+	w->region = region;
+	w->endpoint_counters = (void *)(w + 1);
+	w->service_counters = (void *)(w->endpoint_counters + dp->max_endpoints);
+	w->dp = dp;
+	w->idx = idx;
+	w->burst_size = (uint16_t)config->burst;
+	w->rcu = rcu;
+	w->pool = dp->pool;
+	w->timeouts = timeouts_of(config);
+	w->reject_limit.rate = config->reject_rate;
+	w->reject_limit.credit = (uint64_t)config->reject_rate * 1000;
+	w->icmp_limit.rate = config->icmp_rate;
+	w->icmp_limit.credit = (uint64_t)config->icmp_rate * 1000;
+	for (int family = 0; family < FB_FAMILY_COUNT; family++) {
+		w->flows[family] =
+			fb_flow_table_create(family, capacity[family], &dp->nat.secret, node);
+		if (w->flows[family] == NULL)
+			goto fail;
+	}
+	w->handover_ring = ring_create("handover", idx, config->ring_size, node, RING_F_SC_DEQ);
+	w->egress_ring = ring_create("egress", idx, config->ring_size, node, RING_F_SC_DEQ);
+	w->request_ring = ring_create("request", idx, 64, node, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	if (w->handover_ring == NULL || w->egress_ring == NULL || w->request_ring == NULL)
+		goto fail;
+	return w;
+fail:
+	worker_free(w);
+	return NULL;
+}
+
+/* Ports sorted by where their replies come in, for devices that spread by a hash which we know. */
+static int steer_create(struct fb_datapath *dp)
+{
+	for (uint16_t p = 0; p < dp->n_ports; p++) {
+		const struct fb_nat_rss *rss = dp->ports[p].rss;
+
+		/* The pointer is the caller's, for this call only. */
+		dp->ports[p].rss = NULL;
+		if (rss == NULL || dp->ports[p].n_queues != dp->n_workers || dp->n_workers == 1)
+			continue;
+		dp->steer[p] = fb_nat_steer_create(rss, &dp->nat);
+		if (dp->steer[p] == NULL)
+			return -errno;
+	}
+	return 0;
+}
+
+struct fb_datapath *fb_datapath_create(const struct fb_config *config, const struct fb_port *ports,
+				       uint32_t n_ports, struct rte_mempool *pool,
+				       struct fb_rcu *rcu, struct fb_errs *errs)
+{
+	const struct fb_place nowhere = {0};
+	struct fb_datapath *dp = calloc(1, sizeof(*dp));
+	struct fb_hash_secret secret;
+
+	if (dp == NULL) {
+		fb_errs_add(errs, nowhere, FB_SEV_ERROR, "out of memory");
+		return NULL;
+	}
+	dp->n_workers = (uint16_t)config->n_workers;
+	dp->n_ports = (uint16_t)n_ports;
+	memcpy(dp->ports, ports, n_ports * sizeof(*ports));
+	dp->idle_sleep = config->idle == FB_IDLE_SLEEP;
+	dp->pool = pool;
+	dp->transmit = device_transmit;
+	dp->max_endpoints = config->max_endpoints;
+	dp->max_services = config->max_services;
+	dp->start_tsc = rte_rdtsc();
+	dp->ms_per_tsc = (uint64_t)(((__uint128_t)1000 << 64) / rte_get_tsc_hz());
+	fb_hash_secret_init(&secret, config->secret);
+	if (fb_nat_ports_init(&dp->nat, config->snat_port_first, config->snat_port_last,
+			      dp->n_workers, &secret) != 0) {
+		fb_errs_add(errs, nowhere, FB_SEV_ERROR,
+			    "nat.snat-ports: %u-%u has fewer whole blocks of %u ports than there are "
+			    "workers (%u); give a larger range",
+			    config->snat_port_first, config->snat_port_last, FB_NAT_BLOCK,
+			    dp->n_workers);
+		goto fail;
+	}
+	if (steer_create(dp) != 0) {
+		fb_errs_add(errs, nowhere, FB_SEV_ERROR, "out of memory");
+		goto fail;
+	}
+	dp->punt_ring = ring_create("punt", 0, config->ring_size, -1, RING_F_SC_DEQ);
+	if (dp->punt_ring == NULL) {
+		fb_errs_add(errs, nowhere, FB_SEV_ERROR, "memory.size-mb: no room for the rings");
+		goto fail;
+	}
+	for (uint16_t i = 0; i < dp->n_workers; i++) {
+		int node = numa_available() >= 0 ? numa_node_of_cpu((int)config->worker_cores[i]) : -1;
+
+		dp->workers[i] = worker_create(dp, i, config, rcu, node);
+		if (dp->workers[i] == NULL) {
+			fb_errs_add(errs, nowhere, FB_SEV_ERROR,
+				    "no memory for worker %u: %u IPv4 and %u IPv6 flows (flows.ipv4, "
+				    "flows.ipv6 count for each worker)",
+				    i, config->flows_ipv4, config->flows_ipv6);
+			goto fail;
+		}
+	}
+	return dp;
+fail:
+	fb_datapath_free(dp);
+	return NULL;
+}
+
+void fb_datapath_free(struct fb_datapath *dp)
+{
+	if (dp == NULL)
+		return;
+	for (uint16_t i = 0; i < dp->n_workers; i++)
+		worker_free(dp->workers[i]);
+	for (uint16_t p = 0; p < dp->n_ports; p++)
+		fb_nat_steer_free(dp->steer[p]);
+	rte_ring_free(dp->punt_ring);
+	free(dp->lcores);
+	free(dp);
+}
+
+int fb_datapath_start(struct fb_datapath *dp, const unsigned int *lcores)
+{
+	dp->lcores = calloc(dp->n_workers, sizeof(*dp->lcores));
+	if (dp->lcores == NULL)
+		return -ENOMEM;
+	memcpy(dp->lcores, lcores, dp->n_workers * sizeof(*lcores));
+	dp->stop = false;
+	for (uint16_t i = 0; i < dp->n_workers; i++) {
+		int err = rte_eal_remote_launch(fb_worker_loop, dp->workers[i], lcores[i]);
+
+		if (err != 0) {
+			__atomic_store_n(&dp->stop, true, __ATOMIC_RELAXED);
+			while (i-- > 0)
+				(void)rte_eal_wait_lcore(lcores[i]);
+			return err;
+		}
+	}
+	dp->started = true;
+	return 0;
+}
+
+/* Frames that were on their way between threads when the workers stopped. */
+static void drain(struct rte_ring *ring)
+{
+	void *m;
+
+	while (rte_ring_dequeue(ring, &m) == 0)
+		rte_pktmbuf_free(m);
+}
+
+void fb_datapath_stop(struct fb_datapath *dp)
+{
+	if (!dp->started)
+		return;
+	__atomic_store_n(&dp->stop, true, __ATOMIC_RELAXED);
+	for (uint16_t i = 0; i < dp->n_workers; i++)
+		(void)rte_eal_wait_lcore(dp->lcores[i]);
+	for (uint16_t i = 0; i < dp->n_workers; i++) {
+		drain(dp->workers[i]->handover_ring);
+		drain(dp->workers[i]->egress_ring);
+	}
+	drain(dp->punt_ring);
+	dp->started = false;
+}
+
+int fb_datapath_request(struct fb_datapath *dp, uint16_t worker, struct fb_request *request)
+{
+	request->done = 0;
+	return rte_ring_sp_enqueue(dp->workers[worker]->request_ring, request) == 0 ? 0 : -EAGAIN;
+}
+
+uint32_t fb_datapath_punted(struct fb_datapath *dp, struct rte_mbuf **mbufs, uint32_t n)
+{
+	return rte_ring_sc_dequeue_burst(dp->punt_ring, (void **)mbufs, n, NULL);
+}
+
+int fb_datapath_transmit(struct fb_datapath *dp, uint16_t port, const void *frame, size_t len)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(dp->pool);
+	char *data;
+
+	if (m == NULL)
+		return -ENOBUFS;
+	data = rte_pktmbuf_append(m, (uint16_t)len);
+	if (data == NULL) {
+		rte_pktmbuf_free(m);
+		return -EMSGSIZE;
+	}
+	memcpy(data, frame, len);
+	if (dp->ports[port].vlan != 0) {
+		m->vlan_tci = dp->ports[port].vlan;
+		if (rte_vlan_insert(&m) != 0) {
+			rte_pktmbuf_free(m);
+			return -ENOBUFS;
+		}
+	}
+	m->port = port;
+	m->hash.usr = FB_TX_TWIN;
+	/* Worker 0 has a queue of every port. */
+	if (rte_ring_mp_enqueue(dp->workers[0]->egress_ring, m) != 0) {
+		rte_pktmbuf_free(m);
+		return -EAGAIN;
+	}
+	return 0;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Stage: find each packet's flow, before any service: almost every packet belongs to one.
+ *
+ * Two passes, so that the record lines of the whole burst are in flight together.
+ */
+
+#include <netinet/in.h>
+
+#include <rte_tcp.h>
+
+#include "datapath/stages.h"
+#include "flow/lookup.h"
+
+static void gone(void *arg, const struct fb_flow *flow)
+{
+	struct fb_worker *w = arg;
+
+	w->endpoint_counters[flow->ep_id].live--;
+	w->counters.flows_expired++;
+}
+
+void fb_flow_forget(struct fb_worker *w, enum fb_family family, struct fb_flow *flow)
+{
+	gone(w, flow);
+	fb_flow_remove(w->flows[family], flow);
+}
+
+void fb_worker_expire(struct fb_worker *w)
+{
+	uint32_t elapsed_ms = w->now_ms - w->expire_ms;
+
+	if (elapsed_ms == 0)
+		return;
+	/* After a stall, catch up in steps rather than in one long one. */
+	if (elapsed_ms > 16)
+		elapsed_ms = 16;
+	w->expire_ms = w->now_ms;
+	for (int family = 0; family < FB_FAMILY_COUNT; family++) {
+		struct fb_flow_table *t = w->flows[family];
+		uint64_t high = fb_flow_high_water(t);
+
+		if (high != 0)
+			fb_flow_expire(t, w->now_ms, &w->timeouts,
+				       (uint32_t)((high * elapsed_ms) >> 10) + 1, gone, w);
+		w->counters.flows_live[family] = fb_flow_count(t);
+	}
+}
+
+/*
+ * What became of the flow's endpoint since the record last looked. TCP stays with its endpoint to the
+ * end, UDP moves at once when the endpoint left the cluster, and a SYN is a new connection, which only
+ * an active endpoint may get.
+ */
+bool fb_flow_goes_on(const struct fb_snapshot *snap, struct fb_flow *flow,
+		     const struct fb_packet *pkt, enum fb_flow_dir dir)
+{
+	bool new_syn = dir == FB_DIR_CLIENT && pkt->proto == IPPROTO_TCP &&
+		       (pkt->tcp_flags & (RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG)) == RTE_TCP_SYN_FLAG &&
+		       flow->state != FB_FLOW_ESTABLISHED;
+	const struct fb_endpoint_info *info;
+
+	if (likely(flow->ep_epoch == snap->ep_epoch && !new_syn))
+		return true;
+	if (flow->ep_id >= snap->n_endpoints)
+		return false;
+	info = &snap->endpoints[flow->ep_id];
+	if (new_syn && info->state != FB_EP_ACTIVE)
+		return false;
+	if (pkt->proto == IPPROTO_UDP &&
+	    (info->state == FB_EP_REMOVED || info->state == FB_EP_ABSENT))
+		return false;
+	flow->nh_idx = info->nh_idx;
+	flow->ep_epoch = snap->ep_epoch;
+	return true;
+}
+
+void fb_stage_flow(struct fb_worker *w, struct fb_burst *b)
+{
+	for (uint16_t k = 0; k < b->n_lookups; k++) {
+		uint16_t i = b->lookups[k];
+
+		fb_flow_prefetch_record(w->flows[b->pkts[i].family], b->hashes[i]);
+	}
+	for (uint16_t k = 0; k < b->n_lookups; k++) {
+		uint16_t i = b->lookups[k];
+		const struct fb_packet *pkt = &b->pkts[i];
+		enum fb_flow_dir dir;
+		struct fb_flow *flow;
+
+		flow = fb_flow_find(w->flows[pkt->family], &pkt->tuple, b->hashes[i], &dir);
+		if (unlikely(flow == NULL || !fb_flow_goes_on(w->snap, flow, pkt, dir))) {
+			b->misses[b->n_misses++] = i;
+			continue;
+		}
+		b->flows[i] = flow;
+		b->dirs[i] = (uint8_t)dir;
+		b->hits[b->n_hits++] = i;
+	}
+}

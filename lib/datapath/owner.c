@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Who owns a flow.
+ *
+ * dnat: a hash of the client's address and port, which both directions carry unchanged.
+ * snat: where the device spreads packets by RSS, the worker whose queue the client's packets come to;
+ *       elsewhere the same hash. Replies name their owner by the SNAT port (nat/port.h).
+ */
+
+#include "datapath/stages.h"
+
+uint16_t fb_owner_of_service(const struct fb_worker *w, const struct fb_service *svc, uint16_t port,
+			     const struct fb_tuple *client)
+{
+	struct fb_addr src = fb_tuple_src(client);
+
+	if (svc->mode == FB_MODE_SNAT && w->dp->steer[port] != NULL)
+		return w->idx;
+	return fb_nat_client_owner(&w->dp->nat, &src, fb_tuple_sport(client));
+}
+
+uint16_t fb_datapath_owner(const struct fb_datapath *dp, const struct fb_service *svc, uint16_t port,
+			   const struct fb_tuple *client, const char **ret_rule)
+{
+	const struct fb_nat_steer *steer = dp->steer[port];
+	struct fb_addr src = fb_tuple_src(client);
+
+	if (svc->mode == FB_MODE_SNAT && steer != NULL) {
+		*ret_rule = "RSS queue";
+		return fb_nat_rss_worker(steer, client);
+	}
+	*ret_rule = "client hash";
+	return fb_nat_client_owner(&dp->nat, &src, fb_tuple_sport(client));
+}

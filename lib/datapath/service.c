@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Stage: packets that belong to no flow here. Look the service up, select an endpoint, create the
+ * flow; or find out who else should have the packet: its owner, the kernel, or nobody.
+ */
+
+#include <errno.h>
+#include <netinet/in.h>
+
+#include <rte_tcp.h>
+
+#include "datapath/stages.h"
+#include "flow/lookup.h"
+#include "flow/state.h"
+#include "net/rewrite.h"
+
+/* The packet is at its owner already, or goes there now (then true). */
+static bool handed_to_owner(struct fb_worker *w, struct fb_burst *b, uint16_t i, uint16_t owner)
+{
+	if (owner == w->idx || b->handed_over)
+		return false;
+	fb_end_handover(w, b, i, owner);
+	return true;
+}
+
+/*
+ * The destination is no frontend. A reply that came in at the wrong worker, an unknown port of a
+ * service address, the box itself, or somebody else's packet that the kernel may want to route.
+ */
+static void no_service(struct fb_worker *w, struct fb_burst *b, uint16_t i)
+{
+	const struct fb_tuple *tuple = &b->pkts[i].tuple;
+	struct fb_addr dst = fb_tuple_dst(tuple);
+	rte_be16_t dport = fb_tuple_dport(tuple);
+	uint8_t bits = fb_table_address(w->snap, &dst);
+
+	if (bits & FB_ADDR_SNAT) {
+		uint8_t owner = fb_nat_port_owner(&w->dp->nat, dport);
+
+		if (owner != FB_NAT_NO_OWNER && handed_to_owner(w, b, i, owner))
+			return;
+	}
+	if (bits & FB_ADDR_BOX) {
+		fb_end_punt(w, b, i);
+	} else if (bits & FB_ADDR_SERVICE) {
+		fb_end_reject(w, b, i, FB_REASON_NO_SERVICE);
+	} else if (bits & FB_ADDR_SNAT) {
+		fb_end_drop(w, b, i, FB_REASON_NO_FLOW);
+	} else {
+		/* A `dnat` reply: the client's address is its destination. */
+		uint16_t owner = fb_nat_client_owner(&w->dp->nat, &dst, dport);
+
+		if (!handed_to_owner(w, b, i, owner))
+			fb_end_punt(w, b, i);
+	}
+}
+
+/* The tuple of the endpoint's packets as they will come in here. @return as fb_nat_choose() */
+static int choose_reply(struct fb_worker *w, const struct fb_tuple *client,
+			const struct fb_endpoint *ep, const struct fb_next_hop *hop, bool snat,
+			struct fb_tuple *ret_reply)
+{
+	const struct fb_snat_pool *pool = &w->snap->snat[hop->port][client->family];
+	struct fb_addr src = fb_tuple_src(client);
+
+	if (!snat) {
+		*ret_reply = fb_tuple_make(client->proto, &ep->addr, ep->port_be, &src,
+					   fb_tuple_sport(client));
+		return 0;
+	}
+	return fb_nat_choose(&w->dp->nat, w->idx, w->flows[client->family], client, &ep->addr,
+			     ep->port_be, pool->addrs, pool->n, w->dp->steer[hop->port], ret_reply);
+}
+
+/*
+ * Insert the flow, translated as the mode says. In `dnat` two clients' tuples can want the same reply
+ * tuple (one client port to two addresses of a service), and an endpoint that is its own client would
+ * answer itself directly: such flows hide the client's address.
+ */
+static enum fb_reason insert_flow(struct fb_worker *w, const struct fb_tuple *client,
+				  const struct fb_service *svc, const struct fb_endpoint *ep,
+				  const struct fb_next_hop *hop, struct fb_flow **ret)
+{
+	struct fb_addr src = fb_tuple_src(client);
+	bool snat = svc->mode == FB_MODE_SNAT || fb_addr_equal(&src, &ep->addr);
+	struct fb_rewrite rw;
+	struct fb_tuple reply;
+	struct fb_tuple out;
+	int err;
+
+	err = choose_reply(w, client, ep, hop, snat, &reply);
+	if (err == 0)
+		err = fb_flow_insert(w->flows[client->family], client, &reply, w->now_ms, ret);
+	if (err == -EEXIST && !snat) {
+		snat = true;
+		err = choose_reply(w, client, ep, hop, snat, &reply);
+		if (err == 0)
+			err = fb_flow_insert(w->flows[client->family], client, &reply, w->now_ms,
+					     ret);
+	}
+	if (err != 0)
+		return err == -ENOSPC ? FB_REASON_FLOW_TABLE_FULL :
+		       err == -ENOENT ? FB_REASON_NO_SNAT_ADDRESS :
+					FB_REASON_SNAT_PORTS;
+	out = fb_tuple_reverse(&reply);
+	fb_rewrite_prepare(client, &out, &rw);
+	(*ret)->ip_delta = rw.ip_delta;
+	(*ret)->l4_delta = rw.l4_delta;
+	(*ret)->flags = snat ? FB_FLOW_SNAT : 0;
+	return FB_REASON_NONE;
+}
+
+static enum fb_reason create_flow(struct fb_worker *w, const struct fb_packet *pkt,
+				  const struct fb_service *svc, struct fb_flow **ret)
+{
+	const struct fb_endpoint *ep;
+	const struct fb_endpoint_info *info;
+	const struct fb_next_hop *hop;
+	enum fb_reason reason;
+	struct fb_flow *flow;
+
+	ep = fb_table_select(svc, fb_table_select_hash(w->snap, &pkt->tuple), NULL);
+	if (ep == NULL)
+		return FB_REASON_NO_ENDPOINTS;
+	info = &w->snap->endpoints[ep->id];
+	hop = &w->snap->next_hops[info->nh_idx];
+	if (hop->state != FB_HOP_READY)
+		return hop->state == FB_HOP_NONE ? FB_REASON_NO_ROUTE : FB_REASON_NEXT_HOP;
+	reason = insert_flow(w, &pkt->tuple, svc, ep, hop, &flow);
+	if (reason != FB_REASON_NONE)
+		return reason;
+	flow->ep_id = ep->id;
+	flow->ep_epoch = w->snap->ep_epoch;
+	flow->nh_idx = info->nh_idx;
+	flow->state = pkt->proto == IPPROTO_TCP ? FB_FLOW_OPENING : FB_FLOW_UDP_NEW;
+	w->endpoint_counters[ep->id].flows++;
+	w->endpoint_counters[ep->id].live++;
+	w->counters.flows_created++;
+	*ret = flow;
+	return FB_REASON_NONE;
+}
+
+static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i)
+{
+	const struct fb_packet *pkt = &b->pkts[i];
+	const struct fb_service *svc = fb_table_lookup(w->snap, &pkt->tuple);
+	struct fb_flow *flow;
+	enum fb_reason reason;
+
+	if (svc == NULL) {
+		no_service(w, b, i);
+		return;
+	}
+	if (handed_to_owner(w, b, i,
+			    fb_owner_of_service(w, svc, fb_ingress(b->mbufs[i]), &pkt->tuple)))
+		return;
+	if (svc->n_slots == 0) {
+		w->service_counters[svc->id].rejected++;
+		fb_end_reject(w, b, i, FB_REASON_NO_ENDPOINTS);
+		return;
+	}
+	/*
+	 * In the middle of a connection that nobody here knows. With the client's address kept, the hash
+	 * leads to the endpoint that another box or an earlier run chose; with a hidden one the port is
+	 * lost, and a reset lets the client start again at once.
+	 */
+	if (pkt->proto == IPPROTO_TCP && (pkt->tcp_flags & RTE_TCP_SYN_FLAG) == 0 &&
+	    (svc->mode == FB_MODE_SNAT || (pkt->tcp_flags & RTE_TCP_RST_FLAG))) {
+		w->service_counters[svc->id].rejected++;
+		fb_end_reject(w, b, i, FB_REASON_NO_FLOW);
+		return;
+	}
+	reason = create_flow(w, pkt, svc, &flow);
+	if (reason != FB_REASON_NONE) {
+		w->service_counters[svc->id].dropped++;
+		fb_end_drop(w, b, i, reason);
+		return;
+	}
+	b->flows[i] = flow;
+	b->dirs[i] = FB_DIR_CLIENT;
+	b->hits[b->n_hits++] = i;
+}
+
+void fb_stage_service(struct fb_worker *w, struct fb_burst *b)
+{
+	for (uint16_t k = 0; k < b->n_misses; k++) {
+		uint16_t i = b->misses[k];
+		const struct fb_packet *pkt = &b->pkts[i];
+		struct fb_flow *flow;
+		enum fb_flow_dir dir;
+
+		if (unlikely(w->snap == NULL)) {
+			fb_end_punt(w, b, i);
+			continue;
+		}
+		/* Again: an earlier packet of this burst may have made the flow, or it has to go. */
+		flow = fb_flow_find(w->flows[pkt->family], &pkt->tuple, b->hashes[i], &dir);
+		if (flow != NULL && fb_flow_goes_on(w->snap, flow, pkt, dir)) {
+			b->flows[i] = flow;
+			b->dirs[i] = (uint8_t)dir;
+			b->hits[b->n_hits++] = i;
+			continue;
+		}
+		if (flow != NULL)
+			fb_flow_forget(w, pkt->family, flow);
+		miss(w, b, i);
+	}
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FB_DATAPATH_STAGES_H
+#define FB_DATAPATH_STAGES_H
+
+/*
+ * The stages of a burst, in the order in which pipeline.c runs them, and the four ends of a packet.
+ *
+ * One file a stage, named after it. A stage takes the places in its list of the burst and puts each into
+ * a later list or brings it to an end. Thread: the worker.
+ */
+
+#include "datapath/worker.h"
+
+/* parse.c: frames to struct fb_packet; lists lookups and others. */
+void fb_stage_parse(struct fb_worker *w, struct fb_burst *b);
+/* flow.c: lookups to hits and misses. */
+void fb_stage_flow(struct fb_worker *w, struct fb_burst *b);
+/* service.c: misses to hits (with a new flow), or to their end. */
+void fb_stage_service(struct fb_worker *w, struct fb_burst *b);
+/* rewrite.c: hits out of the door; the list is empty afterwards. */
+void fb_stage_rewrite(struct fb_worker *w, struct fb_burst *b);
+/* other.c: ICMP, ARP, NDP, fragments and whatever else. */
+void fb_stage_other(struct fb_worker *w, struct fb_burst *b);
+/* icmp.c: one ICMP error that quotes a flow's packet (called by other.c). */
+void fb_stage_icmp_error(struct fb_worker *w, struct fb_burst *b, uint16_t i);
+/* tx.c: everything that was gathered: frames, punts, hand-overs, buffers to free. */
+void fb_stage_tx(struct fb_worker *w, struct fb_burst *b);
+
+/*
+ * Ends (end.c). Each takes the packet at place i away from the burst and notes the verdict; the
+ * counters of the law are written here and in tx.c, nowhere else.
+ */
+void fb_end_drop(struct fb_worker *w, struct fb_burst *b, uint16_t i, enum fb_reason reason);
+void fb_end_punt(struct fb_worker *w, struct fb_burst *b, uint16_t i);
+void fb_end_handover(struct fb_worker *w, struct fb_burst *b, uint16_t i, uint16_t owner);
+/* The frame is complete but for its Ethernet header. */
+void fb_end_forward(struct fb_worker *w, struct fb_burst *b, uint16_t i, uint16_t port,
+		    const uint8_t dmac[6]);
+
+/* Answers (answer.c): end the packet by an answer of our own, or by a drop when the rate is used up. */
+void fb_end_reject(struct fb_worker *w, struct fb_burst *b, uint16_t i, enum fb_reason reason);
+void fb_end_echo(struct fb_worker *w, struct fb_burst *b, uint16_t i);
+void fb_end_neighbour(struct fb_worker *w, struct fb_burst *b, uint16_t i);
+void fb_end_time_exceeded(struct fb_worker *w, struct fb_burst *b, uint16_t i);
+void fb_end_too_big(struct fb_worker *w, struct fb_burst *b, uint16_t i, uint16_t mtu);
+
+/* A frame is ready to leave by a port (tx.c); full buffers are flushed. */
+void fb_tx_add(struct fb_worker *w, uint16_t port, struct rte_mbuf *m, enum fb_tx_kind kind);
+
+/* flow.c: whether the flow may keep its endpoint for this packet; takes a new next hop over if so. */
+bool fb_flow_goes_on(const struct fb_snapshot *snap, struct fb_flow *flow,
+		     const struct fb_packet *pkt, enum fb_flow_dir dir);
+/* flow.c: remove a flow before its time. */
+void fb_flow_forget(struct fb_worker *w, enum fb_family family, struct fb_flow *flow);
+
+/* owner.c: the worker that owns a flow, found from a packet that is in nobody's table here. */
+uint16_t fb_owner_of_service(const struct fb_worker *w, const struct fb_service *svc, uint16_t port,
+			     const struct fb_tuple *client);
+
+/* The port on which a packet came in (index), kept in the mbuf across a hand-over. */
+static inline uint16_t fb_ingress(const struct rte_mbuf *m)
+{
+	return m->port;
+}
+
+#endif

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FB_DATAPATH_WORKER_H
+#define FB_DATAPATH_WORKER_H
+
+/*
+ * One worker: what it owns, and the burst that it has in hand.
+ *
+ * Inside lib/datapath, forebay-replay and forebay-bench only. A worker is driven by its loop
+ * (loop.c) or by hand: give it frames with fb_worker_run(), then look at the burst for verdicts.
+ *
+ * Ownership: everything in struct fb_worker is written by its own thread, but for the rings (other
+ * workers and control put in, the owner takes out). Read by others: the counters (relaxed loads).
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include "datapath/datapath.h"
+#include "flow/region.h"
+#include "flow/table.h"
+#include "nat/rss.h"
+#include "net/packet.h"
+
+#define FB_BURST_MAX 64
+
+/* What an outgoing frame is, for the counters; kept in rte_mbuf.hash.usr from enqueue to transmit. */
+enum fb_tx_kind {
+	FB_TX_FORWARD,
+	FB_TX_ANSWER,
+	FB_TX_TWIN, /* from the kernel twin or control */
+	FB_TX_KIND_COUNT,
+};
+
+/*
+ * The burst in hand. Stages pass packets on by putting their places into the next stage's list; a
+ * packet that has its verdict is in no list any more. Arrays are indexed by place.
+ */
+struct fb_burst {
+	uint16_t n;
+	bool handed_over; /* came through the ring: this worker is the owner, whatever it finds */
+	struct rte_mbuf *mbufs[FB_BURST_MAX]; /* NULL once gone */
+	struct fb_packet pkts[FB_BURST_MAX];
+	struct fb_flow_hash hashes[FB_BURST_MAX];
+	struct fb_flow *flows[FB_BURST_MAX];
+	uint8_t dirs[FB_BURST_MAX];     /* enum fb_flow_dir */
+	uint8_t verdicts[FB_BURST_MAX]; /* enum fb_verdict; FB_VERDICT_COUNT: handed over */
+	uint8_t reasons[FB_BURST_MAX];  /* enum fb_reason */
+
+	uint16_t lookups[FB_BURST_MAX]; /* parse -> flow: TCP and UDP */
+	uint16_t n_lookups;
+	uint16_t others[FB_BURST_MAX]; /* parse -> other: ICMP, ARP, NDP, fragments, the rest */
+	uint16_t n_others;
+	uint16_t hits[FB_BURST_MAX]; /* flow, service -> rewrite */
+	uint16_t n_hits;
+	uint16_t misses[FB_BURST_MAX]; /* flow -> service */
+	uint16_t n_misses;
+
+	struct rte_mbuf *freed[FB_BURST_MAX]; /* to be freed in one go */
+	uint16_t n_freed;
+};
+
+/* Frames that wait for the end of the burst, per egress port. */
+struct fb_tx_buffer {
+	uint16_t n;
+	struct rte_mbuf *mbufs[2 * FB_BURST_MAX];
+};
+
+/* Packets per second, without dividing: credit is in thousandths of a packet. */
+struct fb_rate_limit {
+	uint64_t credit;
+	uint32_t rate; /* packets per second; also the burst allowed */
+	uint32_t last_ms;
+};
+
+struct fb_worker {
+	/* Read-mostly after start-up. */
+	struct fb_region region; /* what the worker and its counters lie in */
+	struct fb_datapath *dp;
+	uint16_t idx;
+	uint16_t burst_size;
+	struct fb_rcu *rcu;
+	struct rte_mempool *pool;
+	struct fb_flow_table *flows[FB_FAMILY_COUNT];
+	struct fb_flow_timeouts timeouts;
+	struct fb_endpoint_counters *endpoint_counters;
+	struct fb_service_counters *service_counters;
+
+	/* Of the burst in hand. */
+	const struct fb_snapshot *snap;
+	uint32_t now_ms;
+	struct fb_burst burst;
+	struct fb_tx_buffer tx[FB_MAX_PORTS];
+	uint32_t tx_ports; /* bit per port with frames in tx */
+	struct rte_mbuf *handover[FB_NAT_MAX_WORKERS][FB_BURST_MAX];
+	uint16_t n_handover[FB_NAT_MAX_WORKERS];
+	struct rte_mbuf *punted[FB_BURST_MAX];
+	uint16_t n_punted;
+
+	struct fb_rate_limit reject_limit;
+	struct fb_rate_limit icmp_limit;
+	uint32_t expire_ms;
+	struct fb_request *request; /* being served */
+
+	/* Other threads put in, this worker takes out. */
+	struct rte_ring *handover_ring;
+	struct rte_ring *egress_ring; /* frames for ports of which this worker has the queue */
+	struct rte_ring *request_ring;
+
+	/* Written here only; read by control. */
+	struct fb_worker_counters counters __rte_cache_aligned;
+	struct fb_port_counters port_counters[FB_MAX_PORTS];
+};
+
+/* How frames leave: the device in the daemon, a capture in replay. @return how many were taken */
+typedef uint16_t fb_transmit_fn(void *arg, struct fb_worker *w, uint16_t port,
+				struct rte_mbuf **mbufs, uint16_t n);
+
+struct fb_datapath {
+	uint16_t n_workers;
+	uint16_t n_ports;
+	bool idle_sleep;
+	struct fb_port ports[FB_MAX_PORTS];
+	struct fb_nat_ports nat;
+	struct fb_nat_steer *steer[FB_MAX_PORTS]; /* NULL: no usable RSS, packets come in anywhere */
+	struct rte_ring *punt_ring;
+	struct rte_mempool *pool;
+	fb_transmit_fn *transmit;
+	void *transmit_arg;
+	uint32_t max_endpoints;
+	uint32_t max_services;
+	uint64_t ms_per_tsc; /* 2^64 fraction */
+	uint64_t start_tsc;
+	bool stop;           /* written by control, read by workers once per loop */
+	bool started;        /* control only */
+	unsigned int *lcores;
+	struct fb_worker *workers[FB_NAT_MAX_WORKERS];
+};
+
+/** The worker's thread; returns when dp->stop is set. arg is the struct fb_worker. */
+int fb_worker_loop(void *arg);
+
+/**
+ * Run frames of one port through all stages, to their end.
+ *
+ * Thread: the worker. w->now_ms is set by the caller; the snapshot is read inside.
+ *
+ * @param mbufs  up to FB_BURST_MAX, owned by the worker from here on; mbuf->port is set to port
+ */
+void fb_worker_run(struct fb_worker *w, uint16_t port, struct rte_mbuf **mbufs, uint16_t n);
+
+/** The same for packets that other workers handed over. @return how many were taken from the ring */
+uint16_t fb_worker_run_handover(struct fb_worker *w);
+
+/** Send what other workers and control want sent by this worker's queues. @return how many */
+uint16_t fb_worker_run_egress(struct fb_worker *w);
+
+/** Ageing, one step: about high water / 1000 records for each millisecond since the last. */
+void fb_worker_expire(struct fb_worker *w);
+
+/** Serve a bounded piece of what control asked. */
+void fb_worker_serve_requests(struct fb_worker *w);
+
+/** Milliseconds since the datapath was created, wrapping. */
+static inline uint32_t fb_datapath_ms(const struct fb_datapath *dp, uint64_t tsc)
+{
+	return (uint32_t)(((__uint128_t)(tsc - dp->start_tsc) * dp->ms_per_tsc) >> 64);
+}
+
+/** Take one packet's credit; false when there is none. */
+static inline bool fb_rate_limit_take(struct fb_rate_limit *l, uint32_t now_ms)
+{
+	uint64_t cap = (uint64_t)l->rate * 1000;
+
+	l->credit += (uint64_t)(now_ms - l->last_ms) * l->rate;
+	if (l->credit > cap)
+		l->credit = cap;
+	l->last_ms = now_ms;
+	if (l->credit < 1000)
+		return false;
+	l->credit -= 1000;
+	return true;
+}
+
+#endif
