@@ -44,7 +44,13 @@ static int read_path(struct fb_store *store, const char *path, struct fb_errs *e
 	int err = 0;
 	int n;
 
-	if (stat(path, &st) != 0 || !S_ISDIR(st.st_mode))
+	if (stat(path, &st) != 0) {
+		err = -errno;
+		fb_errs_add(errs, (struct fb_place){.file = path}, FB_SEV_ERROR, "%s",
+			    strerror(errno));
+		return err;
+	}
+	if (!S_ISDIR(st.st_mode))
 		return read_file(store, path, errs);
 	n = scandir(path, &names, is_manifest, alphasort);
 	if (n < 0)

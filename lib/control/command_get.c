@@ -397,7 +397,7 @@ static json_t *get_ports(struct fb_control *c, const json_t *request)
 			      "device", config->device, "mac", mac, "link",
 			      c->link_up[p] ? "up" : "down", "mtu", (int)port->mtu, "vlan",
 			      (int)port->vlan, "queues", (int)port->n_queues, "rss",
-			      (int)port->rss, "announce", (int)port->announce, "addresses",
+			      (int)fb_datapath_port_steered(c->p.datapath, p), "announce", (int)port->announce, "addresses",
 			      addresses);
 		if (p < c->p.n_twins && c->p.twins[p] != NULL)
 			(void)json_object_set_new(o, "twin",

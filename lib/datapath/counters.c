@@ -38,6 +38,11 @@ const struct fb_port *fb_datapath_port(const struct fb_datapath *dp, uint16_t po
 	return &dp->ports[port];
 }
 
+bool fb_datapath_port_steered(const struct fb_datapath *dp, uint16_t port)
+{
+	return dp->steer[port] != NULL;
+}
+
 const struct fb_nat_ports *fb_datapath_nat_ports(const struct fb_datapath *dp)
 {
 	return &dp->nat;

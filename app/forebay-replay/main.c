@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * forebay-replay: captured frames through the packet path, without a NIC, root or hugepages.
+ *
+ * The workers, stages and tables are the daemon's; only the devices are missing. Time is the capture's,
+ * so ageing happens as it would have. The packet tables of the tests run on it, and bug reports can.
+ */
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_mbuf.h>
+
+#include "box/offline.h"
+#include "capture.h"
+#include "datapath/worker.h"
+#include "replay.h"
+
+static const char usage[] =
+	"usage: forebay-replay --config FILE [-f MANIFESTS]... --in PORT=PCAP... [--out PORT=PCAP]...\n"
+	"                      [-o table|json] [--spread]\n"
+	"\n"
+	"Run captured frames through forebay's packet path and say what became of each.\n"
+	"\n"
+	"  -c, --config FILE     the daemon's config; next hops come from its lab section\n"
+	"  -f, --filename PATH   manifests: a file or a directory; may be repeated\n"
+	"  -i, --in PORT=PCAP    frames received on that port; several files are merged by time\n"
+	"  -w, --out PORT=PCAP   where to write the frames that leave by that port\n"
+	"  -o, --output FORMAT   table (default), or json: one object per frame\n"
+	"      --spread          give frame k to worker k modulo workers, as a device without RSS might\n"
+	"  -h, --help            print this and exit\n"
+	"\n"
+	"Exit status: 0, also when frames are dropped; 1 for errors; 3 if the counters do not add up.\n";
+
+struct binding {
+	const char *port;
+	const char *path;
+};
+
+struct options {
+	const char *config_path;
+	const char *manifests[64];
+	uint32_t n_manifests;
+	struct binding in[64];
+	uint32_t n_in;
+	struct binding out[FB_CONFIG_MAX_PORTS];
+	uint32_t n_out;
+	bool json;
+	bool spread;
+};
+
+/* "lan=file.pcap" */
+static bool parse_binding(char *text, struct binding *v, uint32_t *n, uint32_t cap)
+{
+	char *equals = strchr(text, '=');
+
+	if (equals == NULL || *n == cap)
+		return false;
+	*equals = '\0';
+	v[(*n)++] = (struct binding){.port = text, .path = equals + 1};
+	return true;
+}
+
+/* @return -1: go on; else the exit status */
+static int parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option longs[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"filename", required_argument, NULL, 'f'},
+		{"in", required_argument, NULL, 'i'},
+		{"out", required_argument, NULL, 'w'},
+		{"output", required_argument, NULL, 'o'},
+		{"spread", no_argument, NULL, 's'},
+		{"help", no_argument, NULL, 'h'},
+		{0},
+	};
+	bool good = true;
+	int c;
+
+	while (good && (c = getopt_long(argc, argv, "c:f:i:w:o:h", longs, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			o->config_path = optarg;
+			break;
+		case 'f':
+			good = o->n_manifests < RTE_DIM(o->manifests);
+			if (good)
+				o->manifests[o->n_manifests++] = optarg;
+			break;
+		case 'i':
+			good = parse_binding(optarg, o->in, &o->n_in, RTE_DIM(o->in));
+			break;
+		case 'w':
+			good = parse_binding(optarg, o->out, &o->n_out, RTE_DIM(o->out));
+			break;
+		case 'o':
+			o->json = strcmp(optarg, "json") == 0;
+			good = o->json || strcmp(optarg, "table") == 0;
+			break;
+		case 's':
+			o->spread = true;
+			break;
+		case 'h':
+			(void)fputs(usage, stdout);
+			return EXIT_SUCCESS;
+		default:
+			good = false;
+			break;
+		}
+	}
+	if (!good || optind != argc || o->config_path == NULL || o->n_in == 0) {
+		(void)fputs(usage, stderr);
+		return 2;
+	}
+	return -1;
+}
+
+static void print_errs(struct fb_errs *errs)
+{
+	for (size_t i = 0; i < errs->n; i++) {
+		char line[1024];
+
+		(void)fb_err_format(&errs->v[i], line, sizeof(line));
+		(void)fprintf(stderr, "%s\n", line);
+	}
+	fb_errs_fini(errs);
+}
+
+/* No hugepages, no files, no devices: anybody may run it, several at a time. */
+static int start_eal(const char *program)
+{
+	char *args[] = {
+		strdup(program), strdup("--no-huge"), strdup("--no-shconf"), strdup("--no-pci"),
+		strdup("--no-telemetry"), strdup("-m"), strdup("64"), strdup("-l"), strdup("0"),
+		strdup("--log-level=error"),
+	};
+
+	/* EAL keeps pointers into argv for as long as it runs. */
+	return rte_eal_init(RTE_DIM(args), args) < 0 ? -rte_errno : 0;
+}
+
+static int port_by_name(const struct fb_config *config, const char *name, struct fb_errs *errs)
+{
+	for (uint32_t i = 0; i < config->n_ports; i++)
+		if (strcmp(config->ports[i].name, name) == 0)
+			return (int)i;
+	fb_errs_add(errs, (struct fb_place){0}, FB_SEV_ERROR, "the config has no port %s", name);
+	return -1;
+}
+
+static int open_captures(const struct options *o, struct fb_replay *r, struct fb_errs *errs)
+{
+	for (uint32_t i = 0; i < o->n_in; i++) {
+		int port = port_by_name(r->offline.config, o->in[i].port, errs);
+
+		if (port < 0 || fb_capture_read(&r->in, o->in[i].path, (uint16_t)port, errs) != 0)
+			return -EINVAL;
+	}
+	fb_capture_sort(&r->in);
+	for (uint32_t i = 0; i < o->n_out; i++) {
+		int port = port_by_name(r->offline.config, o->out[i].port, errs);
+
+		if (port < 0)
+			return -EINVAL;
+		r->out[port] = fb_capture_out_open(o->out[i].path, errs);
+		if (r->out[port] == NULL)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int run(const struct options *o, const char *program, struct fb_errs *errs)
+{
+	struct fb_replay replay = {.json = o->json, .spread = o->spread};
+	struct fb_config *config = NULL;
+	int status = EXIT_FAILURE;
+
+	if (fb_config_read(o->config_path, &config, errs) != 0)
+		return EXIT_FAILURE;
+	if (start_eal(program) != 0) {
+		fb_errs_add(errs, (struct fb_place){0}, FB_SEV_ERROR, "EAL does not start: %s",
+			    strerror(rte_errno));
+	} else if (fb_offline_open(config, o->manifests, o->n_manifests, &replay.offline, errs) == 0) {
+		if (open_captures(o, &replay, errs) == 0 && fb_replay_open(&replay, errs) == 0) {
+			print_errs(errs);
+			fb_replay_run(&replay);
+			status = fb_replay_close(&replay);
+		}
+		fb_capture_free(&replay.in);
+		fb_offline_close(&replay.offline);
+	}
+	fb_config_free(config);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct fb_errs errs = FB_ERRS_INIT;
+	struct options o = {0};
+	int status = parse_options(argc, argv, &o);
+
+	if (status >= 0)
+		return status;
+	status = run(&o, argv[0], &errs);
+	print_errs(&errs);
+	return status;
+}
