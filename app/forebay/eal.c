@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "eal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+
+#define MAX_ARGS 128
+
+/* Receive and transmit descriptors of a queue, as ports.c asks for them. */
+#define DESCRIPTORS_PER_QUEUE 2048
+#define MBUF_CACHE            256
+
+struct args {
+	char *v[MAX_ARGS];
+	int n;
+};
+
+static void add(struct args *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(struct args *a, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (a->n == MAX_ARGS - 1)
+		return;
+	va_start(ap, fmt);
+	if (vasprintf(&a->v[a->n], fmt, ap) >= 0)
+		a->n++;
+	va_end(ap);
+}
+
+unsigned int fb_eal_worker_lcore(uint16_t worker)
+{
+	return 1u + worker;
+}
+
+/* Free hugepage memory of all sizes, in MB. */
+static uint64_t free_hugepages_mb(void)
+{
+	static const char dir[] = "/sys/kernel/mm/hugepages";
+	DIR *d = opendir(dir);
+	uint64_t total_mb = 0;
+	struct dirent *e;
+
+	if (d == NULL)
+		return 0;
+	while ((e = readdir(d)) != NULL) {
+		unsigned long size_kb;
+		unsigned long n = 0;
+		char path[512];
+		FILE *f;
+
+		if (sscanf(e->d_name, "hugepages-%lukB", &size_kb) != 1)
+			continue;
+		(void)snprintf(path, sizeof(path), "%s/%s/free_hugepages", dir, e->d_name);
+		f = fopen(path, "r");
+		if (f == NULL)
+			continue;
+		if (fscanf(f, "%lu", &n) == 1)
+			total_mb += (uint64_t)n * size_kb / 1024;
+		(void)fclose(f);
+	}
+	(void)closedir(d);
+	return total_mb;
+}
+
+static uint32_t n_mbufs(const struct fb_config *config, uint32_t n_queues)
+{
+	uint32_t n;
+
+	if (config->mbufs != 0)
+		return config->mbufs * config->n_ports;
+	n = n_queues * 2 * DESCRIPTORS_PER_QUEUE + config->n_workers * 2 * config->ring_size +
+	    config->ring_size + (config->n_workers + 1) * 2 * MBUF_CACHE;
+	return n < 16384 ? 16384 : n;
+}
+
+/* For EAL: buffers, rings and what devices take for themselves. Tables are not in here. */
+static uint32_t memory_mb(const struct fb_config *config)
+{
+	uint64_t bytes;
+
+	if (config->memory_mb != 0)
+		return config->memory_mb;
+	bytes = (uint64_t)n_mbufs(config, config->n_ports * config->n_workers) *
+		(RTE_MBUF_DEFAULT_BUF_SIZE + 192);
+	return (uint32_t)(bytes >> 20) + 64;
+}
+
+static bool is_pci(const char *device)
+{
+	unsigned int domain;
+	unsigned int bus;
+	unsigned int dev;
+	unsigned int fn;
+
+	return sscanf(device, "%x:%x:%x.%x", &domain, &bus, &dev, &fn) == 4;
+}
+
+static void add_devices(struct args *a, const struct fb_config *config)
+{
+	bool pci = false;
+
+	for (uint32_t i = 0; i < config->n_ports; i++) {
+		const char *device = config->ports[i].device;
+
+		pci |= is_pci(device);
+		add(a, "%s", is_pci(device) ? "-a" : "--vdev");
+		add(a, "%s", device);
+	}
+	if (!pci)
+		add(a, "--no-pci");
+}
+
+static int add_memory(struct args *a, const struct fb_config *config, struct fb_errs *errs)
+{
+	uint32_t need_mb = memory_mb(config);
+	uint64_t have_mb = free_hugepages_mb();
+	bool huge = config->hugepages == FB_HUGEPAGES_ON ||
+		    (config->hugepages == FB_HUGEPAGES_AUTO && have_mb >= need_mb);
+
+	if (config->hugepages == FB_HUGEPAGES_ON && have_mb < need_mb) {
+		fb_errs_add(errs, (struct fb_place){0}, FB_SEV_ERROR,
+			    "memory.hugepages is on, but only %lu MB of hugepages are free and %u MB are "
+			    "needed; reserve some (sysctl vm.nr_hugepages=%u), or set it to auto or off",
+			    (unsigned long)have_mb, need_mb, (need_mb + 1) / 2);
+		return -ENOMEM;
+	}
+	if (huge) {
+		/* Nothing of ours is left in the file system when the process ends, however it ends. */
+		add(a, "--huge-unlink");
+		add(a, "--socket-mem=%u", need_mb);
+	} else {
+		add(a, "--no-huge");
+		add(a, "-m");
+		add(a, "%u", need_mb);
+	}
+	return 0;
+}
+
+static void add_lcores(struct args *a, const struct fb_config *config)
+{
+	char *list = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&list, &len);
+
+	if (f == NULL)
+		return;
+	(void)fprintf(f, "0@%u", config->control_core);
+	for (uint32_t i = 0; i < config->n_workers; i++)
+		(void)fprintf(f, ",%u@%u", fb_eal_worker_lcore((uint16_t)i), config->worker_cores[i]);
+	(void)fclose(f);
+	add(a, "--lcores");
+	add(a, "%s", list);
+	free(list);
+	add(a, "--main-lcore");
+	add(a, "0");
+}
+
+int fb_eal_init(const struct fb_config *config, const char *program, char *const *extra, int n_extra,
+		struct fb_errs *errs)
+{
+	struct args a = {0};
+	int err;
+
+	add(&a, "%s", program);
+	add_lcores(&a, config);
+	add_devices(&a, config);
+	err = add_memory(&a, config, errs);
+	if (err != 0)
+		goto out;
+	/* Two daemons on one machine (labs, an upgrade) must not share EAL's run-time files. */
+	add(&a, "--file-prefix");
+	add(&a, "forebay-%d", (int)getpid());
+	add(&a, "--no-telemetry");
+	add(&a, "--log-level");
+	add(&a, "lib.eal:%s", config->log_level >= FB_LOG_DEBUG ? "debug" : "error");
+	for (int i = 0; i < n_extra; i++)
+		add(&a, "%s", extra[i]);
+	if (rte_eal_init(a.n, a.v) < 0) {
+		err = -rte_errno;
+		fb_errs_add(errs, (struct fb_place){0}, FB_SEV_ERROR, "EAL does not start: %s%s",
+			    strerror(rte_errno),
+			    rte_errno == EACCES || rte_errno == EPERM || geteuid() != 0 ?
+				    "; forebay has to run as root or with CAP_NET_ADMIN, CAP_NET_RAW and "
+				    "CAP_IPC_LOCK" :
+				    "; see the lines above for the device or memory that is missing");
+	}
+out:
+	/* EAL keeps pointers into argv: on success they live as long as the process. */
+	if (err != 0)
+		for (int i = 0; i < a.n; i++)
+			free(a.v[i]);
+	return err;
+}
+
+struct rte_mempool *fb_eal_pool(const struct fb_config *config, uint32_t n_queues,
+				struct fb_errs *errs)
+{
+	uint32_t n = n_mbufs(config, n_queues);
+	uint32_t largest_mtu = 1500;
+	uint32_t room;
+	struct rte_mempool *pool;
+
+	for (uint32_t i = 0; i < config->n_ports; i++)
+		if (config->ports[i].mtu > largest_mtu)
+			largest_mtu = config->ports[i].mtu;
+	/* One segment per frame: Ethernet, two VLAN tags, and a little for devices that round up. */
+	room = RTE_ALIGN(largest_mtu + 14 + 8 + 4, 64) + RTE_PKTMBUF_HEADROOM;
+	if (room < RTE_MBUF_DEFAULT_BUF_SIZE)
+		room = RTE_MBUF_DEFAULT_BUF_SIZE;
+	pool = rte_pktmbuf_pool_create("fb_mbufs", n, MBUF_CACHE, 0, (uint16_t)room,
+				       (int)rte_socket_id());
+	if (pool == NULL)
+		fb_errs_add(errs, (struct fb_place){0}, FB_SEV_ERROR,
+			    "no room for %u packet buffers of %u bytes: raise memory.size-mb (now %u) or "
+			    "lower memory.mbufs",
+			    n, room, memory_mb(config));
+	return pool;
+}

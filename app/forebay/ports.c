@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "ports.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_dev.h>
+#include <rte_ethdev.h>
+
+/* Asked for; a device with other limits gets its own. */
+#define DESCRIPTORS 1024
+
+static void fail(struct fb_errs *errs, const struct fb_config_port *port, const char *what, int err)
+{
+	fb_errs_add(errs, (struct fb_place){0}, FB_SEV_ERROR, "port %s (%s): %s: %s", port->name,
+		    port->device, what, strerror(-err));
+}
+
+/* "net_af_packet0,iface=eth1" is known to DPDK as "net_af_packet0". */
+static int find_device(const struct fb_config_port *port, uint16_t *ret)
+{
+	char name[RTE_DEV_NAME_MAX_LEN];
+
+	(void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(port->device, ","), port->device);
+	return rte_eth_dev_get_port_by_name(name, ret) == 0 ? 0 : -ENODEV;
+}
+
+static uint16_t queues_of(const struct fb_config *config, const struct rte_eth_dev_info *info)
+{
+	uint32_t n = config->n_workers;
+
+	if (n > info->max_rx_queues)
+		n = info->max_rx_queues;
+	if (n > info->max_tx_queues)
+		n = info->max_tx_queues;
+	return (uint16_t)n;
+}
+
+uint32_t fb_ports_n_queues(const struct fb_config *config, struct fb_errs *errs)
+{
+	uint32_t total = 0;
+
+	for (uint32_t i = 0; i < config->n_ports; i++) {
+		struct rte_eth_dev_info info;
+		uint16_t device;
+
+		if (find_device(&config->ports[i], &device) != 0 ||
+		    rte_eth_dev_info_get(device, &info) != 0) {
+			fail(errs, &config->ports[i], "no such device is bound to DPDK (dpdk-devbind.py "
+						      "--status shows what is)", -ENODEV);
+			continue;
+		}
+		total += queues_of(config, &info);
+	}
+	return total;
+}
+
+static int set_up_queues(const struct fb_config_port *port, const struct fb_port *p,
+			 struct rte_mempool *pool, struct fb_errs *errs)
+{
+	uint16_t n_rx = DESCRIPTORS;
+	uint16_t n_tx = DESCRIPTORS;
+	int err = rte_eth_dev_adjust_nb_rx_tx_desc(p->device, &n_rx, &n_tx);
+	int node = rte_eth_dev_socket_id(p->device);
+	unsigned int socket = node < 0 ? 0 : (unsigned int)node;
+
+	if (err != 0) {
+		fail(errs, port, "descriptor counts", err);
+		return err;
+	}
+	for (uint16_t q = 0; q < p->n_queues; q++) {
+		err = rte_eth_rx_queue_setup(p->device, q, n_rx, socket, NULL, pool);
+		if (err == 0)
+			err = rte_eth_tx_queue_setup(p->device, q, n_tx, socket, NULL);
+		if (err != 0) {
+			fail(errs, port, "queue set-up", err);
+			return err;
+		}
+	}
+	return 0;
+}
+
+/*
+ * The MAC address of the config, if it gives one. A device that cannot take it has to be promiscuous,
+ * which ports are anyway: forebay filters by the destination MAC itself, and answers for addresses of
+ * its own over multicast (NDP).
+ */
+static void set_mac(const struct fb_config_port *port, struct fb_port *p)
+{
+	static const uint8_t none[6];
+	struct rte_ether_addr mac;
+
+	if (memcmp(port->mac, none, sizeof(none)) != 0)
+		memcpy(p->mac, port->mac, sizeof(p->mac));
+	else if (rte_eth_macaddr_get(p->device, &mac) == 0)
+		memcpy(p->mac, mac.addr_bytes, sizeof(p->mac));
+}
+
+static void set_addresses(const struct fb_config_port *port, struct fb_port *p)
+{
+	for (uint32_t i = port->n_addresses; i > 0; i--) {
+		const struct fb_addr *addr = &port->addresses[i - 1].addr;
+
+		p->addr[fb_addr_family(addr)] = *addr;
+	}
+}
+
+static int open_port(const struct fb_config *config, const struct fb_config_port *port,
+		     struct rte_mempool *pool, struct fb_port *p, struct fb_errs *errs)
+{
+	struct rte_eth_conf conf = {0};
+	struct rte_eth_dev_info info;
+	int err = find_device(port, &p->device);
+
+	if (err == 0)
+		err = rte_eth_dev_info_get(p->device, &info);
+	if (err != 0) {
+		fail(errs, port, "device", err);
+		return err;
+	}
+	p->n_queues = queues_of(config, &info);
+	p->mtu = port->mtu;
+	p->vlan = port->vlan;
+	p->announce = port->announce;
+	if (p->n_queues > 1 && info.flow_type_rss_offloads != 0) {
+		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		conf.rx_adv_conf.rss_conf.rss_hf =
+			info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
+	}
+	err = rte_eth_dev_configure(p->device, p->n_queues, p->n_queues, &conf);
+	if (err != 0) {
+		fail(errs, port, "configure", err);
+		return err;
+	}
+	set_mac(port, p);
+	set_addresses(port, p);
+	err = set_up_queues(port, p, pool, errs);
+	if (err != 0)
+		return err;
+	err = rte_eth_dev_set_mtu(p->device, port->mtu);
+	if (err != 0 && err != -ENOTSUP && port->mtu > 1500) {
+		fail(errs, port, "set mtu", err);
+		return err;
+	}
+	err = rte_eth_dev_start(p->device);
+	if (err != 0) {
+		fail(errs, port, "start", err);
+		return err;
+	}
+	/* Not every device needs or knows these; what arrives is filtered in the parse stage. */
+	(void)rte_eth_promiscuous_enable(p->device);
+	(void)rte_eth_allmulticast_enable(p->device);
+	return 0;
+}
+
+#define RSS_WANTED                                                                                 \
+	(RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP |                             \
+	 RTE_ETH_RSS_NONFRAG_IPV6_TCP | RTE_ETH_RSS_NONFRAG_IPV6_UDP)
+
+/* @return why RSS is not usable on this port, or NULL with *ret filled */
+static const char *probe_rss(const struct fb_port *p, struct fb_port_rss *ret)
+{
+	struct rte_eth_rss_reta_entry64 reta[FB_NAT_RSS_RETA_MAX / RTE_ETH_RETA_GROUP_SIZE];
+	struct rte_eth_rss_conf conf = {.rss_key = ret->key, .rss_key_len = sizeof(ret->key)};
+	struct rte_eth_dev_info info;
+
+	if (rte_eth_dev_info_get(p->device, &info) != 0 ||
+	    (info.flow_type_rss_offloads & RSS_WANTED) != RSS_WANTED)
+		return "the device does not hash TCP and UDP ports";
+	if (info.reta_size == 0 || info.reta_size > FB_NAT_RSS_RETA_MAX ||
+	    info.hash_key_size > sizeof(ret->key))
+		return "the device's table or key has a size that is not supported";
+	conf.rss_key_len = info.hash_key_size;
+	memset(reta, 0, sizeof(reta));
+	for (uint32_t i = 0; i < info.reta_size; i++)
+		reta[i / RTE_ETH_RETA_GROUP_SIZE].mask |= 1ull << (i % RTE_ETH_RETA_GROUP_SIZE);
+	if (rte_eth_dev_rss_hash_conf_get(p->device, &conf) != 0 ||
+	    (conf.rss_hf & RSS_WANTED) != RSS_WANTED ||
+	    rte_eth_dev_rss_reta_query(p->device, reta, info.reta_size) != 0)
+		return "the device does not tell its hash key or table";
+	for (uint32_t i = 0; i < info.reta_size; i++)
+		ret->reta[i] =
+			reta[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE];
+	for (uint16_t q = 0; q < p->n_queues; q++)
+		ret->queue_worker[q] = (uint8_t)q;
+	ret->rss = (struct fb_nat_rss){
+		.key = ret->key,
+		.key_len = info.hash_key_size,
+		.reta = ret->reta,
+		.reta_size = info.reta_size,
+		.queue_worker = ret->queue_worker,
+		.n_queues = p->n_queues,
+		.hash_types = conf.rss_hf,
+	};
+	return NULL;
+}
+
+void fb_ports_probe_rss(const struct fb_config *config, struct fb_port *ports,
+			struct fb_port_rss *ret, struct fb_errs *errs)
+{
+	for (uint32_t i = 0; i < config->n_ports && config->n_workers > 1; i++) {
+		const char *why = "there are fewer queues than workers";
+
+		if (ports[i].n_queues == config->n_workers)
+			why = probe_rss(&ports[i], &ret[i]);
+		if (why == NULL)
+			ports[i].rss = &ret[i].rss;
+		fb_errs_add(errs, (struct fb_place){0}, FB_SEV_NOTICE,
+			    "port %s: %u queues; %s%s", config->ports[i].name, ports[i].n_queues,
+			    why == NULL ? "RSS steers snat replies to their worker" :
+					  "workers hand packets over by rings, since ",
+			    why == NULL ? "" : why);
+	}
+}
+
+int fb_ports_open(const struct fb_config *config, struct rte_mempool *pool, struct fb_port *ret,
+		  struct fb_errs *errs)
+{
+	for (uint32_t i = 0; i < config->n_ports; i++) {
+		int err;
+
+		memset(&ret[i], 0, sizeof(ret[i]));
+		err = open_port(config, &config->ports[i], pool, &ret[i], errs);
+		if (err != 0) {
+			fb_ports_close(ret, i);
+			return err;
+		}
+	}
+	return 0;
+}
+
+void fb_ports_close(const struct fb_port *ports, uint32_t n_ports)
+{
+	for (uint32_t i = 0; i < n_ports; i++) {
+		(void)rte_eth_dev_stop(ports[i].device);
+		(void)rte_eth_dev_close(ports[i].device);
+	}
+}
