@@ -65,7 +65,8 @@ struct mark mark_of_offset(const char *text, size_t offset)
 	return mark;
 }
 
-static void add_error(struct tree *tree, struct mark mark, const char *fmt, va_list args)
+__attribute__((format(printf, 3, 0))) static void add_error(struct tree *tree, struct mark mark,
+							    const char *fmt, va_list args)
 {
 	struct fb_place place = {
 		.file = tree->yaml->name,
