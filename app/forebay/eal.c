@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
+#include <rte_log.h>
 #include <rte_mbuf.h>
 
 #define MAX_ARGS 128
@@ -26,9 +28,7 @@ struct args {
 	int n;
 };
 
-static void add(struct args *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static void add(struct args *a, const char *fmt, ...)
+static __attribute__((format(printf, 2, 3))) void add(struct args *a, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -168,41 +168,99 @@ static void add_lcores(struct args *a, const struct fb_config *config)
 	add(a, "0");
 }
 
+/* EAL answers a CPU that is not there with its whole usage text; so it is asked before. */
+static int check_cores(const struct fb_config *config, struct fb_errs *errs)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) != 0)
+		return -errno;
+	if (!CPU_ISSET(config->control_core, &set))
+		fb_errs_add(errs, (struct fb_place){0}, FB_SEV_ERROR,
+			    "workers.control-core: CPU %u is not available to this process (%d are)",
+			    config->control_core, CPU_COUNT(&set));
+	for (uint32_t i = 0; i < config->n_workers; i++)
+		if (!CPU_ISSET(config->worker_cores[i], &set))
+			fb_errs_add(errs, (struct fb_place){0}, FB_SEV_ERROR,
+				    "workers.cores: CPU %u is not available to this process (%d are)",
+				    config->worker_cores[i], CPU_COUNT(&set));
+	return errs->n_errors == 0 ? 0 : -EINVAL;
+}
+
+static int add_all(struct args *a, const struct fb_config *config, const char *program,
+		   char *const *extra, int n_extra, struct fb_errs *errs)
+{
+	int err;
+
+	add(a, "%s", program);
+	add_lcores(a, config);
+	add_devices(a, config);
+	err = add_memory(a, config, errs);
+	/* Two daemons on one machine (labs, an upgrade) must not share EAL's run-time files. */
+	add(a, "--file-prefix");
+	add(a, "forebay-%d", (int)getpid());
+	add(a, "--no-telemetry");
+	add(a, "--log-level");
+	add(a, "lib.eal:%s", config->log_level >= FB_LOG_DEBUG ? "debug" : "error");
+	for (int i = 0; i < n_extra; i++)
+		add(a, "%s", extra[i]);
+	return err;
+}
+
+/* What EAL wrote while it failed: its first line says why, the others what follows from it. */
+static void say_why(char *log, int err, struct fb_errs *errs)
+{
+	bool privileged = geteuid() == 0;
+
+	log[strcspn(log, "\n")] = '\0';
+	fb_errs_add(errs, (struct fb_place){0}, FB_SEV_ERROR, "DPDK does not start: %s%s",
+		    log[0] != '\0' ? log : strerror(-err),
+		    privileged ? "" : " (not root: CAP_NET_ADMIN, CAP_NET_RAW and CAP_IPC_LOCK are needed)");
+}
+
+/* EAL starts without a virtual device that it could not make; the driver has said why. */
+static void pass_on(char *log, struct fb_errs *errs)
+{
+	char *rest = log;
+	char *line;
+
+	while ((line = strsep(&rest, "\n")) != NULL)
+		if (line[0] != '\0')
+			fb_errs_add(errs, (struct fb_place){0}, FB_SEV_NOTICE, "DPDK: %s", line);
+}
+
 int fb_eal_init(const struct fb_config *config, const char *program, char *const *extra, int n_extra,
 		struct fb_errs *errs)
 {
 	struct args a = {0};
-	int err;
+	char *v[MAX_ARGS];
+	char *log = NULL;
+	size_t log_len = 0;
+	FILE *stream;
+	int err = check_cores(config, errs);
 
-	add(&a, "%s", program);
-	add_lcores(&a, config);
-	add_devices(&a, config);
-	err = add_memory(&a, config, errs);
-	if (err != 0)
-		goto out;
-	/* Two daemons on one machine (labs, an upgrade) must not share EAL's run-time files. */
-	add(&a, "--file-prefix");
-	add(&a, "forebay-%d", (int)getpid());
-	add(&a, "--no-telemetry");
-	add(&a, "--log-level");
-	add(&a, "lib.eal:%s", config->log_level >= FB_LOG_DEBUG ? "debug" : "error");
-	for (int i = 0; i < n_extra; i++)
-		add(&a, "%s", extra[i]);
-	if (rte_eal_init(a.n, a.v) < 0) {
-		err = -rte_errno;
-		fb_errs_add(errs, (struct fb_place){0}, FB_SEV_ERROR, "EAL does not start: %s%s",
-			    strerror(rte_errno),
-			    rte_errno == EACCES || rte_errno == EPERM || geteuid() != 0 ?
-				    "; forebay has to run as root or with CAP_NET_ADMIN, CAP_NET_RAW and "
-				    "CAP_IPC_LOCK" :
-				    "; see the lines above for the device or memory that is missing");
+	if (err == 0)
+		err = add_all(&a, config, program, extra, n_extra, errs);
+	stream = err == 0 ? open_memstream(&log, &log_len) : NULL;
+	if (stream != NULL) {
+		/* EAL reorders its array, overwrites entries, and keeps pointers for as long as it lives. */
+		memcpy(v, a.v, sizeof(v));
+		(void)rte_openlog_stream(stream);
+		if (rte_eal_init(a.n, v) < 0)
+			err = -rte_errno;
+		(void)rte_openlog_stream(NULL);
+		(void)fclose(stream);
+		if (err != 0)
+			say_why(log, err, errs);
+		else
+			pass_on(log, errs);
+		free(log);
+		if (err == 0)
+			return 0;
 	}
-out:
-	/* EAL keeps pointers into argv: on success they live as long as the process. */
-	if (err != 0)
-		for (int i = 0; i < a.n; i++)
-			free(a.v[i]);
-	return err;
+	for (int i = 0; i < a.n; i++)
+		free(a.v[i]);
+	return err != 0 ? err : -ENOMEM;
 }
 
 struct rte_mempool *fb_eal_pool(const struct fb_config *config, uint32_t n_queues,

@@ -47,6 +47,7 @@ struct options {
 /* Everything that lives as long as the daemon; zero where not built. Too large for the stack. */
 static struct daemon {
 	const struct fb_config *config;
+	bool eal;
 	struct rte_mempool *pool;
 	struct fb_port ports[FB_CONFIG_MAX_PORTS];
 	struct fb_port_rss rss[FB_CONFIG_MAX_PORTS];
@@ -195,6 +196,7 @@ static int build(struct daemon *d, const struct options *o, char *program, struc
 
 	if (fb_eal_init(d->config, program, o->eal, o->n_eal, errs) != 0)
 		return -1;
+	d->eal = true;
 	n_queues = fb_ports_n_queues(d->config, errs);
 	if (errs->n_errors != 0)
 		return -1;
@@ -265,7 +267,8 @@ static void take_apart(struct daemon *d)
 		fb_twin_close(d->twins[i]);
 	fb_ports_close(d->ports, d->n_ports);
 	rte_mempool_free(d->pool);
-	(void)rte_eal_cleanup();
+	if (d->eal)
+		(void)rte_eal_cleanup();
 }
 
 /* Control takes these from a signalfd; threads that EAL makes inherit the mask. */

@@ -48,8 +48,11 @@ uint32_t fb_ports_n_queues(const struct fb_config *config, struct fb_errs *errs)
 
 		if (find_device(&config->ports[i], &device) != 0 ||
 		    rte_eth_dev_info_get(device, &info) != 0) {
-			fail(errs, &config->ports[i], "no such device is bound to DPDK (dpdk-devbind.py "
-						      "--status shows what is)", -ENODEV);
+			fail(errs, &config->ports[i],
+			     strchr(config->ports[i].device, ':') != NULL ?
+				     "not bound to a driver that DPDK can use (dpdk-devbind.py --status)" :
+				     "the virtual device could not be made (a DPDK notice says why)",
+			     -ENODEV);
 			continue;
 		}
 		total += queues_of(config, &info);
