@@ -140,10 +140,10 @@ static void diff_endpoints(struct diff *d, json_t *o, const struct fb_service *o
 		i += order <= 0;
 		j += order >= 0;
 	}
-	(void)json_object_set_new(o, "endpointsAdded", added);
-	(void)json_object_set_new(o, "endpointsRemoved", removed);
-	(void)json_object_set_new(o, "endpointsChanged", changed);
-	(void)json_object_set_new(o, "flowsLeaving", json_integer((json_int_t)flows));
+	(void)json_object_set_new(o, "endpoints_added", added);
+	(void)json_object_set_new(o, "endpoints_removed", removed);
+	(void)json_object_set_new(o, "endpoints_changed", changed);
+	(void)json_object_set_new(o, "flows_leaving", json_integer((json_int_t)flows));
 }
 
 static bool is_empty(const json_t *o, const char *key)
@@ -164,19 +164,19 @@ static void diff_port(struct diff *d, json_t *list, const struct fb_service *old
 				  json_string(old == NULL   ? "added"
 					      : new == NULL ? "removed"
 							    : "changed"));
-	(void)json_object_set_new(o, "frontendsAdded", frontends_without(new, old));
-	(void)json_object_set_new(o, "frontendsRemoved", frontends_without(old, new));
+	(void)json_object_set_new(o, "frontends_added", frontends_without(new, old));
+	(void)json_object_set_new(o, "frontends_removed", frontends_without(old, new));
 	diff_endpoints(d, o, old, new);
 	if (old != NULL && new != NULL && old->mode != new->mode)
 		(void)json_object_set_new(o, "mode",
 					  json_string(fb_service_mode_names[new->mode]));
 	if (old != NULL && fb_table_diff_service(old, new, &share) == 0) {
-		(void)json_object_set_new(o, "slotsMovedOfStaying", json_real(share.moved_stays));
-		(void)json_object_set_new(o, "slotsOfLeaving", json_real(share.moved_left));
+		(void)json_object_set_new(o, "slots_moved_of_staying", json_real(share.moved_stays));
+		(void)json_object_set_new(o, "slots_of_leaving", json_real(share.moved_left));
 	}
-	if (old != NULL && new != NULL && is_empty(o, "frontendsAdded") &&
-	    is_empty(o, "frontendsRemoved") && is_empty(o, "endpointsAdded") &&
-	    is_empty(o, "endpointsRemoved") && is_empty(o, "endpointsChanged") &&
+	if (old != NULL && new != NULL && is_empty(o, "frontends_added") &&
+	    is_empty(o, "frontends_removed") && is_empty(o, "endpoints_added") &&
+	    is_empty(o, "endpoints_removed") && is_empty(o, "endpoints_changed") &&
 	    old->mode == new->mode) {
 		json_decref(o);
 		return;

@@ -45,7 +45,7 @@ static json_t *row_json(const struct fb_flow_row *row, const struct fb_endpoint_
 		"client", addr_port(&client, fb_tuple_sport(&row->client)), "frontend",
 		addr_port(&frontend, fb_tuple_dport(&row->client)), "endpoint",
 		addr_port(&endpoint, fb_tuple_sport(&row->reply)), "state",
-		fb_flow_state_names[row->state], "idleSeconds", row->idle_ms / 1000.0, "packets",
+		fb_flow_state_names[row->state], "idle_seconds", row->idle_ms / 1000.0, "packets",
 		(json_int_t)row->packets, "worker", (int)row->worker);
 
 	(void)json_object_set_new(o, "snat",

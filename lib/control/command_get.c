@@ -177,11 +177,11 @@ static json_t *ports_json(const struct fb_model_service *svc)
 				      "protocol", fb_protocol_name(port->proto));
 
 		if (port->node_port != 0)
-			set_integer(o, "nodePort", port->node_port);
+			set_integer(o, "node_port", port->node_port);
 		if (port->target_port != 0)
-			set_integer(o, "targetPort", port->target_port);
+			set_integer(o, "target_port", port->target_port);
 		else
-			(void)json_object_set_new(o, "targetPort", json_string(port->target_name));
+			(void)json_object_set_new(o, "target_port", json_string(port->target_name));
 		(void)json_array_append_new(list, o);
 	}
 	return list;
@@ -202,10 +202,10 @@ static json_t *service_json(struct fb_control *c, const struct fb_store_view *vi
 		append_addr(cluster_ips, &svc->cluster_ips[i]);
 	o = json_pack("{s:s,s:s,s:s,s:b,s:o,s:o,s:o}", "namespace", view->namespace_, "name",
 		      view->name, "type", fb_service_type_names[svc->type], "headless",
-		      (int)svc->headless, "clusterIPs", cluster_ips, "externalIPs",
+		      (int)svc->headless, "cluster_ips", cluster_ips, "external_ips",
 		      external_addresses(svc), "ports", ports_json(svc));
 	(void)json_object_set_new(o, "created", json_string(view->service->meta.creation));
-	(void)json_object_set_new(o, "externalName", json_string(svc->external_name));
+	(void)json_object_set_new(o, "external_name", json_string(svc->external_name));
 	(void)json_object_set_new(o, "mode", sums.mode != NULL ? json_string(sums.mode)
 							       : json_null());
 	(void)json_object_set_new(o, "file", fb_json_text(view->service->place.file));
@@ -296,7 +296,7 @@ static json_t *endpoint_json(struct fb_control *c, const struct fb_service *svc,
 {
 	struct fb_endpoint_counters counters;
 	json_t *o = json_pack("{s:s,s:s,s:s,s:i,s:s}", "namespace", svc->namespace_, "name",
-			      svc->name, "portName", svc->port_name, "port", (int)svc->port,
+			      svc->name, "port_name", svc->port_name, "port", (int)svc->port,
 			      "protocol", fb_protocol_name(svc->proto));
 
 	set_addr_port(o, "endpoint", &ep->addr, ep->port_be);
@@ -307,7 +307,7 @@ static json_t *endpoint_json(struct fb_control *c, const struct fb_service *svc,
 	set_integer(o, "created", counters.flows);
 	set_integer(o, "packets", counters.packets);
 	set_integer(o, "bytes", counters.bytes);
-	(void)json_object_set_new(o, "nextHop", next_hop_json(c, fb_control_snapshot(c), ep->id));
+	(void)json_object_set_new(o, "next_hop", next_hop_json(c, fb_control_snapshot(c), ep->id));
 	return o;
 }
 
@@ -348,22 +348,22 @@ static json_t *get_workers(struct fb_control *c, const json_t *request)
 					       ? c->p.config->worker_cores[w]
 					       : w);
 		set_integer(o, "generation", v.generation);
-		set_integer(o, "rxPackets", v.rx_packets);
-		set_integer(o, "rxBytes", v.rx_bytes);
-		set_integer(o, "txPackets", v.tx_packets);
-		set_integer(o, "txBytes", v.tx_bytes);
+		set_integer(o, "rx_packets", v.rx_packets);
+		set_integer(o, "rx_bytes", v.rx_bytes);
+		set_integer(o, "tx_packets", v.tx_packets);
+		set_integer(o, "tx_bytes", v.tx_bytes);
 		set_integer(o, "drops", drops);
 		set_integer(o, "punts", v.punts);
 		set_integer(o, "answers", v.answers);
-		set_integer(o, "flowsIPv4", v.flows_live[FB_IPV4]);
-		set_integer(o, "flowsIPv6", v.flows_live[FB_IPV6]);
-		set_integer(o, "flowsCreated", v.flows_created);
-		set_integer(o, "flowsExpired", v.flows_expired);
-		set_integer(o, "handoverIn", v.handover_in);
-		set_integer(o, "handoverOut", v.handover_out);
-		set_integer(o, "twinTx", v.twin_tx);
+		set_integer(o, "flows_ipv4", v.flows_live[FB_IPV4]);
+		set_integer(o, "flows_ipv6", v.flows_live[FB_IPV6]);
+		set_integer(o, "flows_created", v.flows_created);
+		set_integer(o, "flows_expired", v.flows_expired);
+		set_integer(o, "handover_in", v.handover_in);
+		set_integer(o, "handover_out", v.handover_out);
+		set_integer(o, "twin_tx", v.twin_tx);
 		set_integer(o, "polls", v.polls);
-		set_integer(o, "busyPolls", v.busy_polls);
+		set_integer(o, "busy_polls", v.busy_polls);
 		(void)json_array_append_new(list, o);
 	}
 	return list;
@@ -402,11 +402,11 @@ static json_t *get_ports(struct fb_control *c, const json_t *request)
 		if (p < c->p.n_twins && c->p.twins[p] != NULL)
 			(void)json_object_set_new(o, "twin",
 						  json_string(fb_twin_name(c->p.twins[p])));
-		set_integer(o, "rxPackets", v.rx_packets);
-		set_integer(o, "rxBytes", v.rx_bytes);
-		set_integer(o, "txPackets", v.tx_packets);
-		set_integer(o, "txBytes", v.tx_bytes);
-		set_integer(o, "txFull", v.tx_full);
+		set_integer(o, "rx_packets", v.rx_packets);
+		set_integer(o, "rx_bytes", v.rx_bytes);
+		set_integer(o, "tx_packets", v.tx_packets);
+		set_integer(o, "tx_bytes", v.tx_bytes);
+		set_integer(o, "tx_full", v.tx_full);
 		(void)json_array_append_new(list, o);
 	}
 	return list;
@@ -466,16 +466,16 @@ static json_t *get_status(struct fb_control *c, const json_t *request)
 						    fb_json_text(c->p.config->manifests[i].path));
 	}
 	(void)json_object_set_new(o, "version", json_string(c->p.version));
-	set_integer(o, "uptimeSeconds", (c->now_ms - c->start_ms) / 1000);
+	set_integer(o, "uptime_seconds", (c->now_ms - c->start_ms) / 1000);
 	set_integer(o, "generation", snap != NULL ? snap->generation : 0);
-	set_integer(o, "snapshotsWaiting", c->snapshots_waiting);
+	set_integer(o, "snapshots_waiting", c->snapshots_waiting);
 	set_integer(o, "workers", fb_datapath_n_workers(c->p.datapath));
 	set_integer(o, "ports", fb_datapath_n_ports(c->p.datapath));
 	set_integer(o, "services", fb_store_n_objects(c->store, FB_KIND_SERVICE));
-	set_integer(o, "endpointSlices", fb_store_n_objects(c->store, FB_KIND_ENDPOINT_SLICE));
+	set_integer(o, "endpoint_slices", fb_store_n_objects(c->store, FB_KIND_ENDPOINT_SLICE));
 	set_integer(o, "reloads", c->reloads);
-	set_integer(o, "reloadsRefused", c->reloads_refused);
-	set_integer(o, "twinDrops", c->twin_drops);
+	set_integer(o, "reloads_refused", c->reloads_refused);
+	set_integer(o, "twin_drops", c->twin_drops);
 	(void)json_object_set_new(o, "conflicts", conflicts);
 	(void)json_object_set_new(o, "missing", missing);
 	(void)json_object_set_new(o, "files", origins_json(c));

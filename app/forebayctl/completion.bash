@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# bash completion for forebayctl
+
+_forebayctl()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
+	local verbs="get describe apply delete diff explain version help"
+	local verb="" word
+
+	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+		case " $verbs " in
+		*" $word "*)
+			verb=$word
+			break
+			;;
+		esac
+	done
+	case $prev in
+	-o | --output)
+		mapfile -t COMPREPLY < <(compgen -W "table wide json yaml" -- "$cur")
+		return
+		;;
+	-f | --filename | --config | --socket)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	-n | --namespace | --limit)
+		return
+		;;
+	esac
+	if [[ $cur == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "--namespace --all-namespaces --output --watch \
+			--filename --help --socket --limit --offline --config" -- "$cur")
+		return
+	fi
+	case $verb in
+	"" | help)
+		mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$cur")
+		;;
+	get)
+		mapfile -t COMPREPLY < <(compgen -W \
+			"services endpoints flows workers ports drops status" -- "$cur")
+		;;
+	describe)
+		if [[ $prev == service ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "$(forebayctl get services -A 2>/dev/null |
+				awk 'NR > 1 { print $1 "/" $2 }')" -- "$cur")
+		else
+			mapfile -t COMPREPLY < <(compgen -W "service" -- "$cur")
+		fi
+		;;
+	explain)
+		mapfile -t COMPREPLY < <(compgen -W "tcp udp icmp" -- "$cur")
+		;;
+	esac
+}
+
+complete -F _forebayctl forebayctl

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FOREBAYCTL_CTL_H
+#define FOREBAYCTL_CTL_H
+
+/*
+ * forebayctl: what its files share. One file per family of verbs; output.c prints, client.c talks.
+ *
+ * Exit status: 0; 1 an error, or for diff a difference; 2 wrong usage. Errors go to stderr.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <jansson.h>
+
+enum ctl_output { OUTPUT_TABLE, OUTPUT_WIDE, OUTPUT_JSON, OUTPUT_YAML };
+
+#define CTL_MAX_FILES 256
+
+struct ctl {
+	const char *socket;
+	const char *config; /* --offline */
+	const char *namespace_; /* NULL: not given */
+	const char *files[CTL_MAX_FILES];
+	size_t n_files;
+	long limit; /* 0: not given */
+	enum ctl_output output;
+	bool all_namespaces;
+	bool watch;
+	bool offline;
+	char **args; /* after the verb */
+	int n_args;
+};
+
+struct ctl_verb {
+	const char *name;
+	int (*run)(const struct ctl *ctl);
+	const char *help; /* usage and examples */
+};
+
+/* get.c, apply.c, explain.c: each runs one verb and gives the exit status. */
+int ctl_get(const struct ctl *ctl);
+int ctl_describe(const struct ctl *ctl);
+int ctl_apply(const struct ctl *ctl);
+int ctl_delete(const struct ctl *ctl);
+int ctl_diff(const struct ctl *ctl);
+int ctl_explain(const struct ctl *ctl);
+int ctl_version(const struct ctl *ctl);
+
+/* ---- client.c ---- */
+
+/**
+ * Send a request and wait for its answer. The request is taken over. Errors are printed.
+ *
+ * @return the answer (with "ok": true), or NULL
+ */
+json_t *ctl_request(const struct ctl *ctl, json_t *request);
+
+/* ---- output.c ---- */
+
+void ctl_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/** Print a value as JSON or YAML, as -o says. */
+int ctl_print_value(const struct ctl *ctl, const json_t *value);
+
+/* A table is printed when all its rows are known: columns are as wide as their widest cell. */
+struct ctl_table;
+struct ctl_table *ctl_table_create(const char *const *heads, size_t n_heads);
+/** Take over a row's next cell; NULL stands for "<none>". */
+void ctl_table_cell(struct ctl_table *table, char *text);
+void ctl_table_printf(struct ctl_table *table, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+void ctl_table_print(const struct ctl_table *table);
+void ctl_table_free(struct ctl_table *table);
+
+/** A field of an object as text, "" if it is absent or null. */
+const char *ctl_string(const json_t *object, const char *key);
+long long ctl_integer(const json_t *object, const char *key);
+
+/** The strings of a list with commas between them, or NULL for an empty one; to free(). */
+char *ctl_join(const json_t *list);
+
+#define CTL_DURATION_LEN 48
+
+/** "5s", "3m20s", "2h", "4d", as kubectl has it, into buf of CTL_DURATION_LEN bytes. */
+const char *ctl_duration(long long seconds, char *buf);
+
+#endif

@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "ctl.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static char *ports_text(const json_t *ports)
+{
+	const json_t *port;
+	char *text = NULL;
+	size_t i;
+
+	json_array_foreach(ports, i, port) {
+		char node[16] = "";
+		char *longer = NULL;
+
+		if (ctl_integer(port, "node_port") != 0)
+			(void)snprintf(node, sizeof(node), ":%lld", ctl_integer(port, "node_port"));
+		if (asprintf(&longer, "%s%s%lld%s/%s", text != NULL ? text : "",
+			     text != NULL ? "," : "", ctl_integer(port, "port"), node,
+			     ctl_string(port, "protocol")) < 0)
+			return text;
+		free(text);
+		text = longer;
+	}
+	return text;
+}
+
+/* From creationTimestamp; what came from a file has none. */
+static char *age_text(const json_t *item)
+{
+	struct tm tm = {0};
+	char buf[CTL_DURATION_LEN];
+
+	if (strptime(ctl_string(item, "created"), "%Y-%m-%dT%H:%M:%S", &tm) == NULL)
+		return strdup("<unknown>");
+	return strdup(ctl_duration((long long)difftime(time(NULL), timegm(&tm)), buf));
+}
+
+static void print_services(const struct ctl *ctl, const json_t *items)
+{
+	static const char *const heads[] = {"NAMESPACE",   "NAME",    "TYPE",  "CLUSTER-IP",
+					    "EXTERNAL-IP", "PORT(S)", "AGE",   "ENDPOINTS",
+					    "MODE",	   "FLOWS",   "REJECTED"};
+	size_t first = ctl->all_namespaces ? 0 : 1;
+	bool wide = ctl->output == OUTPUT_WIDE;
+	struct ctl_table *t = ctl_table_create(heads + first, (wide ? COUNT(heads) : 7) - first);
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(items, i, o) {
+		const char *external_name = ctl_string(o, "external_name");
+		bool headless = json_is_true(json_object_get(o, "headless"));
+
+		if (ctl->all_namespaces)
+			ctl_table_printf(t, "%s", ctl_string(o, "namespace"));
+		ctl_table_printf(t, "%s", ctl_string(o, "name"));
+		ctl_table_printf(t, "%s", ctl_string(o, "type"));
+		ctl_table_cell(t, headless ? strdup("None")
+					   : ctl_join(json_object_get(o, "cluster_ips")));
+		ctl_table_cell(t, external_name[0] != '\0'
+					  ? strdup(external_name)
+					  : ctl_join(json_object_get(o, "external_ips")));
+		ctl_table_cell(t, ports_text(json_object_get(o, "ports")));
+		ctl_table_cell(t, age_text(o));
+		if (!wide)
+			continue;
+		ctl_table_printf(t, "%lld", ctl_integer(o, "endpoints"));
+		ctl_table_printf(t, "%s", ctl_string(o, "mode"));
+		ctl_table_printf(t, "%lld", ctl_integer(o, "flows"));
+		ctl_table_printf(t, "%lld", ctl_integer(o, "rejected"));
+	}
+	ctl_table_print(t);
+	ctl_table_free(t);
+}
+
+static void print_endpoints(const struct ctl *ctl, const json_t *items)
+{
+	static const char *const heads[] = {"NAMESPACE/SERVICE", "PORT",    "ENDPOINT",
+					    "STATE",		 "FLOWS",   "PACKETS",
+					    "BYTES",		 "NEXT-HOP"};
+	struct ctl_table *t = ctl_table_create(heads, COUNT(heads));
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(items, i, o) {
+		const json_t *hop = json_object_get(o, "next_hop");
+		const char *address = ctl_string(hop, "address");
+		const char *state = ctl_string(hop, "state");
+
+		ctl_table_printf(t, "%s/%s", ctl_string(o, "namespace"), ctl_string(o, "name"));
+		ctl_table_printf(t, "%lld/%s", ctl_integer(o, "port"), ctl_string(o, "protocol"));
+		ctl_table_printf(t, "%s", ctl_string(o, "endpoint"));
+		ctl_table_printf(t, "%s", ctl_string(o, "state"));
+		ctl_table_printf(t, "%lld", ctl_integer(o, "flows"));
+		ctl_table_printf(t, "%lld", ctl_integer(o, "packets"));
+		ctl_table_printf(t, "%lld", ctl_integer(o, "bytes"));
+		if (strcmp(state, "no route") == 0)
+			ctl_table_printf(t, "%s", state);
+		else
+			ctl_table_printf(t, "%s%s%s (%s)", ctl_string(hop, "port"),
+					 address[0] != '\0' ? " " : "", address, state);
+	}
+	ctl_table_print(t);
+	ctl_table_free(t);
+}
+
+static void print_flows(const struct ctl *ctl, const json_t *items)
+{
+	static const char *const heads[] = {"PROTO", "CLIENT", "SERVICE", "SNAT",   "ENDPOINT",
+					    "STATE", "IDLE",   "WORKER",  "PACKETS", "FRONTEND"};
+	bool wide = ctl->output == OUTPUT_WIDE;
+	struct ctl_table *t = ctl_table_create(heads, wide ? COUNT(heads) : 8);
+	const json_t *o;
+	char buf[CTL_DURATION_LEN];
+	size_t i;
+
+	json_array_foreach(items, i, o) {
+		ctl_table_printf(t, "%s", ctl_string(o, "protocol"));
+		ctl_table_printf(t, "%s", ctl_string(o, "client"));
+		if (ctl_string(o, "name")[0] != '\0')
+			ctl_table_printf(t, "%s/%s", ctl_string(o, "namespace"),
+					 ctl_string(o, "name"));
+		else
+			ctl_table_cell(t, NULL);
+		ctl_table_printf(t, "%s", ctl_string(o, "snat"));
+		ctl_table_printf(t, "%s", ctl_string(o, "endpoint"));
+		ctl_table_printf(t, "%s", ctl_string(o, "state"));
+		ctl_table_printf(t, "%s",
+				 ctl_duration((long long)json_real_value(
+						      json_object_get(o, "idle_seconds")),
+					      buf));
+		ctl_table_printf(t, "%lld", ctl_integer(o, "worker"));
+		if (!wide)
+			continue;
+		ctl_table_printf(t, "%lld", ctl_integer(o, "packets"));
+		ctl_table_printf(t, "%s", ctl_string(o, "frontend"));
+	}
+	ctl_table_print(t);
+	ctl_table_free(t);
+}
+
+/* Tables whose columns are fields: head, field. */
+struct column {
+	const char *head;
+	const char *key;
+};
+
+static void print_columns(const json_t *items, const struct column *columns, size_t n)
+{
+	const char *heads[20];
+	struct ctl_table *t;
+	const json_t *o;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		heads[i] = columns[i].head;
+	t = ctl_table_create(heads, n);
+	json_array_foreach(items, i, o) {
+		for (size_t k = 0; k < n; k++) {
+			const json_t *value = json_object_get(o, columns[k].key);
+
+			if (json_is_array(value))
+				ctl_table_cell(t, ctl_join(value));
+			else if (json_is_string(value))
+				ctl_table_printf(t, "%s", json_string_value(value));
+			else if (json_is_boolean(value))
+				ctl_table_printf(t, "%s", json_is_true(value) ? "yes" : "no");
+			else
+				ctl_table_printf(t, "%lld", ctl_integer(o, columns[k].key));
+		}
+	}
+	ctl_table_print(t);
+	ctl_table_free(t);
+}
+
+static void print_workers(const struct ctl *ctl, const json_t *items)
+{
+	static const struct column columns[] = {
+		{"WORKER", "worker"},	  {"CORE", "core"},	     {"GENERATION", "generation"},
+		{"RX", "rx_packets"},	  {"TX", "tx_packets"},	     {"DROPS", "drops"},
+		{"PUNTS", "punts"},	  {"ANSWERS", "answers"},    {"FLOWS-V4", "flows_ipv4"},
+		{"FLOWS-V6", "flows_ipv6"}, {"CREATED", "flows_created"}, {"EXPIRED", "flows_expired"},
+		{"HANDED-IN", "handover_in"}, {"HANDED-OUT", "handover_out"}, {"RX-BYTES", "rx_bytes"},
+		{"TX-BYTES", "tx_bytes"},
+	};
+
+	print_columns(items, columns, ctl->output == OUTPUT_WIDE ? COUNT(columns) : 10);
+}
+
+static void print_ports(const struct ctl *ctl, const json_t *items)
+{
+	static const struct column columns[] = {
+		{"NAME", "name"}, {"LINK", "link"},	    {"MAC", "mac"},
+		{"MTU", "mtu"},	  {"ADDRESSES", "addresses"}, {"TWIN", "twin"},
+		{"RX", "rx_packets"}, {"TX", "tx_packets"},	    {"TX-FULL", "tx_full"},
+		{"DEVICE", "device"}, {"VLAN", "vlan"},	    {"QUEUES", "queues"},
+		{"RSS", "rss"},	  {"ANNOUNCE", "announce"}, {"RX-BYTES", "rx_bytes"},
+		{"TX-BYTES", "tx_bytes"},
+	};
+
+	print_columns(items, columns, ctl->output == OUTPUT_WIDE ? COUNT(columns) : 9);
+}
+
+static void print_drops(const struct ctl *ctl, const json_t *items)
+{
+	static const struct column columns[] = {
+		{"REASON", "reason"},
+		{"PACKETS", "packets"},
+		{"HELP", "help"},
+	};
+
+	print_columns(items, columns, ctl->output == OUTPUT_WIDE ? 3 : 2);
+}
+
+static void print_status(const struct ctl *ctl, const json_t *items)
+{
+	static const struct column rows[] = {
+		{"Version", "version"},	  {"Generation", "generation"}, {"Workers", "workers"},
+		{"Ports", "ports"},	  {"Services", "services"},	{"Slices", "endpoint_slices"},
+		{"Reloads", "reloads"},	  {"Refused", "reloads_refused"},
+	};
+	const json_t *o = json_array_get(items, 0);
+	const json_t *file;
+	const json_t *message;
+	char buf[CTL_DURATION_LEN];
+	size_t i;
+	size_t j;
+
+	for (i = 0; i < COUNT(rows); i++) {
+		const json_t *value = json_object_get(o, rows[i].key);
+
+		if (json_is_string(value))
+			(void)printf("%-12s %s\n", rows[i].head, json_string_value(value));
+		else
+			(void)printf("%-12s %lld\n", rows[i].head, ctl_integer(o, rows[i].key));
+	}
+	(void)printf("%-12s %s\n", "Up", ctl_duration(ctl_integer(o, "uptime_seconds"), buf));
+	json_array_foreach(json_object_get(o, "missing"), i, file)
+		(void)printf("%-12s %s\n", "Missing", json_string_value(file));
+	json_array_foreach(json_object_get(o, "conflicts"), i, file)
+		(void)printf("%-12s %s\n", "Conflict", json_string_value(file));
+	json_array_foreach(json_object_get(o, "files"), i, file) {
+		(void)printf("%-12s %s: %lld errors%s\n", "File", ctl_string(file, "file"),
+			     ctl_integer(file, "errors"),
+			     json_is_true(json_object_get(file, "gone")) ? ", gone" : "");
+		json_array_foreach(json_object_get(file, "messages"), j, message)
+			(void)printf("  %s: %s\n", ctl_string(message, "severity"),
+				     ctl_string(message, "text"));
+	}
+}
+
+static const struct what {
+	const char *name;
+	const char *alias;
+	void (*print)(const struct ctl *ctl, const json_t *items);
+	bool namespaced; /* "default" unless -n or -A says otherwise */
+} whats[] = {
+	{"services", "svc", print_services, true},
+	{"endpoints", "ep", print_endpoints, true},
+	{"flows", "flow", print_flows, false},
+	{"workers", "worker", print_workers, false},
+	{"ports", "port", print_ports, false},
+	{"drops", "drop", print_drops, false},
+	{"status", "status", print_status, false},
+};
+
+static const struct what *find_what(const char *name)
+{
+	for (size_t i = 0; i < COUNT(whats); i++) {
+		if (strcmp(whats[i].name, name) == 0 || strcmp(whats[i].alias, name) == 0 ||
+		    (strlen(name) + 1 == strlen(whats[i].name) &&
+		     strncmp(whats[i].name, name, strlen(name)) == 0))
+			return &whats[i];
+	}
+	return NULL;
+}
+
+/* NAME, NS/NAME and -n, -A into the request. */
+static void set_filter(const struct ctl *ctl, const struct what *what, const char *name, json_t *o)
+{
+	const char *slash = name != NULL ? strchr(name, '/') : NULL;
+	const char *namespace_ = ctl->namespace_;
+
+	if (namespace_ == NULL && what->namespaced)
+		namespace_ = "default";
+	if (slash != NULL)
+		(void)json_object_set_new(o, "namespace",
+					  json_stringn(name, (size_t)(slash - name)));
+	else if (namespace_ != NULL && !ctl->all_namespaces)
+		(void)json_object_set_new(o, "namespace", json_string(namespace_));
+	if (name != NULL)
+		(void)json_object_set_new(o, "name", json_string(slash != NULL ? slash + 1 : name));
+}
+
+/* {"items": [...]}, as kubectl has it; flows say whether there are more. */
+static int print_list(const struct ctl *ctl, const json_t *answer)
+{
+	json_t *list = json_copy((json_t *)(uintptr_t)answer);
+	int ret;
+
+	(void)json_object_del(list, "ok");
+	ret = ctl_print_value(ctl, list);
+	json_decref(list);
+	return ret;
+}
+
+static int print_items(const struct ctl *ctl, const struct what *what, const json_t *answer,
+		       const char *name)
+{
+	const json_t *items = json_object_get(answer, "items");
+
+	if (json_array_size(items) == 0 && what->namespaced && name != NULL) {
+		ctl_error("there is no %s of %s", what->name, name);
+		return 1;
+	}
+	if (ctl->output == OUTPUT_JSON || ctl->output == OUTPUT_YAML)
+		return print_list(ctl, answer);
+	if (json_array_size(items) == 0) {
+		(void)fflush(stdout);
+		(void)fprintf(stderr, "No %s found%s.\n", what->name,
+			      what->namespaced && !ctl->all_namespaces ? " in this namespace" : "");
+		return 0;
+	}
+	what->print(ctl, items);
+	if (json_is_true(json_object_get(answer, "truncated")))
+		(void)fprintf(stderr, "there are more; --limit N shows up to N\n");
+	return 0;
+}
+
+static int get_once(const struct ctl *ctl, const struct what *what, const char *name)
+{
+	json_t *request = json_pack("{s:s,s:s}", "verb", "get", "what", what->name);
+	json_t *answer;
+	int ret;
+
+	set_filter(ctl, what, name, request);
+	if (ctl->limit > 0)
+		(void)json_object_set_new(request, "limit", json_integer(ctl->limit));
+	answer = ctl_request(ctl, request);
+	if (answer == NULL)
+		return 1;
+	ret = print_items(ctl, what, answer, name);
+	json_decref(answer);
+	return ret;
+}
+
+int ctl_get(const struct ctl *ctl)
+{
+	const struct timespec second = {.tv_sec = 1};
+	const struct what *what = ctl->n_args > 0 ? find_what(ctl->args[0]) : NULL;
+	const char *name = ctl->n_args > 1 ? ctl->args[1] : NULL;
+	int ret;
+
+	if (what == NULL || ctl->n_args > 2) {
+		ctl_error("get WHAT [NAME]: services, endpoints, flows, workers, ports, drops or "
+			  "status");
+		return 2;
+	}
+	for (;;) {
+		ret = get_once(ctl, what, name);
+		if (!ctl->watch || ret != 0)
+			return ret;
+		(void)putchar('\n');
+		(void)fflush(stdout);
+		(void)nanosleep(&second, NULL);
+	}
+}
+
+static void describe_port(const json_t *port)
+{
+	const json_t *o;
+	size_t i;
+
+	(void)printf("Port %s %lld/%s %s (%s, %lld slots)\n", ctl_string(port, "name"),
+		     ctl_integer(port, "port"), ctl_string(port, "protocol"),
+		     ctl_string(port, "family"), ctl_string(port, "mode"),
+		     ctl_integer(port, "slots"));
+	json_array_foreach(json_object_get(port, "frontends"), i, o)
+		(void)printf("  %-14s %s\n", ctl_string(o, "kind"), ctl_string(o, "address"));
+	json_array_foreach(json_object_get(port, "endpoints"), i, o) {
+		const json_t *hop = json_object_get(o, "next_hop");
+
+		(void)printf("  %-14s %s: %lld flows, %lld packets, %lld bytes, next hop %s %s\n",
+			     ctl_string(o, "state"), ctl_string(o, "endpoint"),
+			     ctl_integer(o, "flows"), ctl_integer(o, "packets"),
+			     ctl_integer(o, "bytes"), ctl_string(hop, "address"),
+			     ctl_string(hop, "state"));
+	}
+	(void)printf("  rejected %lld, dropped %lld\n", ctl_integer(port, "rejected"),
+		     ctl_integer(port, "dropped"));
+}
+
+static void describe_service(const json_t *o)
+{
+	char *cluster = ctl_join(json_object_get(o, "cluster_ips"));
+	char *external = ctl_join(json_object_get(o, "external_ips"));
+	const json_t *port;
+	size_t i;
+
+	(void)printf("Name:         %s\nNamespace:    %s\nType:         %s\n",
+		     ctl_string(o, "name"), ctl_string(o, "namespace"), ctl_string(o, "type"));
+	(void)printf("Cluster IPs:  %s\nExternal IPs: %s\n", cluster != NULL ? cluster : "<none>",
+		     external != NULL ? external : "<none>");
+	(void)printf("From:         %s, line %lld, %lld slices\n", ctl_string(o, "file"),
+		     ctl_integer(o, "line"), ctl_integer(o, "slices"));
+	(void)printf("Flows:        %lld over %lld endpoints, %lld draining\n",
+		     ctl_integer(o, "flows"), ctl_integer(o, "endpoints"),
+		     ctl_integer(o, "draining"));
+	json_array_foreach(json_object_get(o, "compiled"), i, port)
+		describe_port(port);
+	free(cluster);
+	free(external);
+}
+
+int ctl_describe(const struct ctl *ctl)
+{
+	json_t *request = json_pack("{s:s}", "verb", "describe");
+	const char *name = ctl->n_args == 2 ? ctl->args[1] : NULL;
+	const char *slash = name != NULL ? strchr(name, '/') : NULL;
+	json_t *answer;
+	json_t *o;
+	int ret = 0;
+
+	if (name == NULL || (strcmp(ctl->args[0], "service") != 0 &&
+			     strcmp(ctl->args[0], "services") != 0 &&
+			     strcmp(ctl->args[0], "svc") != 0)) {
+		json_decref(request);
+		ctl_error("describe service [NAMESPACE/]NAME");
+		return 2;
+	}
+	if (slash != NULL)
+		(void)json_object_set_new(request, "namespace",
+					  json_stringn(name, (size_t)(slash - name)));
+	else
+		(void)json_object_set_new(
+			request, "namespace",
+			json_string(ctl->namespace_ != NULL ? ctl->namespace_ : "default"));
+	(void)json_object_set_new(request, "name", json_string(slash != NULL ? slash + 1 : name));
+	answer = ctl_request(ctl, request);
+	if (answer == NULL)
+		return 1;
+	o = json_object_get(answer, "service");
+	if (ctl->output == OUTPUT_JSON || ctl->output == OUTPUT_YAML)
+		ret = ctl_print_value(ctl, o);
+	else
+		describe_service(o);
+	json_decref(answer);
+	return ret;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "ctl.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_SOCKET "/run/forebay/control.sock"
+
+static const struct ctl_verb verbs[] = {
+	{"get", ctl_get,
+	 "get WHAT [NAME]    WHAT: services, endpoints, flows, workers, ports, drops, status\n"
+	 "  -n NAMESPACE, -A       one namespace (services, endpoints: default), or all\n"
+	 "  -o wide|json|yaml      more columns, or everything\n"
+	 "  -w, --watch            again every second, until interrupted\n"
+	 "  --limit N              flows: at most N (1000)\n"
+	 "\n"
+	 "  forebayctl get services -A\n"
+	 "  forebayctl get endpoints shop/cart\n"
+	 "  forebayctl get flows --limit 20 -o wide\n"
+	 "  forebayctl get drops -o wide --watch\n"},
+	{"describe", ctl_describe,
+	 "describe service [NAMESPACE/]NAME    a Service with its frontends, endpoints and counters\n"
+	 "\n"
+	 "  forebayctl describe service default/hello\n"
+	 "  forebayctl describe service -n shop cart -o yaml\n"},
+	{"apply", ctl_apply,
+	 "apply -f FILE|DIR|- [-f ...]    put objects in force, as one generation, and keep them\n"
+	 "  What is refused is told with its place and the exit status is 1; the rest is applied.\n"
+	 "  What a manifest file of the config defines can only be changed in that file.\n"
+	 "\n"
+	 "  forebayctl apply -f hello.yaml\n"
+	 "  kubectl get svc,endpointslices -A -o yaml | forebayctl apply -f -\n"},
+	{"delete", ctl_delete,
+	 "delete -f FILE|DIR|-    take objects that were applied out of force\n"
+	 "\n"
+	 "  forebayctl delete -f hello.yaml\n"},
+	{"diff", ctl_diff,
+	 "diff -f FILE|DIR|-    what an apply would change, and how many flows it would touch\n"
+	 "  Exit status 0: nothing, 1: something, 2: an error.\n"
+	 "\n"
+	 "  forebayctl diff -f hello.yaml\n"
+	 "  forebayctl diff -f manifests/ -o json\n"},
+	{"explain", ctl_explain,
+	 "explain tcp|udp SRC:PORT DST:PORT | icmp SRC DST    what becomes of a packet, and why\n"
+	 "  Without arguments, lines of the same form are read from standard input; -o json then\n"
+	 "  answers with one object a line, in order.\n"
+	 "  --offline --config FILE -f MANIFESTS    without a daemon\n"
+	 "\n"
+	 "  forebayctl explain tcp 198.51.100.7:40000 192.0.2.10:80\n"
+	 "  forebayctl explain udp '[2001:db8::7]:5353' '[2001:db8::10]:53' -o json\n"
+	 "  forebayctl explain -o json < tuples.txt\n"
+	 "  forebayctl explain --offline --config forebay.yaml -f hello.yaml icmp 198.51.100.7 "
+	 "192.0.2.10\n"},
+	{"version", ctl_version,
+	 "version    of forebayctl and, if it answers, of the daemon\n"
+	 "\n"
+	 "  forebayctl version\n"
+	 "  forebayctl version -o json\n"},
+};
+
+#define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+static const struct ctl_verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < N_VERBS; i++) {
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	}
+	return NULL;
+}
+
+static void print_help(FILE *f)
+{
+	(void)fputs("usage: forebayctl [--socket PATH] VERB ...\n\n", f);
+	for (size_t i = 0; i < N_VERBS; i++)
+		(void)fprintf(f, "  %.*s\n", (int)strcspn(verbs[i].help, "\n"), verbs[i].help);
+	(void)fputs("  help VERB    options and examples\n"
+		    "\n"
+		    "  --socket PATH    control socket (FOREBAY_SOCKET, " DEFAULT_SOCKET ")\n",
+		    f);
+}
+
+static int help(const char *name)
+{
+	const struct ctl_verb *verb = name != NULL ? find_verb(name) : NULL;
+
+	if (name == NULL) {
+		print_help(stdout);
+		return 0;
+	}
+	if (verb == NULL) {
+		ctl_error("there is no verb '%s'; see forebayctl help", name);
+		return 2;
+	}
+	(void)printf("usage: forebayctl %s", verb->help);
+	return 0;
+}
+
+int ctl_version(const struct ctl *ctl)
+{
+	json_t *both = json_pack("{s:s}", "client", FOREBAY_VERSION);
+	json_t *answer = ctl_request(ctl, json_pack("{s:s}", "verb", "version"));
+	int ret = answer != NULL ? 0 : 1;
+
+	if (answer != NULL)
+		(void)json_object_set(both, "server", json_object_get(answer, "version"));
+	if (ctl->output == OUTPUT_JSON || ctl->output == OUTPUT_YAML) {
+		(void)ctl_print_value(ctl, both);
+	} else {
+		(void)printf("forebayctl %s\n", FOREBAY_VERSION);
+		if (answer != NULL)
+			(void)printf("forebay    %s\n", ctl_string(answer, "version"));
+	}
+	json_decref(answer);
+	json_decref(both);
+	return ret;
+}
+
+static bool set_output(struct ctl *ctl, const char *text)
+{
+	static const char *const names[] = {"table", "wide", "json", "yaml"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(names[i], text) == 0) {
+			ctl->output = (enum ctl_output)i;
+			return true;
+		}
+	}
+	ctl_error("-o %s: table, wide, json or yaml", text);
+	return false;
+}
+
+static bool set_limit(struct ctl *ctl, const char *text)
+{
+	char *end;
+
+	ctl->limit = strtol(text, &end, 10);
+	if (*text != '\0' && *end == '\0' && ctl->limit > 0)
+		return true;
+	ctl_error("--limit %s: not a number above 0", text);
+	return false;
+}
+
+enum { OPT_SOCKET = 256, OPT_LIMIT, OPT_OFFLINE, OPT_CONFIG };
+
+static bool take_option(struct ctl *ctl, int option, bool *help_wanted)
+{
+	switch (option) {
+	case 'n':
+		ctl->namespace_ = optarg;
+		return true;
+	case 'A':
+		ctl->all_namespaces = true;
+		return true;
+	case 'o':
+		return set_output(ctl, optarg);
+	case 'w':
+		ctl->watch = true;
+		return true;
+	case 'f':
+		if (ctl->n_files == CTL_MAX_FILES) {
+			ctl_error("more than %d times -f", CTL_MAX_FILES);
+			return false;
+		}
+		ctl->files[ctl->n_files++] = optarg;
+		return true;
+	case 'h':
+		*help_wanted = true;
+		return true;
+	case OPT_SOCKET:
+		ctl->socket = optarg;
+		return true;
+	case OPT_LIMIT:
+		return set_limit(ctl, optarg);
+	case OPT_OFFLINE:
+		ctl->offline = true;
+		return true;
+	case OPT_CONFIG:
+		ctl->config = optarg;
+		return true;
+	default:
+		return false; /* getopt has said why */
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"namespace", required_argument, NULL, 'n'},
+		{"all-namespaces", no_argument, NULL, 'A'},
+		{"output", required_argument, NULL, 'o'},
+		{"watch", no_argument, NULL, 'w'},
+		{"filename", required_argument, NULL, 'f'},
+		{"help", no_argument, NULL, 'h'},
+		{"socket", required_argument, NULL, OPT_SOCKET},
+		{"limit", required_argument, NULL, OPT_LIMIT},
+		{"offline", no_argument, NULL, OPT_OFFLINE},
+		{"config", required_argument, NULL, OPT_CONFIG},
+		{0},
+	};
+	const char *from_env = getenv("FOREBAY_SOCKET");
+	struct ctl ctl = {.socket = from_env != NULL ? from_env : DEFAULT_SOCKET};
+	const struct ctl_verb *verb;
+	bool help_wanted = false;
+	int option;
+
+	while ((option = getopt_long(argc, argv, "n:Ao:wf:h", options, NULL)) != -1) {
+		if (!take_option(&ctl, option, &help_wanted))
+			return 2;
+	}
+	if (optind == argc) {
+		print_help(help_wanted ? stdout : stderr);
+		return help_wanted ? 0 : 2;
+	}
+	if (help_wanted || strcmp(argv[optind], "help") == 0)
+		return help(help_wanted ? argv[optind] : argv[optind + 1]);
+	verb = find_verb(argv[optind]);
+	if (verb == NULL) {
+		ctl_error("there is no verb '%s'; see forebayctl help", argv[optind]);
+		return 2;
+	}
+	ctl.args = argv + optind + 1;
+	ctl.n_args = argc - optind - 1;
+	return verb->run(&ctl);
+}
