@@ -70,6 +70,7 @@ int fb_replay_open(struct fb_replay *r, struct fb_errs *errs)
 {
 	struct fb_port ports[FB_CONFIG_MAX_PORTS];
 	struct fb_config *config = r->offline.config;
+	struct fb_hash_secret secret;
 
 	if (config->flows_ipv4 > MAX_FLOWS)
 		config->flows_ipv4 = MAX_FLOWS;
@@ -84,7 +85,9 @@ int fb_replay_open(struct fb_replay *r, struct fb_errs *errs)
 		fb_errs_add(errs, (struct fb_place){0}, FB_SEV_ERROR, "out of memory");
 		return -ENOMEM;
 	}
-	r->datapath = fb_datapath_create(config, ports, config->n_ports, r->pool, r->rcu, errs);
+	fb_hash_secret_init(&secret, config->secret); /* the same input gives the same ports */
+	r->datapath = fb_datapath_create(config, &secret, ports, config->n_ports, r->pool, r->rcu,
+					 errs);
 	if (r->datapath == NULL)
 		return -ENOMEM;
 	r->datapath->transmit = capture_transmit;

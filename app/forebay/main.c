@@ -7,10 +7,12 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include <rte_eal.h>
 #include <rte_mempool.h>
@@ -190,8 +192,27 @@ static void ready(void *arg)
 	fb_log_notify("READY=1\nSTATUS=forwarding");
 }
 
+/*
+ * Flow tables and SNAT ports are hashed under a key of this run that nobody outside can know. Consistent
+ * hashing is not: boxes have to agree there, so that key comes from nat.secret.
+ */
+static int draw_secret(struct fb_hash_secret *ret, struct fb_errs *errs)
+{
+	char text[2 * sizeof(uint64_t) * 2 + 1];
+	uint64_t bits[2];
+
+	if (getrandom(bits, sizeof(bits), 0) != (ssize_t)sizeof(bits)) {
+		fail_errno(errs, "no random bits to be had");
+		return -1;
+	}
+	(void)snprintf(text, sizeof(text), "%016" PRIx64 "%016" PRIx64, bits[0], bits[1]);
+	fb_hash_secret_init(ret, text);
+	return 0;
+}
+
 static int build(struct daemon *d, const struct options *o, char *program, struct fb_errs *errs)
 {
+	struct fb_hash_secret secret;
 	uint32_t n_queues;
 
 	if (fb_eal_init(d->config, program, o->eal, o->n_eal, errs) != 0)
@@ -207,8 +228,10 @@ static int build(struct daemon *d, const struct options *o, char *program, struc
 	fb_ports_probe_rss(d->config, d->ports, d->rss, errs);
 	if (open_kernel_side(d, errs) != 0 || build_table(d, errs) != 0)
 		return -1;
-	d->datapath =
-		fb_datapath_create(d->config, d->ports, d->n_ports, d->pool, d->rcu, errs);
+	if (draw_secret(&secret, errs) != 0)
+		return -1;
+	d->datapath = fb_datapath_create(d->config, &secret, d->ports, d->n_ports, d->pool, d->rcu,
+					 errs);
 	if (d->datapath == NULL)
 		return -1;
 	d->control = fb_control_create(
@@ -308,7 +331,10 @@ int main(int argc, char **argv)
 	block_signals();
 	the_daemon.config = config;
 	status = EXIT_FAILURE;
-	if (build(&the_daemon, &options, argv[0], &errs) == 0) {
+	if (config->n_ports == 0)
+		fb_errs_add(&errs, (struct fb_place){.file = options.config_path}, FB_SEV_ERROR,
+			    "ports: none is configured; at least one is needed");
+	else if (build(&the_daemon, &options, argv[0], &errs) == 0) {
 		fb_log_errs(&errs);
 		if (run(&the_daemon, &errs) == 0)
 			status = EXIT_SUCCESS;

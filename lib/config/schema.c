@@ -151,9 +151,10 @@ static const struct setting nat_rows[] = {
 		 "half to the box itself; where its kernel makes connections from the same address, "
 		 "keep net.ipv4.ip_local_port_range apart."},
 	{"secret", TEXT(secret), .most = 255, .standard = "\"\"",
-	 .help = "Key of the hashes that choose endpoints. Boxes that share it choose alike, which "
-		 "several behind one router need. Empty: drawn at random at each start, so that nobody "
-		 "outside can aim at one endpoint or fill one bucket."},
+	 .help = "Key of the hash that chooses endpoints. Boxes with the same key choose alike, so "
+		 "those behind one router need the same; all boxes without a key share the empty one. "
+		 "With one, nobody outside can aim at an endpoint. Flow tables and SNAT ports have "
+		 "another key, drawn anew at each start."},
 	{0},
 };
 

@@ -126,13 +126,14 @@ static int steer_create(struct fb_datapath *dp)
 	return 0;
 }
 
-struct fb_datapath *fb_datapath_create(const struct fb_config *config, const struct fb_port *ports,
-				       uint32_t n_ports, struct rte_mempool *pool,
-				       struct fb_rcu *rcu, struct fb_errs *errs)
+struct fb_datapath *fb_datapath_create(const struct fb_config *config,
+				       const struct fb_hash_secret *secret,
+				       const struct fb_port *ports, uint32_t n_ports,
+				       struct rte_mempool *pool, struct fb_rcu *rcu,
+				       struct fb_errs *errs)
 {
 	const struct fb_place nowhere = {0};
 	struct fb_datapath *dp = calloc(1, sizeof(*dp));
-	struct fb_hash_secret secret;
 
 	if (dp == NULL) {
 		fb_errs_add(errs, nowhere, FB_SEV_ERROR, "out of memory");
@@ -148,9 +149,8 @@ struct fb_datapath *fb_datapath_create(const struct fb_config *config, const str
 	dp->max_services = config->max_services;
 	dp->start_tsc = rte_rdtsc();
 	dp->ms_per_tsc = (uint64_t)(((__uint128_t)1000 << 64) / rte_get_tsc_hz());
-	fb_hash_secret_init(&secret, config->secret);
 	if (fb_nat_ports_init(&dp->nat, config->snat_port_first, config->snat_port_last,
-			      dp->n_workers, &secret) != 0) {
+			      dp->n_workers, secret) != 0) {
 		fb_errs_add(errs, nowhere, FB_SEV_ERROR,
 			    "nat.snat-ports: %u-%u has fewer whole blocks of %u ports than there are "
 			    "workers (%u); give a larger range",

@@ -40,12 +40,16 @@ struct fb_port {
 /**
  * Thread: start-up (EAL is up). Tables and rings are allocated here and nowhere later.
  *
+ * @param secret key of flow tables, SNAT ports and ownership; copied. Not the one of consistent hashing
+ *               (that is the table's), so it can and should be drawn anew for each run
  * @param ports  n_ports of them, copied; places are the port indices of snapshots and counters
  * @param pool   buffers for answers and frames from control
  */
-struct fb_datapath *fb_datapath_create(const struct fb_config *config, const struct fb_port *ports,
-				       uint32_t n_ports, struct rte_mempool *pool,
-				       struct fb_rcu *rcu, struct fb_errs *errs);
+struct fb_datapath *fb_datapath_create(const struct fb_config *config,
+				       const struct fb_hash_secret *secret,
+				       const struct fb_port *ports, uint32_t n_ports,
+				       struct rte_mempool *pool, struct fb_rcu *rcu,
+				       struct fb_errs *errs);
 void fb_datapath_free(struct fb_datapath *dp);
 
 /** Thread: start-up and control. Launch workers on the given lcores; stop and join them. */
