@@ -33,7 +33,7 @@ static enum fb_service_mode mode_of(const struct build *b)
 	return b->settings->default_mode;
 }
 
-/* Do the source ranges close the load balancer addresses of a family? (Sources are not filtered.) */
+/* Do source ranges close the load balancer addresses of a family? (No source is filtered.) */
 static bool is_closed(const struct fb_model_service *service, enum fb_family family)
 {
 	bool closed = false;
@@ -145,7 +145,8 @@ static void report(const struct build *b, struct fb_errs *errs)
 		has_node_port |= b->service->ports[i].node_port != 0;
 	if (has_node_port && b->settings->n_node_addresses == 0)
 		fb_errs_add(errs, b->object->place, FB_SEV_NOTICE,
-			    "Service %s/%s: its nodePorts are not answered, there is no node address",
+			    "Service %s/%s: its nodePorts are not answered, there is no node "
+			    "address",
 			    b->view->namespace_, b->view->name);
 	if (b->service->n_cluster_ips == 0 && b->service->n_external_ips == 0 &&
 	    b->service->n_ingress == 0 && !b->service->has_load_balancer_ip && !has_node_port)

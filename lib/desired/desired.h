@@ -5,22 +5,23 @@
 /*
  * What Kubernetes means: the objects of one Service into flat service ports for lib/table.
  *
- * Frontends of a port, per family: the clusterIP, each externalIP, each load balancer ingress address
- * (not those with ipMode Proxy), and its nodePort on each node address. No port of a headless Service,
- * an ExternalName, or one that a label gives to another proxy. Where a LoadBalancer's status has no
- * ingress at all, spec.loadBalancerIP stands in: kube-proxy never reads that field, but a box that is
- * driven by files has nobody who fills in the status.
+ * Frontends of a port, per family: the clusterIP, each externalIP, each load balancer ingress
+ * address (not those with ipMode Proxy), and its nodePort on each node address. No port of a
+ * headless Service, an ExternalName, or one that a label gives to another proxy. Where a
+ * LoadBalancer's status has no ingress at all, spec.loadBalancerIP stands in: kube-proxy never
+ * reads that field, but a box that is driven by files has nobody who fills in the status.
  *
- * Endpoints of a port: those of the Service's slices of that family whose port has the same name and
- * protocol, with the number that the slice says; without any slice, the older Endpoints. Ready ones take
- * traffic; if there is none, those that are terminating but still serve. Serving ones that are not
- * chosen drain. The result is sorted by address and port and does not depend on the order of anything.
+ * Endpoints of a port: those of the Service's slices of that family whose port has the same name
+ * and protocol, with the number that the slice says; without any slice, the older Endpoints. Ready
+ * ones take traffic; if there is none, those that are terminating but still serve. Serving ones
+ * that are not chosen drain. The result is sorted by address and port and does not depend on the
+ * order of anything.
  *
- * Traffic policies: this box is no node, so Local means all ready endpoints, with the client's address
- * kept (dnat), as a load balancer in front of the nodes and the nodes' own Local policy do together.
- * Replies must then be routed back through the box. Where they are not, the annotation
- * forebay.io/mode: snat on the Service overrules it; the annotation always wins, the default mode of the
- * settings comes last.
+ * Traffic policies: this box is no node, so Local means all ready endpoints, with the client's
+ * address kept (dnat), as a load balancer in front of the nodes and the nodes' own Local policy do
+ * together. Replies must then be routed back through the box. Where they are not, the annotation
+ * forebay.io/mode: snat on the Service overrules it; the annotation always wins, the default mode
+ * of the settings comes last.
  *
  * Pure: same store and settings, same result. Thread: control.
  */
@@ -30,15 +31,15 @@
 
 struct fb_desired_settings {
 	enum fb_service_mode default_mode;
-	const struct fb_addr *node_addresses; /* NodePorts are answered here; both families in one list */
+	const struct fb_addr *node_addresses; /* NodePorts are answered here; both families */
 	uint32_t n_node_addresses;
 };
 
-/* The specs of one Service, one per port and family that has a frontend; owns what they point to. */
+/* The specs of one Service, one per port and family with a frontend; owns what they point to. */
 struct fb_service_specs {
 	struct fb_service_spec *v;
 	uint32_t n;
-	struct fb_place place; /* the Service in its file, for the table's errors; borrowed from the store */
+	struct fb_place place; /* of the Service, for the table's errors; the store's */
 	struct fb_arena arena;
 };
 
@@ -53,6 +54,7 @@ struct fb_service_specs {
 int fb_desired_build(const struct fb_store *store, const struct fb_desired_settings *settings,
 		     const char *namespace_, const char *name, struct fb_service_specs *ret,
 		     struct fb_errs *errs);
-void fb_service_specs_free(struct fb_service_specs *specs); /* what it holds, not the struct itself */
+/** Free what it holds, not the struct itself. */
+void fb_service_specs_free(struct fb_service_specs *specs);
 
 #endif

@@ -7,8 +7,8 @@
 #include <string.h>
 
 /*
- * What is known of one (address, port). Where it is listed twice the first of these wins: an address
- * whose pod is going away may already belong to a new pod, so terminating ones come last.
+ * What is known of one (address, port). Where it is listed twice the first of these wins: an
+ * address whose pod is going away may already belong to a new pod, so terminating ones come last.
  */
 enum standing {
 	READY,

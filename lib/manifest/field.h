@@ -6,9 +6,9 @@
  * One field of an object that is being read: its node, and the way to it for errors.
  *
  * Fields live on the stack of whoever reads; each points to the one it is part of, and the path
- * ("spec.ports[1].port") is only put together when there is something to say. A field that is absent
- * or null has no node and reads as the default. Reading never stops at an error: it is reported, the
- * object is marked as failed, a default is returned, and the next field is read.
+ * ("spec.ports[1].port") is only put together when there is something to say. A field that is
+ * absent or null has no node and reads as the default. Reading never stops at an error: it is
+ * reported, the object is marked as failed, a default is returned, and the next field is read.
  *
  * Private to lib/manifest.
  */
@@ -49,7 +49,7 @@ void field_notice(const struct field *f, const char *fmt, ...)
 void reader_report(struct reader *r, const struct fb_node *node, enum fb_severity severity,
 		   const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-/* Input may hold anything and an error is one line: text as an error shows it, short and printable. */
+/* Text as an error shows it: one short printable line, whatever the input holds. */
 #define FIELD_SHOWN_SIZE 80
 const char *reader_show(const char *text, char buf[static FIELD_SHOWN_SIZE]);
 /** The same for the field's value. */

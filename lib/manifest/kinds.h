@@ -3,9 +3,9 @@
 #define FB_MANIFEST_KINDS_H
 
 /*
- * The kinds that are read, one file each. A reader fills the object of the field's reader, applies the
- * API server's defaults, and reports whatever is wrong. A writer makes the JSON of spec and status (or
- * what the kind has instead) and adds it to the object's; it returns 0 or -ENOMEM.
+ * The kinds that are read, one file each. A reader fills the object of the field's reader, applies
+ * the API server's defaults, and reports whatever is wrong. A writer makes the JSON of spec and
+ * status (or what the kind has instead) and adds it to the object's; it returns 0 or -ENOMEM.
  *
  * Private to lib/manifest.
  */

@@ -6,13 +6,13 @@
  * Text into model objects, and back.
  *
  * Read: YAML with any number of documents, JSON, `kind: List`, and typed lists (ServiceList, whose
- * items have no kind). An object is checked as the API server would wherever a wrong value could decide
- * something, and its defaults are applied: lib/model describes the result. What the API server allows
- * and forebay cannot do is a notice, not an error.
+ * items have no kind). An object is checked as the API server would wherever a wrong value could
+ * decide something, and its defaults are applied: lib/model describes the result. What the API
+ * server allows and forebay cannot do is a notice, not an error.
  *
- * An object with an error is refused and the others stay. All errors of an object are reported, each
- * with file, line, column and field ("spec.ports[1].port: 70000 is not a port (1 to 65535)"). Kinds
- * that forebay does not read get one notice per kind and text.
+ * An object with an error is refused and the others stay. All errors of an object are reported,
+ * each with file, line, column and field ("spec.ports[1].port: 70000 is not a port (1 to 65535)").
+ * Kinds that forebay does not read get one notice per kind and text.
  *
  * Input is hostile: bounds are those of yaml/node.h, and any bytes end in objects and errors.
  *

@@ -23,7 +23,8 @@ static void check_labels(const struct field *labels, const struct fb_labels *rea
 		if (is_label_value(read->v[i].value))
 			continue;
 		f = field_get(labels, read->v[i].key);
-		field_error(&f, "is not a label value (at most 63 letters, digits, \"-\", \"_\", \".\")");
+		field_error(&f, "is not a label value (at most 63 letters, digits, \"-\", "
+				"\"_\", \".\")");
 	}
 }
 

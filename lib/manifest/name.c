@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Names as Kubernetes allows them: RFC 1123 labels and subdomains, IANA service names (RFC 6335). */
+/* Names that Kubernetes allows: RFC 1123 labels and subdomains, IANA service names (RFC 6335). */
 
 #include <string.h>
 
@@ -69,8 +69,8 @@ const char *field_name(const struct field *f, enum field_name_kind kind)
 			    field_show(f, shown));
 	else if (kind == NAME_SUBDOMAIN && !is_subdomain(name))
 		field_error(f,
-			    "\"%s\" is not a name (at most 253 of a-z, 0-9, \"-\" and \".\", with a "
-			    "letter or digit at both ends of each part)",
+			    "\"%s\" is not a name (at most 253 of a-z, 0-9, \"-\" and \".\", "
+			    "with a letter or digit at both ends of each part)",
 			    field_show(f, shown));
 	else if (kind == NAME_PORT && name[0] != '\0' && strspn(name, "0123456789") == strlen(name))
 		field_error(f, "\"%s\" in quotes is a name, and a name has a letter; "
@@ -78,8 +78,8 @@ const char *field_name(const struct field *f, enum field_name_kind kind)
 			    field_show(f, shown));
 	else if (kind == NAME_PORT && !is_port_name(name))
 		field_error(f,
-			    "\"%s\" is not a port name (1 to 15 of a-z, 0-9 and single \"-\" inside, "
-			    "with a letter)",
+			    "\"%s\" is not a port name (1 to 15 of a-z, 0-9 and single \"-\" "
+			    "inside, with a letter)",
 			    field_show(f, shown));
 	return name;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Documents, lists and watch lines into single objects, and each object to the reader of its kind. */
+/* Documents and lists into single objects, and each object to the reader of its kind. */
 
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* kind: Service (v1): each field of spec and status that decides something, then what must agree. */
+/* kind: Service (v1): the fields that decide something, and what must agree among them. */
 
 #include <netinet/in.h>
 #include <string.h>
@@ -305,7 +305,8 @@ static void read_ingress(const struct field *root, struct fb_model_service *serv
 		if (!is_empty(&f))
 			ingress[i].has_addr = field_addr(&f, &ingress[i].addr);
 		f = field_get(&item, "ipMode");
-		ingress[i].proxy = field_enum(&f, modes, 2, 0) == 1;
+		/* The mode is one of the address. */
+		ingress[i].proxy = field_enum(&f, modes, 2, 0) == 1 && ingress[i].has_addr;
 	}
 	service->ingress = ingress;
 	service->n_ingress = ingress != NULL ? n : 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Do two objects say the same? Written field by field: structs have padding and pointers. A field that
- * is added to objects.h belongs here too; the unit test changes every field once and expects a difference.
+ * Do two objects say the same? Written field by field: structs have padding and pointers. A field
+ * that is added to objects.h belongs here too; the unit test changes every field once and expects a
+ * difference.
  */
 
 #include "model/objects.h"

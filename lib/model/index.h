@@ -3,8 +3,9 @@
 #define FB_MODEL_INDEX_H
 
 /*
- * A chained hash index of things that embed a link. It owns no elements and compares none: the caller
- * walks the chain of a hash. Inserting cannot fail: if there is no memory to grow, chains get longer.
+ * A chained hash index of things that embed a link. It owns no elements and compares none: the
+ * caller walks the chain of a hash. Inserting cannot fail: if there is no memory to grow, chains
+ * get longer.
  *
  * Thread: the owner's.
  */

@@ -7,13 +7,15 @@
  *
  * Not what they mean: which endpoints a Service has and which addresses it answers is decided in
  * lib/desired. Fields that decide nothing here are not kept. An object is immutable once it is made
- * (lib/manifest makes it and has validated it) and shared by counting holds; everything it points to
- * is in its own arena. Strings are never NULL: what is absent is "", unless a comment says otherwise.
+ * (lib/manifest makes it and has validated it) and shared by counting holds; everything it points
+ * to is in its own arena. Strings are never NULL: what is absent is "", unless a comment says
+ * otherwise.
  *
- * A further kind (Pod, Node) is one value of enum fb_object_kind, one struct, one member of the union,
- * one file in lib/manifest and one row in its table of kinds.
+ * A further kind (Pod, Node) is one value of enum fb_object_kind, one struct, one member of the
+ * union, one file in lib/manifest and one row in its table of kinds.
  *
- * Thread: control, and whoever parses; one object belongs to one thread at a time (holds are not atomic).
+ * Thread: control, and whoever parses; one object belongs to one thread at a time (holds are not
+ * atomic).
  */
 
 #include <stdbool.h>
@@ -52,7 +54,7 @@ struct fb_meta {
 	const char *name;
 	struct fb_labels labels;
 	struct fb_labels annotations;
-	const char *creation; /* creationTimestamp, RFC 3339 in UTC: sorts as text; "" from a file */
+	const char *creation; /* creationTimestamp: RFC 3339 in UTC, sorts as text */
 };
 
 /* ---- Service ---- */
@@ -258,7 +260,7 @@ struct fb_objects {
 	struct fb_object_ref *refused; /* objects with errors, as far as they could be named */
 	size_t n_refused;
 	size_t refused_cap;
-	bool incomplete; /* the text could not be read to its end, or a refused object has no name */
+	bool incomplete; /* not read to the end, or a refused object has no name */
 };
 
 #define FB_OBJECTS_INIT {0}

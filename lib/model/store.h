@@ -3,19 +3,19 @@
 #define FB_MODEL_STORE_H
 
 /*
- * The desired objects by (kind, namespace, name), each with its origin: the file (or "applied") that
- * brought it. What is here is what should be in force; nothing here knows of packets.
+ * The desired objects by (kind, namespace, name), each with its origin: the file (or "applied")
+ * that brought it. What is here is what should be in force; nothing here knows of packets.
  *
- * One object, one origin: where two origins define the same object, the one that came first keeps it.
- * The newcomer is an error that names both places, waits in the shadow, and takes over when the first
- * one goes.
+ * One object, one origin: where two origins define the same object, the one that came first keeps
+ * it. The newcomer is an error that names both places, waits in the shadow, and takes over when the
+ * first one goes.
  *
- * Every change marks the Services whose compiled form it touches (a slice: the Service in its label) as
- * dirty; control takes the list, has lib/desired build them, and clears it. An object that says the same
- * as before touches nothing.
+ * Every change marks the Services whose compiled form it touches (a slice: the Service in its
+ * label) as dirty; control takes the list, has lib/desired build them, and clears it. An object
+ * that says the same as before touches nothing.
  *
- * A change that fails (no memory, or errors under all-or-nothing) leaves the store as it was. To ask
- * "what would happen", change a clone.
+ * A change that fails (no memory, or errors under all-or-nothing) leaves the store as it was. To
+ * ask "what would happen", change a clone.
  *
  * Thread: control. Names passed in are borrowed during the call.
  */
@@ -41,9 +41,9 @@ enum fb_store_how {
 
 struct fb_store_change {
 	const char *origin;
-	const struct fb_objects *objects; /* holds are taken; incomplete makes a replacement a merge */
+	const struct fb_objects *objects; /* held; incomplete ones are merged */
 	enum fb_store_how how;
-	bool all_or_nothing; /* any error, here or before (objects->n_refused), and nothing changes */
+	bool all_or_nothing; /* any error, here or in the parse: nothing changes */
 };
 
 struct fb_store_outcome {
@@ -60,9 +60,9 @@ struct fb_store_outcome {
  *
  * Cost: linear in what the origin has and gets; a file with one slice costs one slice.
  *
- * @param errs        objects that another origin defines or that the text defines twice, both places named
+ * @param errs        objects defined elsewhere or twice in the text; both places are named
  * @param ret_outcome may be NULL
- * @return 0; -EINVAL under all-or-nothing when something was wrong; -ENOMEM. On failure nothing changed.
+ * @return 0; -EINVAL: all-or-nothing, and something was wrong; -ENOMEM. Then nothing changed.
  */
 int fb_store_apply(struct fb_store *store, const struct fb_store_change *change,
 		   struct fb_errs *errs, struct fb_store_outcome *ret_outcome);
@@ -74,7 +74,7 @@ void fb_store_remove_origin(struct fb_store *store, const char *origin);
 int fb_store_delete(struct fb_store *store, const char *origin, enum fb_object_kind kind,
 		    const char *namespace_, const char *name);
 
-/** The object in force, or NULL; ret_origin (may be NULL) as long as the object is. Cost: one hash. */
+/** The object in force, or NULL; ret_origin (may be NULL) lives as long. Cost: one hash. */
 const struct fb_object *fb_store_find(const struct fb_store *store, enum fb_object_kind kind,
 				      const char *namespace_, const char *name,
 				      const char **ret_origin);
@@ -93,7 +93,7 @@ struct fb_store_view {
 bool fb_store_view(const struct fb_store *store, const char *namespace_, const char *name,
 		   struct fb_store_view *ret_view);
 
-/* Walks: start with NULL, end with NULL; the store must not change meanwhile. No order is promised. */
+/* Walks begin and end with NULL, in no order; the store must not change meanwhile. */
 struct fb_store_service *fb_store_service_next(const struct fb_store *store,
 					       const struct fb_store_service *after);
 void fb_store_service_view(const struct fb_store_service *service, struct fb_store_view *ret_view);

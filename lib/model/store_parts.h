@@ -42,7 +42,7 @@ struct fb_store_claim {
 	struct fb_store_entry *entry;
 	struct fb_store_origin *origin;
 	struct fb_store_service *service; /* NULL: a slice of no Service */
-	struct fb_object *object;	  /* held; NULL while the change that brings it is prepared */
+	struct fb_object *object;	  /* held; NULL while its change is prepared */
 	struct fb_store_claim *next;	  /* of the entry */
 	struct fb_store_claim *prev_of;	  /* of the origin, in order of arrival */
 	struct fb_store_claim *next_of;
@@ -87,7 +87,7 @@ struct fb_store_claim *fb_store_claim_find(const struct fb_store_entry *entry,
 struct fb_store_claim *fb_store_claim_make(struct fb_store *store, struct fb_store_origin *origin,
 					   const struct fb_object *object, uint64_t seq);
 
-/** The service of an object with room for one more claim, counted; *ret is NULL for "no Service". */
+/** The service of an object, counting one claim more; *ret is NULL for "no Service". */
 int fb_store_service_reserve(struct fb_store *store, const struct fb_object *object,
 			     struct fb_store_service **ret);
 /** Give a reserved place back; an empty service that is not dirty is freed. NULL is fine. */

@@ -259,14 +259,25 @@ void fb_neigh_message_each(const void *buf, size_t len,
 			   void (*on_event)(void *arg, const struct fb_neigh_event *event),
 			   void *arg)
 {
-	const struct nlmsghdr *nlh = buf;
 	struct fb_neigh_event event;
-	int left = (int)len;
+	const char *p = buf;
 
-	for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+	/* Not mnl_nlmsg_ok(): it takes lengths from 2^31 on for negative, that is, short. */
+	while (len >= sizeof(struct nlmsghdr)) {
+		const struct nlmsghdr *nlh = (const void *)p;
+		size_t taken;
+
+		/* Padding included, since libmnl looks for attributes up to there; the kernel sends it. */
+		if (nlh->nlmsg_len < sizeof(*nlh) || nlh->nlmsg_len > len)
+			return;
+		taken = NLMSG_ALIGN(nlh->nlmsg_len);
+		if (taken > len)
+			return;
 		fb_neigh_message_read(nlh, &event);
 		if (event.kind != FB_NEIGH_EVENT_NONE)
 			on_event(arg, &event);
+		p += taken;
+		len -= taken;
 	}
 }
 

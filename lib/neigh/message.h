@@ -51,7 +51,7 @@ struct fb_neigh_event {
 	int error; /* -errno */
 };
 
-/** One message, whose header's length has been checked to lie within what was received. */
+/** One message, whose length, padding included, was checked to lie within what was received. */
 void fb_neigh_message_read(const struct nlmsghdr *nlh, struct fb_neigh_event *ret);
 
 /** All messages of a datagram, in order. */

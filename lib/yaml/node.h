@@ -27,7 +27,8 @@
 #include "base/err.h"
 
 #define FB_YAML_MAX_DEPTH 64
-#define FB_YAML_MAX_NODES 4000000 /* one stream; 10,000 Services with 10 endpoints each take 1.5 M */
+/* One stream. Measured: 10,000 Services with 10 endpoints each are 29 MB, 3.1 M nodes, 0.8 s. */
+#define FB_YAML_MAX_NODES 8000000
 
 enum fb_node_kind {
 	FB_NODE_NULL, /* plain "", ~, null */
