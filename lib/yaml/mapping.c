@@ -98,11 +98,15 @@ static int settle(struct tree *tree, struct fb_node **first, struct fb_node **la
 
 static int settle_duplicates(struct tree *tree, size_t first, size_t first_merged)
 {
-	struct fb_node **pairs = tree->pending + first;
-	struct fb_node **merged = tree->pending + first_merged;
 	size_t n_pairs = (tree->n_pending - first) / 2;
+	struct fb_node **pairs;
+	struct fb_node **merged;
 	int rc = 0;
 
+	if (n_pairs == 0)
+		return 0; /* before the first pair there is no array either */
+	pairs = tree->pending + first;
+	merged = tree->pending + first_merged;
 	if (n_pairs <= SHORT_PAIRS) {
 		for (size_t i = 1; i < n_pairs && rc == 0; i++) {
 			struct fb_node **later = pairs + 2 * i;
