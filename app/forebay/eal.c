@@ -138,11 +138,12 @@ static int add_memory(struct args *a, const struct fb_config *config, struct fb_
 		return -ENOMEM;
 	}
 	if (huge) {
-		/* Nothing of ours is left in the file system when the process ends, however it ends. */
-		add(a, "--huge-unlink");
+		/* No files of EAL's: nothing is left over when the process ends, however it ends. */
+		add(a, "--in-memory");
 		add(a, "--socket-mem=%u", need_mb);
 	} else {
 		add(a, "--no-huge");
+		add(a, "--no-shconf"); /* the same; --in-memory does not go with --no-huge in 22.11 */
 		add(a, "-m");
 		add(a, "%u", need_mb);
 	}
@@ -261,6 +262,17 @@ int fb_eal_init(const struct fb_config *config, const char *program, char *const
 	for (int i = 0; i < a.n; i++)
 		free(a.v[i]);
 	return err != 0 ? err : -ENOMEM;
+}
+
+void fb_eal_fini(void)
+{
+	char *dir = strdup(rte_eal_get_runtime_dir());
+
+	(void)rte_eal_cleanup();
+	/* EAL makes it even when it puts nothing there. */
+	if (dir != NULL)
+		(void)rmdir(dir);
+	free(dir);
 }
 
 struct rte_mempool *fb_eal_pool(const struct fb_config *config, uint32_t n_queues,

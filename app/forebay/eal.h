@@ -23,6 +23,9 @@ struct rte_mempool;
 int fb_eal_init(const struct fb_config *config, const char *program, char *const *extra, int n_extra,
 		struct fb_errs *errs);
 
+/** Stop EAL and leave nothing behind; after a successful fb_eal_init() only. */
+void fb_eal_fini(void);
+
 /** Buffers for all queues of n_queues in total, every ring, and what is in flight. */
 struct rte_mempool *fb_eal_pool(const struct fb_config *config, uint32_t n_queues,
 				struct fb_errs *errs);

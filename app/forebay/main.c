@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include <rte_eal.h>
 #include <rte_mempool.h>
 #include <rte_version.h>
 
@@ -291,7 +290,7 @@ static void take_apart(struct daemon *d)
 	fb_ports_close(d->ports, d->n_ports);
 	rte_mempool_free(d->pool);
 	if (d->eal)
-		(void)rte_eal_cleanup();
+		fb_eal_fini();
 }
 
 /* Control takes these from a signalfd; threads that EAL makes inherit the mask. */
