@@ -52,6 +52,13 @@ static uint16_t owner(void *arg, const struct fb_service *svc, uint16_t port,
 	return fb_datapath_owner(c->p.datapath, svc, port, client, ret_rule);
 }
 
+static const struct fb_nat_steer *steer(void *arg, uint16_t port)
+{
+	struct fb_control *c = arg;
+
+	return fb_datapath_steer(c->p.datapath, port);
+}
+
 static int gateway(void *arg, uint16_t nh_idx, struct fb_addr *ret)
 {
 	struct fb_control *c = arg;
@@ -132,6 +139,7 @@ static void answer(struct fb_control *c, struct explain_job *job)
 		.port_names = job->port_names,
 		.n_ports = c->p.config->n_ports,
 		.owner = owner,
+		.steer = steer,
 		.gateway = gateway,
 		.arg = c,
 	};

@@ -157,20 +157,23 @@ static void choose_reply(const struct fb_explain_env *env, const struct fb_tuple
 {
 	const struct fb_snapshot *snap = env->snap;
 	const struct fb_endpoint *ep = ret->endpoint;
-	const struct fb_snat_pool *pool;
-	struct fb_addr client;
+	uint8_t port = snap->next_hops[ret->nh_idx].port;
+	const struct fb_snat_pool *pool = &snap->snat[port][tuple->family];
+	struct fb_addr client = fb_tuple_src(tuple);
 	int err;
 
-	if (ret->service->mode == FB_MODE_DNAT) {
-		client = fb_tuple_src(tuple);
+	/* An endpoint that is its own client would answer itself directly. */
+	ret->hides_client =
+		ret->service->mode == FB_MODE_SNAT || fb_addr_equal(&client, &ep->addr);
+	if (!ret->hides_client) {
 		ret->reply = fb_tuple_make(tuple->proto, &ep->addr, ep->port_be, &client,
 					   fb_tuple_sport(tuple));
 		ret->has_reply = true;
 		return;
 	}
-	pool = &snap->snat[snap->next_hops[ret->nh_idx].port][tuple->family];
 	err = fb_nat_choose(env->nat_ports, ret->worker, NULL, tuple, &ep->addr, ep->port_be,
-			    pool->addrs, pool->n, NULL, &ret->reply);
+			    pool->addrs, pool->n,
+			    env->steer != NULL ? env->steer(env->arg, port) : NULL, &ret->reply);
 	if (err == 0) {
 		ret->has_reply = true;
 		return;
@@ -219,6 +222,7 @@ static void explain_flow(const struct fb_explain_env *env, const struct fb_tuple
 	ret->worker_rule = "owns the flow";
 	ret->reply = flow->reply;
 	ret->has_reply = true;
+	ret->hides_client = (flow->flags & FB_FLOW_SNAT) != 0;
 	ret->to_client = tuple_equal(tuple, &flow->reply);
 	/* The way back goes to the client's last hop, which the flow itself keeps. */
 	if (!ret->to_client && ret->endpoint != NULL)
@@ -230,26 +234,29 @@ static void explain_address(const struct fb_explain_env *env, const struct fb_ex
 			    struct fb_explanation *ret)
 {
 	uint8_t bits = fb_table_address(env->snap, &q->dst);
-	bool snat_port = (bits & FB_ADDR_SNAT) != 0 &&
-			 fb_nat_port_owner(env->nat_ports, rte_cpu_to_be_16(q->dport)) !=
-				 FB_NAT_NO_OWNER;
 
-	if (q->proto == IPPROTO_ICMP) {
-		/* The kernel twin answers for the box's own addresses, workers for the others. */
-		ret->verdict = (bits & FB_ADDR_BOX) == 0 && (bits & FB_ADDR_SERVICE) != 0
-				       ? FB_VERDICT_ANSWER
-				       : FB_VERDICT_PUNT;
-		return;
-	}
-	if (snat_port) {
-		ret->verdict = FB_VERDICT_DROP;
-		ret->reason = FB_REASON_NO_FLOW;
-	} else if ((bits & FB_ADDR_BOX) != 0 || (bits & FB_ADDR_SERVICE) == 0) {
+	if ((bits & FB_ADDR_BOX) != 0 || (bits & (FB_ADDR_SERVICE | FB_ADDR_SNAT)) == 0) {
 		ret->verdict = FB_VERDICT_PUNT;
-	} else {
+	} else if (q->proto == IPPROTO_ICMP) {
+		ret->verdict = FB_VERDICT_ANSWER;
+	} else if ((bits & FB_ADDR_SERVICE) != 0) {
 		ret->verdict = FB_VERDICT_REJECT;
 		ret->reason = FB_REASON_NO_SERVICE;
+	} else {
+		ret->verdict = FB_VERDICT_DROP;
+		ret->reason = FB_REASON_NO_FLOW;
 	}
+}
+
+/* The flow ends with this packet: UDP leaves an endpoint that is gone from the cluster. */
+static bool is_over(const struct fb_snapshot *snap, uint8_t proto, const struct fb_flow_row *flow)
+{
+	uint8_t state;
+
+	if (flow->ep_id >= snap->n_endpoints)
+		return true;
+	state = snap->endpoints[flow->ep_id].state;
+	return proto == IPPROTO_UDP && (state == FB_EP_REMOVED || state == FB_EP_ABSENT);
 }
 
 void fb_explain(const struct fb_explain_env *env, const struct fb_explain_query *query,
@@ -266,7 +273,7 @@ void fb_explain(const struct fb_explain_env *env, const struct fb_explain_query 
 	ret->service = fb_table_lookup(env->snap, &tuple);
 	if (ret->service != NULL)
 		set_frontend(ret, &query->dst, query->dport);
-	if (flow != NULL)
+	if (flow != NULL && !is_over(env->snap, query->proto, flow))
 		explain_flow(env, &tuple, flow, ret);
 	else if (ret->service != NULL)
 		explain_new(env, &tuple, ret);
@@ -357,7 +364,7 @@ static json_t *snat_json(const struct fb_explanation *e)
 {
 	struct fb_addr addr;
 
-	if (!e->has_reply || e->service == NULL || e->service->mode != FB_MODE_SNAT)
+	if (!e->has_reply || !e->hides_client)
 		return json_null();
 	addr = fb_tuple_dst(&e->reply);
 	return addr_port_json(&addr, fb_tuple_dport(&e->reply));

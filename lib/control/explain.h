@@ -27,6 +27,8 @@ struct fb_explain_env {
 	/* As fb_datapath_owner(). */
 	uint16_t (*owner)(void *arg, const struct fb_service *svc, uint16_t port,
 			  const struct fb_tuple *client, const char **ret_rule);
+	/* Which SNAT ports bring replies back to their worker's queue on a port; may be NULL: any do. */
+	const struct fb_nat_steer *(*steer)(void *arg, uint16_t port);
 	/* As fb_neigh_describe(); may be NULL. */
 	int (*gateway)(void *arg, uint16_t nh_idx, struct fb_addr *ret);
 	void *arg;
@@ -53,6 +55,7 @@ struct fb_explanation {
 	struct fb_tuple reply;   /* the endpoint's packets, where has_reply */
 	bool has_slot;
 	bool has_reply;
+	bool hides_client; /* SNAT: reply goes to an address of ours */
 	bool to_client; /* an existing flow's packet from the endpoint */
 };
 

@@ -43,6 +43,11 @@ bool fb_datapath_port_steered(const struct fb_datapath *dp, uint16_t port)
 	return dp->steer[port] != NULL;
 }
 
+const struct fb_nat_steer *fb_datapath_steer(const struct fb_datapath *dp, uint16_t port)
+{
+	return dp->steer[port];
+}
+
 const struct fb_nat_ports *fb_datapath_nat_ports(const struct fb_datapath *dp)
 {
 	return &dp->nat;

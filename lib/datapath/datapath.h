@@ -63,6 +63,8 @@ uint16_t fb_datapath_n_ports(const struct fb_datapath *dp);
 const struct fb_port *fb_datapath_port(const struct fb_datapath *dp, uint16_t port);
 /** Whether RSS brings replies to their worker on this port; else they are handed over by rings. */
 bool fb_datapath_port_steered(const struct fb_datapath *dp, uint16_t port);
+/** What chooses the SNAT ports of such a port, for explain; NULL where it is not steered. */
+const struct fb_nat_steer *fb_datapath_steer(const struct fb_datapath *dp, uint16_t port);
 const struct fb_nat_ports *fb_datapath_nat_ports(const struct fb_datapath *dp);
 
 /** A copy of a worker's counters (each value consistent, the set not). */

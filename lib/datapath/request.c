@@ -6,6 +6,7 @@
 #include "flow/lookup.h"
 
 #define RECORDS_PER_LOOP 256 /* some 10 us when every record is a cache miss */
+#define FINDS_PER_LOOP   32  /* two or three misses each: the same */
 
 static void fill_row(const struct fb_worker *w, const struct fb_flow_table *t,
 		     const struct fb_flow *flow, struct fb_flow_row *row)
@@ -58,21 +59,33 @@ static bool serve_list(struct fb_worker *w, struct fb_request *r)
 	return r->n_rows == r->rows_cap;
 }
 
-void fb_worker_serve_requests(struct fb_worker *w)
+/* @return whether there may be time for another one */
+static bool serve_one(struct fb_worker *w)
 {
 	struct fb_request *r = w->request;
+	bool find;
 	bool done;
 
 	if (r == NULL) {
 		if (likely(rte_ring_sc_dequeue(w->request_ring, (void **)&r) != 0))
-			return;
+			return false;
 		r->n_rows = 0;
 		r->next_cursor = 0;
 		w->request = r;
 	}
-	done = r->kind == FB_REQUEST_FIND ? serve_find(w, r) : serve_list(w, r);
+	find = r->kind == FB_REQUEST_FIND;
+	done = find ? serve_find(w, r) : serve_list(w, r);
 	if (done) {
 		w->request = NULL;
 		__atomic_store_n(&r->done, 1, __ATOMIC_RELEASE);
+	}
+	return find;
+}
+
+void fb_worker_serve_requests(struct fb_worker *w)
+{
+	for (int i = 0; i < FINDS_PER_LOOP; i++) {
+		if (!serve_one(w))
+			return;
 	}
 }

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "unit.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sys/stat.h>
+
+#include "control/source.h"
+
+/* What was reported, as text: "+a.yaml -b.yaml missing back", in order. */
+struct seen {
+	char text[512];
+	size_t dir_len;
+};
+
+struct fixture {
+	char dir[32];  /* of mkdtemp() */
+	char path[64]; /* the source: a directory below it */
+	struct fb_sources *sources;
+	struct seen seen;
+	uint64_t now_ms;
+};
+
+static void add_word(struct seen *seen, const char *sign, const char *word)
+{
+	size_t len = strlen(seen->text);
+
+	(void)snprintf(seen->text + len, sizeof(seen->text) - len, "%s%s%s", len > 0 ? " " : "",
+		       sign, word);
+}
+
+static void file(void *arg, uint32_t source, const char *path, bool present)
+{
+	add_word(arg, present ? "+" : "-", strrchr(path, '/') + 1);
+}
+
+static void missing(void *arg, uint32_t source, int error)
+{
+	add_word(arg, "", error != 0 ? "missing" : "back");
+}
+
+static void report(struct fixture *f)
+{
+	const struct fb_sources_handler handler = {file, missing, &f->seen};
+
+	f->seen.text[0] = '\0';
+	f->now_ms += 1000;
+	(void)fb_sources_report(f->sources, f->now_ms, &handler);
+}
+
+/* Events are queued before the call that made them returns; the poll is only a bound. */
+static void take_events(struct fixture *f)
+{
+	struct pollfd pfd = {.fd = fb_sources_fd(f->sources), .events = POLLIN};
+
+	assert_int_equal(poll(&pfd, 1, 2000), 1);
+	fb_sources_process(f->sources, f->now_ms);
+}
+
+static const char *in(struct fixture *f, const char *name)
+{
+	static char paths[4][256];
+	static int next;
+	char *path = paths[next++ % 4];
+
+	(void)snprintf(path, sizeof(paths[0]), "%s/%s", f->path, name);
+	return path;
+}
+
+static FILE *begin_file(const char *path)
+{
+	FILE *stream = fopen(path, "we");
+
+	assert_non_null(stream);
+	assert_true(fputs("text", stream) >= 0);
+	assert_int_equal(fflush(stream), 0);
+	return stream;
+}
+
+static void write_file(const char *path)
+{
+	assert_int_equal(fclose(begin_file(path)), 0);
+}
+
+static void open_sources(struct fixture *f)
+{
+	const struct fb_config_source v = {.path = f->path};
+
+	f->sources = fb_sources_open(&v, 1);
+	assert_non_null(f->sources);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	(void)strcpy(f->dir, "/tmp/fb-source-XXXXXX");
+	if (mkdtemp(f->dir) == NULL)
+		return -1;
+	(void)snprintf(f->path, sizeof(f->path), "%s/manifests", f->dir);
+	*state = f;
+	return mkdir(f->path, 0755);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	char command[64];
+
+	fb_sources_close(f->sources);
+	(void)snprintf(command, sizeof(command), "rm -rf %s", f->dir);
+	free(f);
+	return system(command);
+}
+
+static void the_first_report_names_manifests_only(void **state)
+{
+	struct fixture *f = *state;
+
+	write_file(in(f, "b.yaml"));
+	write_file(in(f, "a.json"));
+	write_file(in(f, "c.yml"));
+	write_file(in(f, ".hidden.yaml"));
+	write_file(in(f, "README.md"));
+	assert_int_equal(mkdir(in(f, "below.yaml"), 0755), 0);
+	open_sources(f);
+	report(f);
+	assert_string_equal(f->seen.text, "+a.json +b.yaml +c.yml");
+	report(f);
+	assert_string_equal(f->seen.text, "");
+}
+
+static void a_file_is_reported_when_it_is_closed_and_not_before(void **state)
+{
+	struct fixture *f = *state;
+	FILE *stream;
+
+	open_sources(f);
+	report(f);
+	stream = begin_file(in(f, "a.yaml"));
+	write_file(in(f, "b.yaml"));
+	take_events(f);
+	report(f);
+	assert_string_equal(f->seen.text, "+b.yaml");
+	assert_int_equal(fclose(stream), 0);
+	take_events(f);
+	report(f);
+	assert_string_equal(f->seen.text, "+a.yaml");
+}
+
+static void renaming_and_removing_are_reported(void **state)
+{
+	struct fixture *f = *state;
+
+	open_sources(f);
+	report(f);
+	write_file(in(f, "new"));
+	assert_int_equal(rename(in(f, "new"), in(f, "a.yaml")), 0);
+	take_events(f);
+	report(f);
+	assert_string_equal(f->seen.text, "+a.yaml");
+	assert_int_equal(unlink(in(f, "a.yaml")), 0);
+	take_events(f);
+	report(f);
+	assert_string_equal(f->seen.text, "-a.yaml");
+}
+
+static void a_new_link_is_complete_when_it_appears(void **state)
+{
+	struct fixture *f = *state;
+
+	write_file(in(f, "target"));
+	open_sources(f);
+	report(f);
+	assert_int_equal(symlink("target", in(f, "a.yaml")), 0);
+	take_events(f);
+	report(f);
+	assert_string_equal(f->seen.text, "+a.yaml");
+}
+
+static void the_swap_of_a_mounted_config_map_is_seen(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(mkdir(in(f, "..1"), 0755), 0);
+	assert_int_equal(mkdir(in(f, "..2"), 0755), 0);
+	write_file(in(f, "..1/a.yaml"));
+	write_file(in(f, "..2/a.yaml"));
+	assert_int_equal(symlink("..1", in(f, "..data")), 0);
+	assert_int_equal(symlink("..data/a.yaml", in(f, "a.yaml")), 0);
+	open_sources(f);
+	report(f);
+	assert_string_equal(f->seen.text, "+a.yaml");
+	assert_int_equal(symlink("..2", in(f, "..data_tmp")), 0);
+	assert_int_equal(rename(in(f, "..data_tmp"), in(f, "..data")), 0);
+	take_events(f);
+	report(f);
+	assert_string_equal(f->seen.text, "+a.yaml");
+}
+
+static void a_directory_that_is_replaced_is_compared(void **state)
+{
+	struct fixture *f = *state;
+	char other[64];
+
+	write_file(in(f, "gone.yaml"));
+	write_file(in(f, "kept.yaml"));
+	open_sources(f);
+	report(f);
+	(void)snprintf(other, sizeof(other), "%s/other", f->dir);
+	assert_int_equal(rename(f->path, other), 0);
+	take_events(f);
+	report(f);
+	assert_string_equal(f->seen.text, "missing");
+	assert_int_equal(rename(other, f->path), 0);
+	assert_int_equal(unlink(in(f, "gone.yaml")), 0);
+	write_file(in(f, "new.yaml"));
+	take_events(f);
+	report(f);
+	assert_string_equal(f->seen.text, "back -gone.yaml +new.yaml");
+}
+
+static void a_path_that_is_missing_at_the_start_is_waited_for(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(rmdir(f->path), 0);
+	(void)snprintf(f->path, sizeof(f->path), "%s/x/y/manifests", f->dir);
+	open_sources(f);
+	report(f);
+	assert_string_equal(f->seen.text, "missing");
+	(void)snprintf(f->path, sizeof(f->path), "%s/x", f->dir);
+	assert_int_equal(mkdir(f->path, 0755), 0);
+	assert_int_equal(mkdir(in(f, "y"), 0755), 0);
+	take_events(f);
+	report(f);
+	assert_string_equal(f->seen.text, "");
+	assert_int_equal(mkdir(in(f, "y/manifests"), 0755), 0);
+	write_file(in(f, "y/manifests/a.yaml"));
+	take_events(f);
+	report(f);
+	assert_string_equal(f->seen.text, "back +a.yaml");
+}
+
+static void events_settle_before_they_are_reported(void **state)
+{
+	struct fixture *f = *state;
+	const struct fb_sources_handler handler = {file, missing, &f->seen};
+	uint64_t start;
+
+	open_sources(f);
+	report(f);
+	start = f->now_ms;
+	write_file(in(f, "a.yaml"));
+	take_events(f);
+	assert_int_equal(fb_sources_due_ms(f->sources), start + FB_SOURCE_SETTLE_MS);
+	assert_false(fb_sources_report(f->sources, start + FB_SOURCE_SETTLE_MS - 1, &handler));
+	/* Somebody who never stops writing is not waited for. */
+	f->now_ms = start + FB_SOURCE_SETTLE_MAX_MS - 1;
+	write_file(in(f, "b.yaml"));
+	take_events(f);
+	assert_int_equal(fb_sources_due_ms(f->sources), start + FB_SOURCE_SETTLE_MAX_MS);
+	f->seen.text[0] = '\0';
+	assert_true(fb_sources_report(f->sources, start + FB_SOURCE_SETTLE_MAX_MS, &handler));
+	assert_string_equal(f->seen.text, "+a.yaml +b.yaml");
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(the_first_report_names_manifests_only),
+		T(a_file_is_reported_when_it_is_closed_and_not_before),
+		T(renaming_and_removing_are_reported),
+		T(a_new_link_is_complete_when_it_appears),
+		T(the_swap_of_a_mounted_config_map_is_seen),
+		T(a_directory_that_is_replaced_is_compared),
+		T(a_path_that_is_missing_at_the_start_is_waited_for),
+		T(events_settle_before_they_are_reported),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
