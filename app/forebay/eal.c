@@ -23,10 +23,11 @@
 #define DESCRIPTORS_PER_QUEUE 2048
 #define MBUF_CACHE            256
 
-struct args {
+/* What EAL was started with; it keeps pointers into the strings for as long as it runs. */
+static struct args {
 	char *v[MAX_ARGS];
 	int n;
-};
+} eal_args;
 
 static __attribute__((format(printf, 2, 3))) void add(struct args *a, const char *fmt, ...)
 {
@@ -230,10 +231,16 @@ static void pass_on(char *log, struct fb_errs *errs)
 			fb_errs_add(errs, (struct fb_place){0}, FB_SEV_NOTICE, "DPDK: %s", line);
 }
 
+static void free_args(void)
+{
+	for (int i = 0; i < eal_args.n; i++)
+		free(eal_args.v[i]);
+	eal_args.n = 0;
+}
+
 int fb_eal_init(const struct fb_config *config, const char *program, char *const *extra, int n_extra,
 		struct fb_errs *errs)
 {
-	struct args a = {0};
 	char *v[MAX_ARGS];
 	char *log = NULL;
 	size_t log_len = 0;
@@ -241,13 +248,13 @@ int fb_eal_init(const struct fb_config *config, const char *program, char *const
 	int err = check_cores(config, errs);
 
 	if (err == 0)
-		err = add_all(&a, config, program, extra, n_extra, errs);
+		err = add_all(&eal_args, config, program, extra, n_extra, errs);
 	stream = err == 0 ? open_memstream(&log, &log_len) : NULL;
 	if (stream != NULL) {
-		/* EAL reorders its array, overwrites entries, and keeps pointers for as long as it lives. */
-		memcpy(v, a.v, sizeof(v));
+		/* EAL reorders its array and overwrites entries. */
+		memcpy(v, eal_args.v, sizeof(v));
 		(void)rte_openlog_stream(stream);
-		if (rte_eal_init(a.n, v) < 0)
+		if (rte_eal_init(eal_args.n, v) < 0)
 			err = -rte_errno;
 		(void)rte_openlog_stream(NULL);
 		(void)fclose(stream);
@@ -259,8 +266,7 @@ int fb_eal_init(const struct fb_config *config, const char *program, char *const
 		if (err == 0)
 			return 0;
 	}
-	for (int i = 0; i < a.n; i++)
-		free(a.v[i]);
+	free_args();
 	return err != 0 ? err : -ENOMEM;
 }
 
@@ -273,6 +279,7 @@ void fb_eal_fini(void)
 	if (dir != NULL)
 		(void)rmdir(dir);
 	free(dir);
+	free_args();
 }
 
 struct rte_mempool *fb_eal_pool(const struct fb_config *config, uint32_t n_queues,
