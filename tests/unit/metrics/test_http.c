@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "unit.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "metrics/http.h"
+
+static void render(void *arg, struct fb_text *text)
+{
+	fb_text_family(text, "up", "gauge", "help");
+	fb_text_sample(text, NULL, 0, 1);
+}
+
+/* One request over a real socket; server and client take turns on this thread. */
+static void ask(struct fb_http *http, const char *request, char *answer, size_t size)
+{
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET,
+		.sin_port = htons(fb_http_port(http)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	size_t len = 0;
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(send(fd, request, strlen(request), 0), strlen(request));
+	for (int turns = 0; turns < 1000; turns++) {
+		struct pollfd fds[2] = {
+			{.fd = fb_http_fd(http), .events = POLLIN},
+			{.fd = fd, .events = POLLIN},
+		};
+		ssize_t n;
+
+		assert_true(poll(fds, 2, 2000) > 0);
+		fb_http_process(http);
+		if ((fds[1].revents & (POLLIN | POLLHUP)) == 0)
+			continue;
+		n = recv(fd, answer + len, size - 1 - len, 0);
+		if (n <= 0)
+			break;
+		len += (size_t)n;
+	}
+	answer[len] = '\0';
+	(void)close(fd);
+}
+
+static struct fb_http *open_http(void)
+{
+	struct fb_errs errs = FB_ERRS_INIT;
+	struct fb_http *http = fb_http_open("127.0.0.1:0", render, NULL, &errs);
+
+	assert_non_null(http);
+	return http;
+}
+
+static void metrics_and_health_are_served_and_nothing_else(void **state)
+{
+	static const struct {
+		const char *request;
+		const char *status;
+		const char *body;
+	} rows[] = {
+		{"GET /metrics", "HTTP/1.1 200 ", "\nup 1\n"},
+		{"GET /healthz", "HTTP/1.1 200 ", "\r\n\r\nok\n"},
+		{"GET /", "HTTP/1.1 404 ", "not found"},
+		{"GET /metrics/../etc", "HTTP/1.1 404 ", "not found"},
+		{"DELETE /metrics", "HTTP/1.1 405 ", "only GET"},
+	};
+	struct fb_http *http = open_http();
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char request[128];
+		char answer[4096];
+
+		(void)snprintf(request, sizeof(request),
+			       "%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+			       rows[i].request);
+		ask(http, request, answer, sizeof(answer));
+		assert_memory_equal(answer, rows[i].status, strlen(rows[i].status));
+		assert_non_null(strstr(answer, rows[i].body));
+	}
+	fb_http_close(http);
+}
+
+static void an_address_that_cannot_be_read_or_bound_is_told(void **state)
+{
+	static const char *const listens[] = {
+		"", "9464", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:70000", "[::1]",
+		"localhost:1", "192.0.2.1:9464",
+	};
+
+	for (size_t i = 0; i < sizeof(listens) / sizeof(listens[0]); i++) {
+		struct fb_errs errs = FB_ERRS_INIT;
+
+		assert_null(fb_http_open(listens[i], render, NULL, &errs));
+		assert_int_equal(errs.n_errors, 1);
+		fb_errs_fini(&errs);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(metrics_and_health_are_served_and_nothing_else),
+		cmocka_unit_test(an_address_that_cannot_be_read_or_bound_is_told),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
