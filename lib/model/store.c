@@ -108,7 +108,7 @@ struct fb_store_service *fb_store_service_next(const struct fb_store *store,
 
 	do {
 		service = (struct fb_store_service *)fb_index_walk(&store->services, link);
-		link = &service->link;
+		link = service != NULL ? &service->link : NULL;
 	} while (service != NULL && service->n_claims == 0);
 	return service;
 }
