@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "control/server.h"
+#include "control/state.h"
+
+/* The control object with nothing in it but what the server uses. */
+struct fixture {
+	struct fb_control control;
+	char dir[32];
+	char path[64];
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	struct fb_errs errs = FB_ERRS_INIT;
+
+	(void)strcpy(f->dir, "/tmp/fb-server-XXXXXX");
+	if (mkdtemp(f->dir) == NULL)
+		return -1;
+	(void)snprintf(f->path, sizeof(f->path), "%s/run/sock", f->dir);
+	f->control.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	f->control.p.version = "1.2.3";
+	f->control.server = fb_server_open(&f->control, f->path, "", &errs);
+	*state = f;
+	return f->control.server != NULL ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	char run[64];
+	int ret;
+
+	fb_server_close(f->control.server);
+	(void)close(f->control.epoll_fd);
+	ret = access(f->path, F_OK) == 0; /* the socket's file goes with it */
+	(void)snprintf(run, sizeof(run), "%s/run", f->dir);
+	(void)rmdir(run);
+	(void)rmdir(f->dir);
+	free(f);
+	return ret;
+}
+
+/* Passes of the loop, until nothing is ready. */
+static void serve(struct fixture *f)
+{
+	struct epoll_event events[16];
+	int n;
+
+	while ((n = epoll_wait(f->control.epoll_fd, events, 16, 0)) > 0) {
+		for (int i = 0; i < n; i++) {
+			struct fb_watch *watch = events[i].data.ptr;
+
+			watch->ready(watch->arg, events[i].events);
+		}
+		fb_server_sweep(&f->control);
+	}
+}
+
+static int connect_to(struct fixture *f)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	(void)strcpy(addr.sun_path, f->path);
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	serve(f);
+	return fd;
+}
+
+static void say(struct fixture *f, int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+	serve(f);
+}
+
+/* What has come by now; "" nothing, "closed" the end. */
+static const char *hear(int fd)
+{
+	static char text[4096];
+	ssize_t n = recv(fd, text, sizeof(text) - 1, 0);
+
+	if (n == 0)
+		return "closed";
+	text[n > 0 ? n : 0] = '\0';
+	return text;
+}
+
+#define VERSION "{\"ok\":true,\"version\":\"1.2.3\"}\n"
+
+static void a_line_is_a_request_and_gets_a_line(void **state)
+{
+	struct fixture *f = *state;
+	int fd = connect_to(f);
+
+	say(f, fd, "{\"verb\":\"version\"}\n");
+	assert_string_equal(hear(fd), VERSION);
+	(void)close(fd);
+}
+
+static void a_request_may_come_in_pieces_and_many_at_once(void **state)
+{
+	struct fixture *f = *state;
+	int fd = connect_to(f);
+
+	say(f, fd, "{\"verb\":");
+	assert_string_equal(hear(fd), "");
+	say(f, fd, "\"version\"}\n{\"verb\":\"version\"}\n{\"ver");
+	assert_string_equal(hear(fd), VERSION VERSION);
+	(void)close(fd);
+}
+
+static void garbage_gets_a_sentence_and_the_connection_stays(void **state)
+{
+	static const char *const lines[] = {
+		"garbage\n", "\n", "[]\n", "{}\n", "{\"verb\":1}\n", "{\"verb\":\"no\"}\n",
+		"{\"verb\":\"get\"}\n", "{\"verb\":\"\xff\"}\n", "{\"verb\":\"a\",\"verb\":\"b\"}\n",
+		"{\"verb\":\"describe\"}\n", "{\"verb\":\"explain\",\"queries\":[]}\n",
+		"{\"verb\":\"get\",\"what\":\"flows\",\"limit\":-1}\n",
+	};
+	struct fixture *f = *state;
+	int fd = connect_to(f);
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		const char *answer;
+
+		print_message("# %s", lines[i]);
+		say(f, fd, lines[i]);
+		answer = hear(fd);
+		assert_memory_equal(answer, "{\"ok\":false,\"error\":\"", 21);
+		assert_int_equal(answer[strlen(answer) - 1], '\n');
+	}
+	say(f, fd, "{\"verb\":\"version\"}\n");
+	assert_string_equal(hear(fd), VERSION);
+	(void)close(fd);
+}
+
+static void a_line_without_end_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	int fd = connect_to(f);
+	char *chunk = malloc(65536);
+	const char *answer = "";
+
+	memset(chunk, ' ', 65536);
+	for (size_t sent = 0; sent < 2 * (size_t)FB_SERVER_LINE_BYTES;) {
+		ssize_t n = send(fd, chunk, 65536, MSG_NOSIGNAL);
+
+		serve(f);
+		if (n < 0)
+			break;
+		sent += (size_t)n;
+		answer = hear(fd);
+		if (answer[0] != '\0')
+			break;
+	}
+	assert_non_null(strstr(answer, "too long"));
+	free(chunk);
+	(void)close(fd);
+}
+
+static void only_the_verbs_that_carry_manifests_may_be_long(void **state)
+{
+	static const char apply[] = "{\"verb\":\"apply\",\"documents\":[";
+	static const char get[] = "{\"verb\":\"get\",\"what\":\"services\"";
+	static const char late[] = "{\"documents\":[],\"verb\":\"apply\"";
+
+	assert_true(fb_server_may_be_long(apply, strlen(apply)));
+	assert_false(fb_server_may_be_long(apply, 10));
+	assert_false(fb_server_may_be_long(get, strlen(get)));
+	assert_false(fb_server_may_be_long(late, strlen(late)));
+}
+
+static void half_a_request_times_out_and_silence_does_not(void **state)
+{
+	struct fixture *f = *state;
+	int half = connect_to(f);
+	int silent = connect_to(f);
+
+	say(f, half, "{\"verb\"");
+	f->control.now_ms += FB_SERVER_HALF_TIMEOUT_MS;
+	fb_server_tick(&f->control);
+	assert_string_equal(hear(half), "");
+	f->control.now_ms += 1;
+	fb_server_tick(&f->control);
+	fb_server_sweep(&f->control);
+	assert_string_equal(hear(half), "closed");
+	say(f, silent, "{\"verb\":\"version\"}\n");
+	assert_string_equal(hear(silent), VERSION);
+	(void)close(half);
+	(void)close(silent);
+}
+
+static void there_is_a_bound_on_clients(void **state)
+{
+	struct fixture *f = *state;
+	int fds[FB_SERVER_MAX_CLIENTS];
+	int more;
+
+	for (int i = 0; i < FB_SERVER_MAX_CLIENTS; i++)
+		fds[i] = connect_to(f);
+	more = connect_to(f);
+	assert_non_null(strstr(hear(more), "too many clients"));
+	(void)close(more);
+	(void)close(fds[0]);
+	serve(f);
+	more = connect_to(f);
+	say(f, more, "{\"verb\":\"version\"}\n");
+	assert_string_equal(hear(more), VERSION);
+	(void)close(more);
+	for (int i = 1; i < FB_SERVER_MAX_CLIENTS; i++)
+		(void)close(fds[i]);
+}
+
+static void a_socket_in_use_is_not_taken_over(void **state)
+{
+	struct fixture *f = *state;
+	struct fb_errs errs = FB_ERRS_INIT;
+
+	assert_null(fb_server_open(&f->control, f->path, "", &errs));
+	assert_non_null(strstr(errs.v[0].text, "another forebay"));
+	fb_errs_fini(&errs);
+}
+
+static void a_file_left_by_a_crash_is_replaced(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct fb_errs errs = FB_ERRS_INIT;
+	struct stat st;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	fb_server_close(f->control.server);
+	(void)strcpy(addr.sun_path, f->path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	(void)close(fd);
+	f->control.server = fb_server_open(&f->control, f->path, "", &errs);
+	assert_non_null(f->control.server);
+	assert_int_equal(stat(f->path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0660);
+}
+
+int main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(a_line_is_a_request_and_gets_a_line),
+		T(a_request_may_come_in_pieces_and_many_at_once),
+		T(garbage_gets_a_sentence_and_the_connection_stays),
+		T(a_line_without_end_is_refused),
+		T(only_the_verbs_that_carry_manifests_may_be_long),
+		T(half_a_request_times_out_and_silence_does_not),
+		T(there_is_a_bound_on_clients),
+		T(a_socket_in_use_is_not_taken_over),
+		T(a_file_left_by_a_crash_is_replaced),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
