@@ -2,15 +2,15 @@
 
 /*
  * Ageing by a clock hand: records are read in order, so the hand costs a line each at memory
- * bandwidth, and nothing has to be kept up to date per packet. Those that are due are freed in small groups, with their
- * index lines (which lie anywhere) on the way meanwhile.
+ * bandwidth, and nothing has to be kept up to date per packet. Those that are due are freed in
+ * small groups, with their index lines (which lie anywhere) on the way meanwhile.
  */
 
 #include "flow/layout.h"
 #include "flow/lookup.h"
 #include "flow/table.h"
 
-#define GROUP 16 /* index lines in flight: 2 x 16; above some 20 a core's line fill buffers are full */
+#define GROUP 16 /* two index lines each: more would only queue for the core's line fill buffers */
 #define AHEAD 8  /* records; within what the hardware prefetcher would fetch too */
 
 struct due {

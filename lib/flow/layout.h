@@ -8,8 +8,9 @@
  *
  * One region holds the table, the index and the records, in this order. The index is an array of
  * one-line buckets. A key has a home bucket; when that is full, the key goes into one of the next
- * FB_FLOW_REACH buckets, and every bucket that it passed over counts it in `spilled`. So a lookup ends
- * at the first bucket with spilled == 0, and removal undoes what insertion did without moving anything.
+ * FB_FLOW_REACH buckets, and every bucket that it passed over counts it in `spilled`. So a lookup
+ * ends at the first bucket with spilled == 0, and removal undoes what insertion did without moving
+ * anything.
  * The array has FB_FLOW_REACH buckets more than there are homes: nothing wraps.
  */
 
@@ -24,16 +25,16 @@
 #define FB_FLOW_SLOTS 10 /* what fits into a line: 10 x (2 + 4) bytes and 4 bytes for the bucket */
 
 /*
- * Homes: one for three flows, which is six keys in ten slots. Then 5 % of the homes overflow, 1 % of the
- * keys live elsewhere than at home, and a chain over FB_FLOW_REACH full buckets does not happen by chance
- * (the longest seen among 10 M flows at capacity is 8).
+ * Homes: one for three flows, which is six keys in ten slots. Then 5 % of the homes overflow, and a
+ * chain over FB_FLOW_REACH full buckets does not happen by chance (the longest seen among 10 M
+ * flows at capacity is 8).
  */
 #define FB_FLOW_PER_HOME 3
 #define FB_FLOW_REACH    32
 
 struct fb_flow_bucket {
 	uint16_t sig[FB_FLOW_SLOTS];
-	uint16_t spilled; /* keys that passed over this bucket, at most FB_FLOW_REACH x FB_FLOW_SLOTS */
+	uint16_t spilled; /* keys that passed over: at most FB_FLOW_REACH x FB_FLOW_SLOTS */
 	uint16_t used;    /* bit i: slot i holds an entry */
 	uint32_t entry[FB_FLOW_SLOTS]; /* place << 1 | enum fb_flow_dir */
 } __attribute__((aligned(64)));

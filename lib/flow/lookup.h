@@ -6,9 +6,9 @@
  * Lookup in three steps, so that a burst can be in flight: hash and prefetch the index line for all
  * packets, then prefetch the record lines for all, then find.
  *
- * One body for both families: the functions named _as take the table's family, which the ones without
- * that suffix turn into a constant, so that the compiler drops the other half. A caller that has a whole
- * burst of one family may use _as directly.
+ * One body for both families: the functions named _as take the table's family, which the ones
+ * without that suffix turn into a constant, so that the compiler drops the other half. A caller
+ * that has a whole burst of one family may use _as directly.
  *
  * Thread: the owning worker.
  */
@@ -119,7 +119,7 @@ static __rte_always_inline void fb_flow_prefetch_index(const struct fb_flow_tabl
 	rte_prefetch0(&t->buckets[hash.home]);
 }
 
-/** Reads the index line. A key that spilled is not worth a second line here: find gets it, slower. */
+/** Reads the index line. A key that spilled is not worth a second line here: find gets it. */
 static __rte_always_inline void fb_flow_prefetch_record_as(const struct fb_flow_table *t,
 							   enum fb_family family,
 							   struct fb_flow_hash hash)

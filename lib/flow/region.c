@@ -37,8 +37,9 @@ static void prefer_node(const struct fb_region *r, int node)
 }
 
 /*
- * Explicit huge pages are promised at mmap, but out of all nodes' pools: with a policy they can still be missing
- * when touched, and the kernel would answer with SIGBUS. Asking for them by madvise says it with an error.
+ * Explicit huge pages are promised at mmap, but out of all nodes' pools: with a policy they can
+ * still be missing when touched, and the kernel would answer with SIGBUS. Asking for them by
+ * madvise says it with an error.
  */
 static int populate(const struct fb_region *r)
 {

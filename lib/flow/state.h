@@ -3,24 +3,27 @@
 #define FB_FLOW_STATE_H
 
 /*
- * TCP and UDP state after a packet: RFC 9293 3.3.2, reduced to what somebody in the middle can see who
- * keeps no sequence numbers. The state only chooses the timeout; it never decides whether a packet passes.
+ * TCP and UDP state after a packet: RFC 9293 3.3.2, reduced to what somebody in the middle can see
+ * who keeps no sequence numbers. The state only chooses the timeout; it never decides whether a
+ * packet passes.
  *
- *     OPENING      -> ESTABLISHED  SYN+ACK from the endpoint, then anything but a SYN from the client;
+ *     OPENING      -> ESTABLISHED  SYN+ACK from the endpoint, then any but a SYN from the client;
  *                                  or, for a flow picked up midway, such segments from both sides
  *     ESTABLISHED  -> CLOSING      FIN from both sides
  *     any          -> CLOSING      RST
- *     CLOSING      -> ESTABLISHED  after a RST only: segments without SYN, FIN or RST from both sides
+ *     CLOSING      -> ESTABLISHED  after a RST only: segments without SYN, FIN or RST from both
  *     CLOSING, or ESTABLISHED with a FIN seen
- *                  -> OPENING      SYN from the client: the port is used again (RFC 9293 3.6.1, RFC 6191)
+ *                  -> OPENING      SYN from the client: the port is used again
+ *                                  (RFC 9293 3.6.1, RFC 6191)
  *     UDP_NEW      -> UDP          a packet from the endpoint
  *
  * Why a RST does not end a flow at once: whoever guesses the tuple can send one, and the receiver
- * ignores it unless its sequence number is exact (RFC 5961 section 3). After a true reset the side that sent it answers
- * everything with another RST, so plain segments from both sides say that it was false. Until then the flow keeps its
- * endpoint and port, for the shorter timeout of CLOSING; a connection that stays idle for longer than that after a
- * forged RST is the price. A SYN within an established connection changes nothing: the endpoint challenges it
- * (RFC 5961 section 4), and if the client did start afresh its RST and next SYN come through here.
+ * ignores it unless its sequence number is exact (RFC 5961 section 3). After a true reset the side
+ * that sent it answers everything with another RST, so plain segments from both sides say that it
+ * was false. Until then the flow keeps its endpoint and port, for the shorter timeout of CLOSING; a
+ * connection that stays idle for longer than that after a forged RST is the price. A SYN within an
+ * established connection changes nothing: the endpoint challenges it (RFC 5961 section 4), and if
+ * the client did start afresh its RST and next SYN come through here.
  */
 
 #include <stdint.h>
@@ -30,7 +33,7 @@
 
 #include "flow/table.h"
 
-/** The uncommon half of fb_flow_touch(): TCP that is not plain data of an established connection. */
+/** The uncommon half of fb_flow_touch(): any TCP but plain data of an established connection. */
 void fb_flow_advance_tcp(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t tcp_flags);
 
 /**

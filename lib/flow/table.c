@@ -24,7 +24,7 @@ struct fb_flow_table *fb_flow_table_create(enum fb_family family, uint32_t capac
 {
 	const size_t n_homes = ((size_t)capacity + FB_FLOW_PER_HOME - 1) / FB_FLOW_PER_HOME;
 	const size_t head_bytes = RTE_ALIGN_CEIL(sizeof(struct fb_flow_table), 128);
-	/* An even number of lines, so that an IPv6 record's two lines are a pair (128-byte prefetchers). */
+	/* An even number of lines: an IPv6 record's two are then a pair to 128-byte prefetchers. */
 	const size_t index_bytes =
 		RTE_ALIGN_CEIL((n_homes + FB_FLOW_REACH) * sizeof(struct fb_flow_bucket), 128);
 	struct fb_flow_table *t;
@@ -140,7 +140,8 @@ static __rte_always_inline bool taken_as(const struct fb_flow_table *t, enum fb_
 {
 	enum fb_flow_dir dir;
 
-	return fb_flow_find_as(t, family, tuple, fb_flow_hash_tuple_as(t, family, tuple), &dir) != NULL;
+	return fb_flow_find_as(t, family, tuple, fb_flow_hash_tuple_as(t, family, tuple), &dir) !=
+	       NULL;
 }
 
 bool fb_flow_taken(const struct fb_flow_table *t, const struct fb_tuple *tuple)

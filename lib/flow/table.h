@@ -11,13 +11,14 @@
  *
  *     client packet  -> reverse(reply key)        endpoint packet -> reverse(client key)
  *
- * A hit touches one index line and one record line (IPv4; two record lines for IPv6). The index is an
- * array of one-line buckets of 16-bit signatures and 32-bit places, kept at most 60 % full; a full
- * bucket spills into the next one and says so. Everything is placed at creation; nothing allocates later.
- * At most 96 bytes an IPv4 flow and 160 an IPv6 flow, all told.
+ * A hit touches one index line and one record line (IPv4; two record lines for IPv6). The index is
+ * an array of one-line buckets of 16-bit signatures and 32-bit places, kept at most 60 % full; a
+ * full bucket spills into the next one and says so. All is placed at creation; nothing allocates
+ * later. At most 96 bytes an IPv4 flow and 160 an IPv6 flow, all told.
  *
- * The packet path inlines flow/lookup.h (hash, prefetch, find) and flow/state.h (TCP and UDP state).
- * Not here: which endpoint a flow gets, SNAT ports (lib/nat), what to do when the table is full.
+ * The packet path inlines flow/lookup.h (hash, prefetch, find) and flow/state.h (TCP and UDP
+ * state). Not here: which endpoint a flow gets, SNAT ports (lib/nat), what to do when the table is
+ * full.
  *
  * Thread: everything takes the owning worker unless it says otherwise. Time is an argument, in
  * milliseconds from any origin, 32 bits, wrapping.
@@ -116,8 +117,8 @@ size_t fb_flow_table_bytes(const struct fb_flow_table *t);
  * @param client  tuple of the client's packets; must not be in the table
  * @param reply   tuple of the endpoint's packets
  * @param ret     set on success only
- * @return 0; -ENOSPC if the table (or the neighbourhood of a bucket) is full; -EEXIST if reply is taken
- *         (or the same as client: the two sides could not be told apart)
+ * @return 0; -ENOSPC if the table (or the neighbourhood of a bucket) is full; -EEXIST if reply is
+ *         taken (or the same as client: the two sides could not be told apart)
  */
 int fb_flow_insert(struct fb_flow_table *t, const struct fb_tuple *client,
 		   const struct fb_tuple *reply, uint32_t now_ms, struct fb_flow **ret);
@@ -132,13 +133,14 @@ void fb_flow_remove(struct fb_flow_table *t, struct fb_flow *flow);
 struct fb_tuple fb_flow_client_key(const struct fb_flow_table *t, const struct fb_flow *flow);
 struct fb_tuple fb_flow_reply_key(const struct fb_flow_table *t, const struct fb_flow *flow);
 
-/** Called for each flow that is about to be freed by fb_flow_expire(); must not change the table. */
+/** Called for each flow that fb_flow_expire() is about to free; must not change the table. */
 typedef void fb_flow_gone_fn(void *arg, const struct fb_flow *flow);
 
 /**
- * Look at the next n_records of the table, in a circle, and free those that have been idle for longer
- * than their state's timeout. The worker calls it once per burst with a small n, so that the whole used
- * part of the table is seen about once a second; records past the highest one ever used are not visited.
+ * Look at the next n_records of the table, in a circle, and free those that have been idle for
+ * longer than their state's timeout. The worker calls it once per burst with a small n, so that the
+ * whole used part of the table is seen about once a second; records past the highest one ever used
+ * are not visited.
  *
  * @return how many were freed
  */

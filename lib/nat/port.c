@@ -8,7 +8,7 @@
 
 #include "nat/rss.h"
 
-/* Tries at one SNAT address before the next has its turn: a client leaves its own only where that is crowded. */
+/* At one SNAT address before the next has its turn: a client leaves its own only if crowded. */
 #define TRIES_PER_TURN 8
 
 int fb_nat_ports_init(struct fb_nat_ports *ports, uint16_t first, uint16_t last, uint16_t n_workers,
@@ -111,7 +111,8 @@ int fb_nat_choose(const struct fb_nat_ports *ports, uint16_t worker,
 							 (uint64_t)fb_tuple_sport(client) << 16 |
 							 fb_tuple_dport(client)) ^
 			      hash_addr(s, &dst, s->k[0]);
-	uint32_t at = n_snat == 0 ? 0 : fb_hash_reduce((uint32_t)(hash_addr(s, &src, 0) >> 32), n_snat);
+	uint32_t at =
+		n_snat == 0 ? 0 : fb_hash_reduce((uint32_t)(hash_addr(s, &src, 0) >> 32), n_snat);
 
 	if (n_snat == 0)
 		return -ENOENT;

@@ -10,10 +10,10 @@
  * endpoint iff the owner's flow table has no such reply key: there is no second bookkeeping to fall
  * out of step, and one SNAT address carries (ports of the worker) flows towards EACH endpoint port.
  *
- * Candidates are drawn from a sequence that the secret and the client's tuple decide (unpredictable from
- * outside, RFC 6056; the same for `explain` as for the packet path), FB_NAT_TRIES at most. A draw
- * rather than a walk, because walks from many starts run into each other's tracks: at 90 % they
- * would need five times the tries. Where RSS is usable (nat/rss.h), only ports whose reply
+ * Candidates are drawn from a sequence that the secret and the client's tuple decide (unpredictable
+ * from outside, RFC 6056; the same for `explain` as for the packet path), FB_NAT_TRIES at most. A
+ * draw rather than a walk, because walks from many starts run into each other's tracks: at 90 %
+ * they would need five times the tries. Where RSS is usable (nat/rss.h), only ports whose reply
  * comes back to this worker's queue are tried.
  */
 
@@ -40,7 +40,7 @@ struct fb_nat_ports {
 
 /**
  * Thread: start-up.
- * @return 0; -EINVAL if the range has fewer whole blocks than workers, or workers exceed the maximum
+ * @return 0; -EINVAL if the range has fewer whole blocks than workers, or workers are too many
  */
 int fb_nat_ports_init(struct fb_nat_ports *ports, uint16_t first, uint16_t last, uint16_t n_workers,
 		      const struct fb_hash_secret *secret);

@@ -12,7 +12,7 @@
 
 #define TUPLE_BYTES sizeof(struct fb_tuple6) /* the longest input of the hash */
 
-/* Where one worker's ports of one family are: those of class c are port[start[c]] to port[start[c + 1] - 1]. */
+/* One worker's ports of one family: class c is port[start[c]] to port[start[c + 1] - 1]. */
 struct classes {
 	uint32_t start[FB_NAT_RSS_RETA_MAX + 1];
 	uint16_t *port; /* host order */
@@ -31,8 +31,8 @@ struct fb_nat_steer {
 	uint16_t queue[FB_NAT_RSS_RETA_MAX];
 	uint8_t owner[FB_NAT_RSS_RETA_MAX]; /* worker of each entry */
 	uint8_t owner_unhashed;             /* worker of queue 0 */
-	/* What each value of each byte of the tuple contributes to the low bits. Both families begin at the
-	 * key's first bit, so IPv4 uses the first 12 rows. */
+	/* What each value of each byte of the tuple contributes to the low bits. Both families
+	 * begin at the key's first bit, so IPv4 uses the first 12 rows. */
 	uint16_t contribution[TUPLE_BYTES][256];
 	struct worker_part part[];
 };
@@ -167,7 +167,8 @@ struct fb_nat_steer *fb_nat_steer_create(const struct fb_nat_rss *rss,
 	}
 	fill_contributions(s, rss->key);
 	for (uint16_t w = 0; w < s->n_workers; w++) {
-		if (sort_ports(s, ports, w, FB_IPV4) != 0 || sort_ports(s, ports, w, FB_IPV6) != 0) {
+		if (sort_ports(s, ports, w, FB_IPV4) != 0 ||
+		    sort_ports(s, ports, w, FB_IPV6) != 0) {
 			fb_nat_steer_free(s);
 			errno = ENOMEM;
 			return NULL;

@@ -3,13 +3,15 @@
 #define FB_NAT_RSS_H
 
 /*
- * Which queue of a device a packet comes in on, and which SNAT ports bring a reply to a given worker.
+ * Which queue of a device a packet comes in on, and which SNAT ports bring a reply to a given
+ * worker.
  *
- * A device picks the queue by the low bits of the Toeplitz hash of the packet's tuple. That hash is linear
- * over XOR: hash(tuple) = hash(tuple without destination port) ^ hash(destination port alone). So each
- * worker's ports are sorted once into classes by what they contribute to those bits. For a new flow
- * the hash of the rest (endpoint, its port, SNAT address) says which classes land on the worker's queues,
- * and any port of these will do: constant time for each candidate, nothing hashed again.
+ * A device picks the queue by the low bits of the Toeplitz hash of the packet's tuple. That hash is
+ * linear over XOR: hash(tuple) = hash(tuple without destination port) ^ hash(destination port
+ * alone). So each worker's ports are sorted once into classes by what they contribute to those
+ * bits. For a new flow the hash of the rest (endpoint, its port, SNAT address) says which classes
+ * land on the worker's queues, and any port of these will do: constant time for each candidate,
+ * nothing hashed again.
  *
  * One steer per device and set of workers. Read-only after creation: shared by all workers.
  */
@@ -20,8 +22,8 @@
 #include "nat/port.h"
 #include "net/packet.h"
 
-#define FB_NAT_RSS_KEY_LEN  40  /* bytes that are used; hashing two IPv6 addresses and ports takes no more */
-#define FB_NAT_RSS_RETA_MAX 512 /* entries; the most that DPDK's drivers report (RTE_ETH_RSS_RETA_SIZE_512) */
+#define FB_NAT_RSS_KEY_LEN  40  /* bytes that are used: 36 of an IPv6 tuple, and a window of 4 */
+#define FB_NAT_RSS_RETA_MAX 512 /* entries: RTE_ETH_RSS_RETA_SIZE_512 is DPDK's largest */
 
 /* What a device says about its RSS. */
 struct fb_nat_rss {

@@ -31,8 +31,8 @@ static bool from_station(const uint8_t *data, const struct fb_packet *pkt)
 	return !(pkt->flags & FB_PKT_MULTICAST) && !(data[6] & 1);
 }
 
-uint32_t fb_answer_tcp_reset(const uint8_t *data, const struct fb_packet *pkt, const uint8_t smac[6],
-			     uint8_t *out, uint32_t out_size)
+uint32_t fb_answer_tcp_reset(const uint8_t *data, const struct fb_packet *pkt,
+			     const uint8_t smac[6], uint8_t *out, uint32_t out_size)
 {
 	const uint8_t *in = data + pkt->l4_off;
 	uint32_t len = FB_ETHER_LEN + fb_build_l3_len(pkt->family) + FB_TCP_LEN;

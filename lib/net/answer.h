@@ -6,9 +6,10 @@
  * Answers of our own: built from the packet they answer, into a buffer of the caller's.
  *
  * Every answer goes back to the MAC address it came from, untagged (the caller puts the port's VLAN
- * tag on; the device pads), with complete checksums, TTL or hop limit 64 (255 for NDP). None of these functions answers
- * what must not be answered (RFC 1122 3.2.2, RFC 4443 2.4(e)): ICMP errors, multicast or broadcast,
- * sources that are no host; they return 0 then.
+ * tag on; the device pads), with complete checksums, TTL or hop limit 64 (255 for NDP). None of
+ * these functions answers what must not be answered (RFC 1122 3.2.2, RFC 4443 2.4(e)): ICMP errors,
+ * multicast or broadcast, sources that are no host; they return 0 then. Errors are sent about whole
+ * TCP and UDP packets, their first fragments, and echo requests.
  *
  * Thread: any; pure. Each returns the frame's length in bytes, or 0 if no answer is due or out_size
  * (at least FB_ANSWER_MAX is always enough) is too small.
@@ -18,12 +19,12 @@
 
 #include "net/packet.h"
 
-/* Ethernet + the least IPv6 MTU (RFC 4443 2.4(c)); IPv4 errors stay within 576 (RFC 1812 4.3.2.3). */
+/* Ethernet and the least IPv6 MTU (RFC 4443 2.4(c)); IPv4 errors have 576 (RFC 1812 4.3.2.3). */
 #define FB_ANSWER_MAX (14 + 1280)
 
 /** TCP reset per RFC 9293 3.10.7.1; 0 if the packet is itself a reset. */
-uint32_t fb_answer_tcp_reset(const uint8_t *data, const struct fb_packet *pkt, const uint8_t smac[6],
-			     uint8_t *out, uint32_t out_size);
+uint32_t fb_answer_tcp_reset(const uint8_t *data, const struct fb_packet *pkt,
+			     const uint8_t smac[6], uint8_t *out, uint32_t out_size);
 
 enum fb_icmp_error {
 	FB_ICMP_PORT_UNREACHABLE, /* v4 type 3 code 3; v6 type 1 code 4 */
@@ -35,7 +36,7 @@ enum fb_icmp_error {
  * ICMP error about the packet, quoting as much of it as the RFCs allow.
  *
  * @param data_len  bytes of the packet that are at data (first segment)
- * @param src       the source of the error: the service's address for unreachable, the box's for the rest
+ * @param src       source of the error: the service's address for unreachable, else the box's
  * @param mtu       bytes, FB_ICMP_TOO_BIG only, else 0
  */
 uint32_t fb_answer_icmp_error(const uint8_t *data, uint32_t data_len, const struct fb_packet *pkt,
@@ -43,20 +44,20 @@ uint32_t fb_answer_icmp_error(const uint8_t *data, uint32_t data_len, const stru
 			      const uint8_t smac[6], uint8_t *out, uint32_t out_size);
 
 /**
- * Turn a FB_PARSE_ICMP_ECHO frame into its reply, in place (payload of any length untouched). A VLAN
- * tag that stands in the frame stays. The caller has checked that the frame may be answered (no
+ * Turn a FB_PARSE_ICMP_ECHO frame into its reply, in place (payload of any length untouched). A
+ * VLAN tag that stands in the frame stays. The caller has checked that the frame may be answered (no
  * FB_PKT_MULTICAST).
  */
 void fb_answer_echo_in_place(uint8_t *data, const struct fb_packet *pkt, const uint8_t smac[6]);
 
-/** The address that a FB_PARSE_ARP request (operation 1) or FB_PARSE_NDP_NS asks for; false if none. */
+/** The address that a FB_PARSE_ARP request or FB_PARSE_NDP_NS asks for; false if none. */
 bool fb_answer_target(const uint8_t *data, const struct fb_packet *pkt, struct fb_addr *ret);
 
 /** ARP reply or solicited neighbour advertisement that says: the target is at smac. */
-uint32_t fb_answer_neighbour(const uint8_t *data, const struct fb_packet *pkt, const uint8_t smac[6],
-			     uint8_t *out, uint32_t out_size);
+uint32_t fb_answer_neighbour(const uint8_t *data, const struct fb_packet *pkt,
+			     const uint8_t smac[6], uint8_t *out, uint32_t out_size);
 
-/** Gratuitous ARP (RFC 5227 announcement) or unsolicited neighbour advertisement to all, for addr. */
+/** ARP announcement (RFC 5227) or unsolicited neighbour advertisement to all, for addr. */
 uint32_t fb_answer_announce(const struct fb_addr *addr, const uint8_t smac[6], uint8_t *out,
 			    uint32_t out_size);
 

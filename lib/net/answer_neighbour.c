@@ -41,8 +41,8 @@ bool fb_answer_target(const uint8_t *data, const struct fb_packet *pkt, struct f
 }
 
 static uint32_t write_arp(uint8_t *out, const uint8_t dmac[6], uint16_t operation,
-			  const uint8_t smac[6], const uint8_t *sender_ip, const uint8_t *target_mac,
-			  const uint8_t *target_ip)
+			  const uint8_t smac[6], const uint8_t *sender_ip,
+			  const uint8_t *target_mac, const uint8_t *target_ip)
 {
 	uint8_t *arp = out + FB_ETHER_LEN;
 
@@ -76,14 +76,14 @@ static uint32_t write_advertisement(uint8_t *out, const uint8_t dmac[6], const u
 	return FB_ETHER_LEN + FB_IPV6_LEN + NA_LEN;
 }
 
-/* A sender that a reply can be sent to. Zero is a probe's (RFC 5227, 2.1.1), and gets its answer. */
+/* A sender that a reply can be sent to. Zero is a probe's (RFC 5227, 2.1.1), and is answered. */
 static bool arp_sender_good(const uint8_t *data, const uint8_t *arp)
 {
 	return !(data[6] & 1) && !(arp[8] & 1) && arp[14] != 127 && arp[14] < 224;
 }
 
-uint32_t fb_answer_neighbour(const uint8_t *data, const struct fb_packet *pkt, const uint8_t smac[6],
-			     uint8_t *out, uint32_t out_size)
+uint32_t fb_answer_neighbour(const uint8_t *data, const struct fb_packet *pkt,
+			     const uint8_t smac[6], uint8_t *out, uint32_t out_size)
 {
 	static const uint8_t unspecified[16];
 	struct fb_addr target;

@@ -23,7 +23,7 @@ static inline uint16_t fb_csum_fold(uint64_t sum)
 	return (uint16_t)sum;
 }
 
-/** The delta for replacing len bytes (even) of old by new. Sums of deltas are deltas (fold them). */
+/** The delta for replacing len bytes (even) of old by new. Sums of deltas are deltas, folded. */
 uint16_t fb_csum_delta(const void *old_bytes, const void *new_bytes, size_t len);
 
 /** The delta that undoes this one. */

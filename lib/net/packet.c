@@ -239,7 +239,7 @@ static enum fb_parse parse_ipv6_l4(const struct fb_frame *f, uint32_t l4_off, ui
 		return fb_parse_done(ret, FB_PARSE_OTHER);
 	if (unlikely(!ipv6_is_host(l3 + 8) || !ipv6_is_host(l3 + 24)))
 		return fb_parse_drop(ret, FB_REASON_BAD_ADDRESS);
-	/* Not forwarded to other links (RFC 4291, 2.5.6), so no service's; the box's own it may be. */
+	/* Not forwarded to other links (RFC 4291, 2.5.6), so no service's; perhaps the box's. */
 	if (unlikely(ipv6_is_link_local(l3 + 8) || ipv6_is_link_local(l3 + 24)))
 		return fb_parse_done(ret, FB_PARSE_OTHER);
 	if (likely(ret->proto == IPPROTO_TCP))
@@ -301,7 +301,7 @@ static enum fb_parse parse_ipv6(const struct fb_frame *f, uint32_t l3_off, struc
 	if (unlikely(l3[0] >> 4 != 6))
 		return fb_parse_drop(ret, FB_REASON_BAD_VERSION);
 	payload_len = fb_load16(l3 + 4);
-	/* No length but hop-by-hop options: a jumbogram (RFC 2675). */
+	/* No length but hop-by-hop options: a jumbogram (RFC 2675). Offsets have 16 bits. */
 	if (unlikely(l3_off + FB_IPV6_LEN + payload_len > f->frame_len ||
 		     payload_len > UINT16_MAX - FB_IPV6_LEN ||
 		     (payload_len == 0 && l3[6] == IPPROTO_HOPOPTS)))
@@ -316,7 +316,7 @@ static enum fb_parse parse_ipv6(const struct fb_frame *f, uint32_t l3_off, struc
 	if (unlikely(l3[24] == 0xff)) {
 		ret->tuple.proto = ret->proto;
 		ret->l4_off = (uint16_t)(l3_off + FB_IPV6_LEN);
-		/* Of groups' traffic only solicitations are ours; MLD and the rest is the kernel's. */
+		/* Of groups' traffic only solicitations are ours; the rest is the kernel's. */
 		if (ret->proto != IPPROTO_ICMPV6 || payload_len < FB_ICMP_LEN ||
 		    l3_off + FB_IPV6_LEN + FB_ICMP_LEN > f->data_len ||
 		    l3[FB_IPV6_LEN] != FB_ICMP6_NS)

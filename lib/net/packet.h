@@ -23,7 +23,7 @@
 
 /*
  * The addressed pair as it stands in a packet, network order. It is hashed and compared as bytes,
- * so there is no padding inside. v4 is the packet's own layout: 8 bytes of the IPv4 header, 4 of L4.
+ * so there is no padding inside. v4 is the packet's own layout: 8 bytes of IPv4 header, 4 of L4.
  */
 struct fb_tuple4 {
 	rte_be32_t src;
@@ -88,8 +88,8 @@ enum fb_parse {
 
 struct fb_packet {
 	/*
-	 * Both addresses of every IP packet with a sound header, as well as the final protocol; ports
-	 * with FB_PARSE_SERVICE only, else zero. Bytes that the family does not use are zero.
+	 * Both addresses of every IP packet with a sound header, as well as the final protocol;
+	 * ports with FB_PARSE_SERVICE only, else zero. Bytes that the family does not use are zero.
 	 */
 	struct fb_tuple tuple;
 	uint8_t kind;          /* enum fb_parse */

@@ -34,10 +34,11 @@ void fb_rewrite_prepare(const struct fb_tuple *from, const struct fb_tuple *to,
 void fb_rewrite_apply(uint8_t *data, const struct fb_packet *pkt, const struct fb_rewrite *rw);
 
 /**
- * Translate an ICMP error (FB_PARSE_ICMP_ERROR): the outer addresses become outer_src and outer_dst,
- * the quoted packet becomes `quote` (its tuple in the receiver's eyes), TTL counts down by one (from 2
- * at least, as above), and all checksums are put right: outer IPv4 header, quoted IPv4 header, quoted UDP or TCP checksum where
- * the quote is long enough to hold it, and the ICMP checksum (RFC 5508, section 4.2).
+ * Translate an ICMP error (FB_PARSE_ICMP_ERROR): the outer addresses become outer_src and
+ * outer_dst, the quoted packet becomes `quote` (its tuple in the receiver's eyes), TTL counts down
+ * by one (from 2 at least, as above), and all checksums are put right: outer IPv4 header, quoted
+ * IPv4 header, quoted UDP or TCP checksum where the quote is long enough to hold it, and the ICMP
+ * checksum (RFC 5508, section 4.2).
  */
 void fb_rewrite_icmp_error(uint8_t *data, const struct fb_packet *pkt,
 			   const struct fb_addr *outer_src, const struct fb_addr *outer_dst,

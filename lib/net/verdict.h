@@ -51,7 +51,7 @@ enum fb_verdict {
 	X(ICMP_RATE, "icmp-rate-limited", "would be answered, but the ICMP rate is used up")       \
 	X(NO_FLOW, "no-flow", "a reply or a TCP packet without SYN that belongs to no known flow") \
 	X(ICMP_NO_FLOW, "icmp-no-flow", "an ICMP error that quotes no known flow")                 \
-	X(ICMP_MALFORMED, "icmp-malformed", "an ICMP message too short, untrue or of bad checksum") \
+	X(ICMP_MALFORMED, "icmp-malformed", "an ICMP message too short, untrue, or badly summed")    \
 	X(FLOW_TABLE_FULL, "flow-table-full", "the worker's flow capacity is used up")             \
 	X(SNAT_PORTS, "snat-ports-exhausted", "no free SNAT port towards this endpoint")           \
 	X(NO_SNAT_ADDRESS, "no-snat-address", "no SNAT address of this family is configured")      \

@@ -25,11 +25,17 @@ struct fb_rcu *fb_rcu_create(uint16_t n_readers, fb_rcu_free_fn *free_fn, void *
 /** All readers must be offline; frees everything retired, and the published pointer. */
 void fb_rcu_free(struct fb_rcu *rcu);
 
-/** Thread: control. Makes ptr visible; the one before is retired. Never blocks. -ENOMEM: nothing changed. */
+/**
+ * Thread: control. Makes ptr visible; the one before is retired. Never blocks.
+ * @return 0; -ENOMEM: nothing changed
+ */
 int fb_rcu_publish(struct fb_rcu *rcu, void *ptr);
 /** Thread: control. The pointer that workers get now. */
 void *fb_rcu_current(const struct fb_rcu *rcu);
-/** Thread: control. Free what every online reader has passed. Never blocks. @return still waiting */
+/**
+ * Thread: control. Free what every online reader has passed. Never blocks.
+ * @return how many still wait
+ */
 uint32_t fb_rcu_reclaim(struct fb_rcu *rcu);
 
 /* Thread: the reader itself, numbered from 0. */

@@ -100,7 +100,7 @@ static void a_timeout_of_half_the_clock_means_never(void **state)
 	fb_flow_table_free(t);
 }
 
-/* Random ages and states; what goes is what the rule says, each once, and the rest is still found. */
+/* Random ages and states: what goes is what the rule says, once each; the rest is still found. */
 static void exactly_those_that_are_due_go(void **state)
 {
 	enum { N = 20000 };

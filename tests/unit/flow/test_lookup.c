@@ -19,7 +19,7 @@ static void the_vector_match_and_its_plain_twin_agree(void **state)
 		struct fb_flow_bucket b;
 		uint16_t sig = (uint16_t)(next_random(&random) >> 40 & 3);
 
-		/* Few values, so that most slots match, also in the lanes that are no signatures. */
+		/* Few values, so that most lanes match, also those of no signature. */
 		for (size_t w = 0; w < sizeof(b) / 2; w++)
 			((uint16_t *)&b)[w] = (uint16_t)(next_random(&random) >> 40 & 3);
 		b.used = (uint16_t)(next_random(&random) >> 40 & 0x3ff);
@@ -76,8 +76,8 @@ static uint32_t crc32c(const uint8_t *data, size_t len)
 }
 
 /*
- * CRC32c of 12 bytes is linear, so a flood can be made of keys that all have the same one: any source address
- * and ports, and the destination solved for. Here they must lie like any others.
+ * CRC32c of 12 bytes is linear, so a flood can be made of keys that all have the same one: any
+ * source address and ports, and the destination solved for. Here they must lie like any others.
  */
 static void keys_that_collide_under_crc32c_do_not_pile_up(void **state)
 {
@@ -159,7 +159,9 @@ static void prefetching_changes_nothing(void **state)
 				assert_int_equal(fb_flow_insert(t, &client, &reply, 0, &flow), 0);
 		}
 		assert_ptr_equal(fb_flow_find(t, &client, hash, &dir), flow);
-		assert_ptr_equal(fb_flow_find_as(t, f, &client, fb_flow_hash_tuple_as(t, f, &client), &dir), flow);
+		assert_ptr_equal(
+			fb_flow_find_as(t, f, &client, fb_flow_hash_tuple_as(t, f, &client), &dir),
+			flow);
 		fb_flow_table_free(t);
 	}
 }

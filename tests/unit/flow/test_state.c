@@ -38,16 +38,20 @@ static const struct row tcp_rows[] = {
 	{"refused, tried again, accepted", "cS eRA cS eSA cA", FB_FLOW_ESTABLISHED},
 	{"reset by the client", "cS eSA cA cR", FB_FLOW_CLOSING},
 	{"reset by the endpoint", "cS eSA cA eRA", FB_FLOW_CLOSING},
-	{"what was in flight after a reset does not revive it", "cS eSA cA cR eA eA eA", FB_FLOW_CLOSING},
+	{"what was in flight after a reset does not revive it", "cS eSA cA cR eA eA eA",
+	 FB_FLOW_CLOSING},
 	{"nor the answers to it", "cS eSA cA cR eA cR eA cR", FB_FLOW_CLOSING},
 	{"nor a FIN that was overtaken", "cS eSA cA cR eA cFA", FB_FLOW_CLOSING},
-	{"a forged reset is outlived by traffic from both", "cS eSA cA cR cA eA", FB_FLOW_ESTABLISHED},
+	{"a forged reset is outlived by traffic from both", "cS eSA cA cR cA eA",
+	 FB_FLOW_ESTABLISHED},
 	{"a forged reset the other way, too", "cS eSA cA eR eA cA", FB_FLOW_ESTABLISHED},
-	{"a half-closed connection outlives it, too", "cS eSA cA cFA cR eA cA", FB_FLOW_ESTABLISHED},
+	{"a half-closed connection outlives it, too", "cS eSA cA cFA cR eA cA",
+	 FB_FLOW_ESTABLISHED},
 	{"and closes as before", "cS eSA cA cFA cR eA cA eFA", FB_FLOW_CLOSING},
 	{"traffic before a reset does not count", "cS eSA cA eA cA cR cA", FB_FLOW_CLOSING},
 	{"the port is used again after FINs", "cS eSA cA cFA eFA cA cS", FB_FLOW_OPENING},
-	{"and the old FINs are forgotten", "cS eSA cA cFA eFA cA cS eSA cA eFA", FB_FLOW_ESTABLISHED},
+	{"and the old FINs are forgotten", "cS eSA cA cFA eFA cA cS eSA cA eFA",
+	 FB_FLOW_ESTABLISHED},
 	{"and the old SYN+ACK is", "cS eSA cA cFA eFA cA cS cA", FB_FLOW_OPENING},
 	{"used again although one FIN was lost", "cS eSA cA eFA cS", FB_FLOW_OPENING},
 	{"a forged SYN changes nothing", "cS eSA cA cS", FB_FLOW_ESTABLISHED},
@@ -85,7 +89,8 @@ static void check(const struct row *row, enum fb_flow_state begin)
 	for (const char *p = row->packets; *p != 0;) {
 		size_t len = strcspn(p, " ");
 
-		fb_flow_touch(&flow, *p == 'c' ? FB_DIR_CLIENT : FB_DIR_ENDPOINT, flags_of(p, len), ++now);
+		fb_flow_touch(&flow, *p == 'c' ? FB_DIR_CLIENT : FB_DIR_ENDPOINT, flags_of(p, len),
+			      ++now);
 		assert_int_equal(flow.last_use_ms, now);
 		p += len + (p[len] == ' ');
 	}
@@ -124,7 +129,8 @@ static void no_sequence_leaves_the_states_of_the_protocol(void **state)
 
 		for (uint32_t rest = seq, i = 0; i < 5; i++, rest /= n) {
 			fb_flow_touch(&flow, rest % 2, flags[rest % n / 2], i);
-			assert_true(flow.state == FB_FLOW_OPENING || flow.state == FB_FLOW_ESTABLISHED ||
+			assert_true(flow.state == FB_FLOW_OPENING ||
+				    flow.state == FB_FLOW_ESTABLISHED ||
 				    flow.state == FB_FLOW_CLOSING);
 		}
 	}

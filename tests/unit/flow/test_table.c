@@ -231,7 +231,8 @@ static void it_agrees_with_a_plain_array_over_many_random_steps(void **state)
 			case 1:
 				if (model[number] != NULL)
 					break;
-				assert_int_equal(insert(t, number, &flow), live == CAPACITY ? -ENOSPC : 0);
+				assert_int_equal(insert(t, number, &flow),
+						 live == CAPACITY ? -ENOSPC : 0);
 				if (live < CAPACITY) {
 					model[number] = flow;
 					live++;

@@ -44,7 +44,8 @@ static void fill_snat(enum fb_family family, struct fb_addr *snat, uint8_t n)
 
 static void every_port_of_the_range_belongs_to_exactly_one_worker(void **state)
 {
-	static const uint16_t ranges[][2] = {{1024, 65535}, {0, 65535}, {32768, 60999}, {1000, 20001}};
+	static const uint16_t ranges[][2] = {
+		{1024, 65535}, {0, 65535}, {32768, 60999}, {1000, 20001}};
 	static const uint16_t workers[] = {1, 2, 3, 7, 64};
 
 	(void)state;
@@ -72,8 +73,10 @@ static void every_port_of_the_range_belongs_to_exactly_one_worker(void **state)
 			assert_int_equal(total, p.last - p.first + 1);
 			for (uint32_t port = 0; port < 65536; port++)
 				if (!seen[port])
-					assert_int_equal(fb_nat_port_owner(&p, rte_cpu_to_be_16((uint16_t)port)),
-							 FB_NAT_NO_OWNER);
+					assert_int_equal(
+						fb_nat_port_owner(&p,
+								  rte_cpu_to_be_16((uint16_t)port)),
+						FB_NAT_NO_OWNER);
 		}
 	}
 }
@@ -96,7 +99,8 @@ static void a_range_with_fewer_blocks_than_workers_is_refused(void **state)
 	assert_int_equal(fb_nat_ports_init(&p, 1024, 2047, 5, &secret), -EINVAL);
 	assert_int_equal(fb_nat_ports_init(&p, 1025, 2047, 4, &secret), -EINVAL);
 	assert_int_equal(fb_nat_ports_init(&p, 1024, 65535, 0, &secret), -EINVAL);
-	assert_int_equal(fb_nat_ports_init(&p, 1024, 65535, FB_NAT_MAX_WORKERS + 1, &secret), -EINVAL);
+	assert_int_equal(fb_nat_ports_init(&p, 1024, 65535, FB_NAT_MAX_WORKERS + 1, &secret),
+			 -EINVAL);
 	assert_int_equal(fb_nat_ports_init(&p, 2000, 1000, 1, &secret), -EINVAL);
 	assert_int_equal(p.n_workers, 99);
 	assert_int_equal(fb_nat_ports_init(&p, 1024, 2047, 4, &secret), 0);
@@ -118,8 +122,9 @@ static void a_chosen_port_is_the_workers_and_the_rest_is_the_endpoints_packet(vo
 			struct fb_addr src;
 			struct fb_addr dst;
 
-			assert_int_equal(fb_nat_choose(&p, (uint16_t)(i % 3), NULL, &client, &ep, RTE_BE16(8080),
-						       snat, 1, NULL, &reply), 0);
+			assert_int_equal(fb_nat_choose(&p, (uint16_t)(i % 3), NULL, &client, &ep,
+						       RTE_BE16(8080), snat, 1, NULL, &reply),
+					 0);
 			src = fb_tuple_src(&reply);
 			dst = fb_tuple_dst(&reply);
 			assert_true(fb_addr_equal(&src, &ep));
@@ -162,7 +167,8 @@ static uint32_t fill_until_it_fails(enum fb_family f, const struct fb_nat_ports 
 		struct fb_tuple client = client_tuple(f, i);
 		struct fb_tuple reply;
 		struct fb_flow *flow;
-		int err = fb_nat_choose(p, 0, t, &client, &ep, RTE_BE16(53), snat, n_snat, NULL, &reply);
+		int err = fb_nat_choose(p, 0, t, &client, &ep, RTE_BE16(53), snat, n_snat, NULL,
+					&reply);
 
 		if (err != 0) {
 			assert_int_equal(err, -EADDRNOTAVAIL);
@@ -245,7 +251,8 @@ static void clients_spread_over_ports_and_addresses_but_keep_their_address(void 
 		int host = (int)(i / 4);
 		int at;
 
-		assert_int_equal(fb_nat_choose(&p, 0, NULL, &client, &ep, 1, snat, 4, NULL, &reply), 0);
+		assert_int_equal(fb_nat_choose(&p, 0, NULL, &client, &ep, 1, snat, 4, NULL, &reply),
+				 0);
 		at = fb_tuple_dst(&reply).bytes[15];
 		by_snat[at]++;
 		by_block[rte_be_to_cpu_16(fb_tuple_dport(&reply)) >> 8]++;
@@ -273,12 +280,14 @@ static void a_reply_that_looks_like_the_clients_packet_is_never_chosen(void **st
 	assert_int_equal(fb_nat_ports_init(&p, 1024, 1279, 1, &secret), 0);
 	/* 4096 clients, each with one port in 256 to avoid. */
 	for (uint16_t i = 0; i < 4096; i++) {
-		struct fb_tuple client = fb_tuple_make(IPPROTO_TCP, &ep, rte_cpu_to_be_16(i), &vip,
-						       rte_cpu_to_be_16((uint16_t)(1024 + i % 256)));
+		struct fb_tuple client =
+			fb_tuple_make(IPPROTO_TCP, &ep, rte_cpu_to_be_16(i), &vip,
+				      rte_cpu_to_be_16((uint16_t)(1024 + i % 256)));
 		struct fb_tuple reply;
 
-		assert_int_equal(fb_nat_choose(&p, 0, NULL, &client, &ep, rte_cpu_to_be_16(i), &vip, 1,
-					       NULL, &reply), 0);
+		assert_int_equal(fb_nat_choose(&p, 0, NULL, &client, &ep, rte_cpu_to_be_16(i), &vip,
+					       1, NULL, &reply),
+				 0);
 		assert_memory_not_equal(&client.v4, &reply.v4, sizeof(reply.v4));
 	}
 }
@@ -292,7 +301,8 @@ static void without_an_address_there_is_nothing_to_choose(void **state)
 
 	(void)state;
 	assert_int_equal(fb_nat_ports_init(&p, 1024, 65535, 1, &secret), 0);
-	assert_int_equal(fb_nat_choose(&p, 0, NULL, &client, &ep, 1, NULL, 0, NULL, &reply), -ENOENT);
+	assert_int_equal(fb_nat_choose(&p, 0, NULL, &client, &ep, 1, NULL, 0, NULL, &reply),
+			 -ENOENT);
 }
 
 static void owners_of_clients_share_evenly_and_depend_on_address_and_port(void **state)

@@ -89,7 +89,7 @@ static void device_init(struct device *d, uint32_t reta_size, uint32_t n_queues,
 
 static void the_published_verification_vector_comes_out(void **state)
 {
-	/* 66.9.149.187:2794 to 161.142.100.80:1766 hashes to 0x51ccc178 with ports, 0x323e8fc2 without. */
+	/* 66.9.149.187:2794 to 161.142.100.80:1766: 0x51ccc178 with ports, 0x323e8fc2 without. */
 	struct device d;
 	struct fb_tuple t = {.proto = IPPROTO_TCP, .family = FB_IPV4};
 
@@ -116,7 +116,8 @@ static void queues_agree_with_the_reference_for_any_tuple(void **state)
 
 		device_init(&d, reta_size, 5, 5, 1024, 65535, ALL_TYPES);
 		for (int i = 0; i < 1000; i++) {
-			struct fb_tuple t = random_tuple(i % 2 ? FB_IPV6 : FB_IPV4, protos[i / 2 % 2]);
+			struct fb_tuple t =
+				random_tuple(i % 2 ? FB_IPV6 : FB_IPV4, protos[i / 2 % 2]);
 			uint32_t hash = reference_hash(ms_key, &t, true);
 			uint16_t queue = d.reta[hash & (reta_size - 1)];
 
@@ -138,8 +139,10 @@ static void a_device_that_hashes_less_is_followed(void **state)
 		struct fb_tuple tcp = random_tuple(FB_IPV4, IPPROTO_TCP);
 		struct fb_tuple v6 = random_tuple(FB_IPV6, IPPROTO_TCP);
 
-		assert_int_equal(fb_nat_rss_queue(d.steer, &udp), d.reta[reference_hash(ms_key, &udp, false) & 127]);
-		assert_int_equal(fb_nat_rss_queue(d.steer, &tcp), d.reta[reference_hash(ms_key, &tcp, true) & 127]);
+		assert_int_equal(fb_nat_rss_queue(d.steer, &udp),
+				 d.reta[reference_hash(ms_key, &udp, false) & 127]);
+		assert_int_equal(fb_nat_rss_queue(d.steer, &tcp),
+				 d.reta[reference_hash(ms_key, &tcp, true) & 127]);
 		assert_int_equal(fb_nat_rss_queue(d.steer, &v6), 0);
 		assert_int_equal(fb_nat_rss_worker(d.steer, &v6), 0);
 	}
@@ -172,14 +175,16 @@ static void every_chosen_port_brings_the_reply_to_its_worker(void **state)
 {
 	static const uint32_t shapes[][3] = {
 		/* RETA entries, queues, workers */
-		{2, 2, 2}, {4, 4, 4}, {64, 3, 3}, {128, 8, 4}, {128, 16, 16}, {512, 7, 7}, {512, 64, 64},
+		{2, 2, 2},     {4, 4, 4},   {64, 3, 3},	   {128, 8, 4},
+		{128, 16, 16}, {512, 7, 7}, {512, 64, 64},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
 		struct device d;
 
-		device_init(&d, shapes[i][0], shapes[i][1], (uint16_t)shapes[i][2], 1024, 65535, ALL_TYPES);
+		device_init(&d, shapes[i][0], shapes[i][1], (uint16_t)shapes[i][2], 1024, 65535,
+			    ALL_TYPES);
 		check_choices(&d, FB_IPV4, 2000);
 		check_choices(&d, FB_IPV6, 2000);
 		fb_nat_steer_free(d.steer);
@@ -199,8 +204,9 @@ static void a_small_range_leaves_classes_empty_and_still_works(void **state)
 		struct fb_tuple reply = random_tuple(FB_IPV4, IPPROTO_TCP);
 		struct fb_nat_steer_rest rest = fb_nat_steer_begin(d.steer, 0, &reply);
 
-		assert_int_equal(fb_nat_steer_port(d.steer, &d.ports, 0, FB_IPV4, rest, next_random(),
-						   &reply.v4.dport), 0);
+		assert_int_equal(fb_nat_steer_port(d.steer, &d.ports, 0, FB_IPV4, rest,
+						   next_random(), &reply.v4.dport),
+				 0);
 		assert_int_equal(fb_nat_rss_worker(d.steer, &reply), 0);
 	}
 	fb_nat_steer_free(d.steer);
@@ -221,8 +227,9 @@ static void nearly_all_fitting_ports_are_found_before_it_is_exhausted(void **sta
 
 		device_init(&d, 128, 4, 4, 1024, 65535, ALL_TYPES);
 		for (uint32_t i = 0; i < fb_nat_port_count(&d.ports, 2); i++) {
-			struct fb_tuple reply = fb_tuple_make(IPPROTO_TCP, &ep, RTE_BE16(443), &snat,
-							      fb_nat_port_at(&d.ports, 2, i));
+			struct fb_tuple reply =
+				fb_tuple_make(IPPROTO_TCP, &ep, RTE_BE16(443), &snat,
+					      fb_nat_port_at(&d.ports, 2, i));
 
 			fitting += d.reta[reference_hash(ms_key, &reply, true) & 127] == 2;
 		}
@@ -261,7 +268,8 @@ static void a_device_that_looks_at_addresses_only_allows_all_ports_or_none(void 
 		struct fb_addr ep = fb_tuple_src(&other);
 		struct fb_addr snat = fb_tuple_dst(&other);
 		struct fb_tuple reply;
-		int err = fb_nat_choose(&d.ports, 1, NULL, &client, &ep, 1, &snat, 1, d.steer, &reply);
+		int err = fb_nat_choose(&d.ports, 1, NULL, &client, &ep, 1, &snat, 1, d.steer,
+					&reply);
 		bool here = d.reta[reference_hash(ms_key, &other, false) & 127] == 1;
 
 		assert_int_equal(err, here ? 0 : -EADDRNOTAVAIL);

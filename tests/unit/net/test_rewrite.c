@@ -223,7 +223,7 @@ static void a_translated_error_has_right_sums_outside_and_inside(void **state)
 	}
 }
 
-/* The last field of a TCP header that is cut there gets the value that it would get in the whole. */
+/* A checksum at the very end of the quote gets the value that it gets in the whole packet. */
 static void a_tcp_checksum_is_translated_only_where_all_of_it_is_quoted(void **state)
 {
 	static const uint32_t cuts[] = {17, 18};
