@@ -35,7 +35,7 @@ flows_are_shared() {
 	lab_ctl get workers -o json | tee "$LAB_DIR/workers" | python3 -c '
 import json, sys
 workers = json.load(sys.stdin)["items"]
-created = [w["flows_created"] for w in workers]
+created = [w["flowsCreated"] for w in workers]
 print("flows created:", created)
 assert len(workers) == int(sys.argv[1])
 assert min(created) > 0

@@ -96,7 +96,7 @@ import json, sys
 workers = json.load(sys.stdin)["items"]
 total = lambda key: sum(w[key] for w in workers)
 assert workers
-assert total("rx_packets") == total("tx_packets") + total("drops") + total("punts") + total("answers")
+assert total("rxPackets") == total("txPackets") + total("drops") + total("punts") + total("answers")
 '
 }
 
