@@ -10,13 +10,13 @@ lab_up 1
 capture client eth0
 lab_http
 lab_config
-# The kernel believes in a neighbour for some 30 s without asking; that would be a long test.
-for family in ipv4 ipv6; do
-	lab_in box sysctl -q -w "net.$family.neigh.default.base_reachable_time_ms=1000" \
-		"net.$family.neigh.default.delay_first_probe_time=1"
-done
 service web dnat 20 http:TCP:80:8080 -- 1
 lab_forebay
+# The kernel believes in a neighbour for some 30 s without asking; that would be a long test.
+for family in ipv4 ipv6; do
+	lab_in box sysctl -q -w "net.$family.neigh.fb-svc.base_reachable_time_ms=1000" \
+		"net.$family.neigh.fb-svc.delay_first_probe_time=1"
+done
 
 answers() {
 	lab_in client curl -sS --fail --max-time 1 --connect-timeout 1 -o "$LAB_DIR/answer" "$1"
