@@ -61,6 +61,18 @@ static void sleep_a_little(struct fb_worker *w)
 	fb_rcu_online(w->rcu, w->idx);
 }
 
+uint32_t fb_worker_turn(struct fb_worker *w)
+{
+	uint32_t work = fb_worker_run_handover(w);
+
+	work += fb_worker_run_egress(w);
+	fb_worker_expire(w);
+	fb_worker_serve_requests(w);
+	fb_rcu_quiescent(w->rcu, w->idx);
+	note_generation(w);
+	return work;
+}
+
 int fb_worker_loop(void *arg)
 {
 	struct fb_worker *w = arg;
@@ -74,12 +86,7 @@ int fb_worker_loop(void *arg)
 
 		w->now_ms = fb_datapath_ms(dp, begin);
 		work = poll_ports(w);
-		work += fb_worker_run_handover(w);
-		work += fb_worker_run_egress(w);
-		fb_worker_expire(w);
-		fb_worker_serve_requests(w);
-		fb_rcu_quiescent(w->rcu, w->idx);
-		note_generation(w);
+		work += fb_worker_turn(w);
 		if (work != 0) {
 			w->counters.busy_tsc += rte_rdtsc() - begin;
 			idle = 0;

@@ -154,6 +154,14 @@ void fb_worker_run(struct fb_worker *w, uint16_t port, struct rte_mbuf **mbufs, 
 /** The same for packets that other workers handed over. @return how many were taken from the ring */
 uint16_t fb_worker_run_handover(struct fb_worker *w);
 
+/**
+ * What a turn of the loop does beside receiving: hand-overs, egress, ageing, requests, quiescence. The
+ * snapshot that the burst read must not be used afterwards.
+ *
+ * @return packets that it had in hand
+ */
+uint32_t fb_worker_turn(struct fb_worker *w);
+
 /** Send what other workers and control want sent by this worker's queues. @return how many */
 uint16_t fb_worker_run_egress(struct fb_worker *w);
 
