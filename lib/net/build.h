@@ -2,7 +2,10 @@
 #ifndef FB_NET_BUILD_H
 #define FB_NET_BUILD_H
 
-/* Headers of frames of our own. Internal to lib/net; the contract is net/answer.h. */
+/*
+ * Headers of frames of our own. Internal to lib/net, where net/answer.h is the contract, and to
+ * forebay-bench, which makes its traffic with them.
+ */
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Suite: packets of established connections, both directions and all connections in random order. */
+
+#include <errno.h>
+#include <string.h>
+
+#include <rte_mbuf.h>
+
+#include "reference.h"
+#include "suites.h"
+#include "traffic.h"
+
+static uint32_t n_batches(const struct bench_options *o)
+{
+	return RTE_MAX(o->packets / BENCH_BATCH, 1u);
+}
+
+static int say(struct fb_errs *errs, const char *what, int err)
+{
+	fb_errs_add(errs, (struct fb_place){0}, FB_SEV_ERROR, "%s: %s", what, strerror(-err));
+	return err;
+}
+
+int bench_reference_run(const struct bench_options *o, struct bench_world *world,
+			const struct bench_reference *ref, struct bench_traffic *traffic,
+			struct bench_run *run, double *ret_cycles, struct fb_errs *errs)
+{
+	double best = 0;
+
+	for (int form = 0; form < BENCH_REFERENCE_FORM_COUNT; form++) {
+		double cycles;
+
+		for (uint32_t i = 0; i < n_batches(o); i++) {
+			struct rte_mbuf *mbufs[BENCH_BATCH];
+			uint32_t hits;
+
+			if (bench_traffic_batch(traffic, world->pool, mbufs) != 0)
+				return say(errs, "packet buffers", -ENOMEM);
+			bench_run_add(run, bench_reference_batch(ref, form, mbufs, &hits));
+			rte_pktmbuf_free_bulk(mbufs, BENCH_BATCH);
+			if (hits != BENCH_BATCH)
+				return say(errs, "the bare loop missed flows", -EPROTO);
+		}
+		cycles = bench_run_mean(run) / BENCH_BATCH;
+		if (form == 0 || cycles < best)
+			best = cycles;
+	}
+	*ret_cycles = best;
+	return 0;
+}
+
+static int worker_run(const struct bench_options *o, struct bench_world *world,
+		      struct bench_traffic *traffic, struct bench_run *run, double *ret_cycles,
+		      struct fb_errs *errs)
+{
+	for (uint32_t i = 0; i < n_batches(o); i++) {
+		struct rte_mbuf *mbufs[BENCH_BATCH];
+
+		if (bench_traffic_batch(traffic, world->pool, mbufs) != 0)
+			return say(errs, "packet buffers", -ENOMEM);
+		bench_run_add(run, bench_worker_batch(world, mbufs, NULL));
+		if (bench_world_recycle(world) != BENCH_BATCH)
+			return say(errs, "the worker did not forward all packets", -EPROTO);
+	}
+	*ret_cycles = bench_run_mean(run) / BENCH_BATCH;
+	return 0;
+}
+
+static int measure(const struct bench_options *o, struct bench_world *world,
+		   struct bench_traffic *traffic, const struct bench_reference *ref,
+		   struct bench_result *result, struct fb_errs *errs)
+{
+	struct bench_run run;
+	double reference = 0;
+	double worker = 0;
+	int err = bench_run_init(&run, n_batches(o));
+
+	/* The first one warms up caches and branches, and is not counted. */
+	for (uint32_t i = 0; err == 0 && i <= o->runs; i++) {
+		err = bench_reference_run(o, world, ref, traffic, &run, &reference, errs);
+		if (err == 0)
+			err = worker_run(o, world, traffic, &run, &worker, errs);
+		if (err != 0 || i == 0)
+			continue;
+		bench_series_add(&result->reference, reference);
+		bench_series_add(&result->worker, worker);
+		bench_series_add(&result->ratio, worker / reference);
+	}
+	result->n_stalled = run.n_stalled;
+	bench_run_fini(&run);
+	return err;
+}
+
+static int one_case(const struct bench_options *o, struct bench_world *world, enum fb_family family,
+		    uint32_t flows, struct bench_report *report, struct fb_errs *errs)
+{
+	struct bench_result result = {
+		.suite = "packet-path",
+		.name = "established",
+		.family = family,
+		.mode = fb_service_mode_names[world->setup.mode],
+		.unit = "packet",
+		.flows = flows,
+	};
+	struct bench_traffic traffic = {0};
+	struct bench_reference ref = {0};
+	/* The daemon's default, and more where more is measured. */
+	int err = bench_world_start(world, family, RTE_MAX(flows + flows / 16, 1u << 20), errs);
+
+	if (err == 0) {
+		err = bench_traffic_open(world, family, flows, &traffic);
+		if (err != 0)
+			(void)say(errs, "opening connections", err);
+	}
+	if (err == 0) {
+		err = bench_reference_open(world, family, &ref);
+		if (err != 0)
+			(void)say(errs, "the bare loop's table", err);
+	}
+	if (err == 0)
+		err = measure(o, world, &traffic, &ref, &result, errs);
+	if (err == 0)
+		bench_report_add(report, &result);
+	bench_reference_close(&ref);
+	bench_traffic_close(&traffic);
+	bench_world_stop(world);
+	return err;
+}
+
+int bench_packet_path(const struct bench_options *o, struct bench_world *world,
+		      struct bench_report *report, struct fb_errs *errs)
+{
+	int err = 0;
+
+	for (int family = 0; family < FB_FAMILY_COUNT; family++)
+		for (uint32_t i = 0; o->families[family] && i < o->n_sizes && err == 0; i++)
+			err = one_case(o, world, (enum fb_family)family, o->sizes[i], report, errs);
+	return err;
+}

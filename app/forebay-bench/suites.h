@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FB_BENCH_SUITES_H
+#define FB_BENCH_SUITES_H
+
+/*
+ * The suites, one file each. In every one the worker and the bare loop take turns, run by run.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "report.h"
+#include "world.h"
+
+#define BENCH_MAX_SIZES 8
+
+struct bench_options {
+	uint32_t runs;
+	uint32_t packets; /* of each run */
+	uint32_t sizes[BENCH_MAX_SIZES]; /* flows, a case each */
+	uint32_t n_sizes;
+	uint32_t n_services;
+	uint32_t n_endpoints;
+	bool modes[2];                    /* by enum fb_service_mode */
+	bool families[FB_FAMILY_COUNT];
+	uint32_t core;
+};
+
+/* One mode's part of a suite, in a world of that mode. @return 0 or -errno, said in errs */
+typedef int bench_suite_fn(const struct bench_options *o, struct bench_world *world,
+			   struct bench_report *report, struct fb_errs *errs);
+
+struct bench_suite {
+	const char *name;
+	bool short_timeouts;
+	bench_suite_fn *run;
+};
+
+bench_suite_fn bench_packet_path; /* packet_path.c: packets of established connections */
+bench_suite_fn bench_new_flows;   /* new_flows.c: connections that begin, and whole ones */
+
+struct bench_reference;
+struct bench_traffic;
+
+/** One run of the bare loop over established traffic, in its better form. */
+int bench_reference_run(const struct bench_options *o, struct bench_world *world,
+			const struct bench_reference *ref, struct bench_traffic *traffic,
+			struct bench_run *run, double *ret_cycles, struct fb_errs *errs);
+
+#endif

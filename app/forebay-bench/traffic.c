@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "traffic.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_cycles.h>
+#include <rte_mbuf.h>
+#include <rte_tcp.h>
+
+#include "flow/lookup.h"
+#include "frame.h"
+
+#define CLIENT_NET   0x64400000u /* 100.64.0.0/10 */
+#define CLIENT_MASK  0x003fffffu
+#define CLIENT_PORTS 64000u
+
+uint64_t bench_random(uint64_t *state)
+{
+	*state += UINT64_C(0x9e3779b97f4a7c15);
+	return fb_hash_mix(*state, *state ^ UINT64_C(0xe7037ed1a0b428db));
+}
+
+/* Addresses first, then each again with another port: a client has few connections, there are many. */
+static struct fb_tuple client(enum fb_family family, uint64_t i, uint32_t service)
+{
+	rte_be32_t v4 = rte_cpu_to_be_32(CLIENT_NET + (uint32_t)(i & CLIENT_MASK));
+	uint8_t v6[16] = {0x20, 0x01, 0x0d, 0xb8, 0, 0x0c};
+	uint64_t state = i & CLIENT_MASK;
+	uint64_t port = (bench_random(&state) >> 32) + (i >> 22) * 977;
+	struct fb_addr src;
+	struct fb_addr dst = bench_service_addr(family, service);
+
+	memcpy(v6 + 12, &v4, sizeof(v4));
+	src = fb_addr_from_bytes(family, family == FB_IPV4 ? (const uint8_t *)&v4 : v6);
+	return fb_tuple_make(IPPROTO_TCP, &src,
+			     rte_cpu_to_be_16((uint16_t)(1024 + port % CLIENT_PORTS)), &dst,
+			     RTE_BE16(BENCH_SERVICE_PORT));
+}
+
+struct fb_tuple bench_clients_next(struct bench_clients *clients)
+{
+	const struct bench_world *world = clients->world;
+
+	for (;;) {
+		uint64_t state = clients->next;
+		uint32_t service = (uint32_t)(bench_random(&state) % world->setup.n_services);
+		struct fb_tuple tuple = client(clients->family, clients->next++, service);
+		const struct fb_service *svc = fb_table_lookup(world->offline.snapshot, &tuple);
+		const char *rule;
+		uint16_t owner = fb_datapath_owner(world->dp, svc, 0, &tuple, &rule);
+
+		if (owner == world->worker->idx)
+			return tuple;
+	}
+}
+
+int bench_batch(struct rte_mempool *pool, const struct fb_tuple *tuples, uint8_t tcp_flags,
+		struct rte_mbuf **mbufs)
+{
+	if (rte_pktmbuf_alloc_bulk(pool, mbufs, BENCH_BATCH) != 0)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < BENCH_BATCH; i++)
+		bench_frame_fill(mbufs[i], &tuples[i], tcp_flags);
+	return 0;
+}
+
+uint64_t bench_worker_batch(struct bench_world *world, struct rte_mbuf **mbufs,
+			    const uint32_t *now_ms)
+{
+	struct fb_worker *w = world->worker;
+	uint64_t begin = rte_rdtsc();
+
+	for (uint32_t i = 0; i < BENCH_BATCH; i += BENCH_BURST) {
+		w->now_ms = now_ms != NULL ? *now_ms : fb_datapath_ms(world->dp, rte_rdtsc());
+		fb_worker_run(w, 0, mbufs + i, BENCH_BURST);
+		(void)fb_worker_turn(w);
+	}
+	return rte_rdtsc() - begin;
+}
+
+int bench_replies(const struct bench_world *world, const struct fb_tuple *clients,
+		  struct fb_tuple *ret_replies)
+{
+	const struct fb_flow_table *t = world->worker->flows[clients[0].family];
+
+	for (uint32_t i = 0; i < BENCH_BATCH; i++) {
+		enum fb_flow_dir dir;
+		struct fb_flow *flow =
+			fb_flow_find(t, &clients[i], fb_flow_hash_tuple(t, &clients[i]), &dir);
+
+		if (flow == NULL)
+			return -EPROTO;
+		ret_replies[i] = fb_flow_reply_key(t, flow);
+	}
+	return 0;
+}
+
+/* One packet of each connection. All have to come out again. */
+static int send_all(struct bench_world *world, const struct fb_tuple *tuples, uint8_t tcp_flags)
+{
+	struct rte_mbuf *mbufs[BENCH_BATCH];
+
+	if (bench_batch(world->pool, tuples, tcp_flags, mbufs) != 0)
+		return -ENOMEM;
+	(void)bench_worker_batch(world, mbufs, NULL);
+	return bench_world_recycle(world) == BENCH_BATCH ? 0 : -EPROTO;
+}
+
+static int handshake(struct bench_world *world, const struct fb_tuple *clients,
+		     struct fb_tuple *ret_replies)
+{
+	int err = send_all(world, clients, RTE_TCP_SYN_FLAG);
+
+	if (err == 0)
+		err = bench_replies(world, clients, ret_replies);
+	if (err == 0)
+		err = send_all(world, ret_replies, RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG);
+	if (err == 0)
+		err = send_all(world, clients, RTE_TCP_ACK_FLAG);
+	return err;
+}
+
+static void shuffle(struct bench_traffic *t)
+{
+	uint64_t state = t->n;
+
+	for (uint32_t i = t->n - 1; i > 0; i--) {
+		uint32_t k = fb_hash_reduce((uint32_t)(bench_random(&state) >> 32), i + 1);
+		struct fb_tuple swap = t->packets[i];
+
+		t->packets[i] = t->packets[k];
+		t->packets[k] = swap;
+	}
+}
+
+int bench_traffic_open(struct bench_world *world, enum fb_family family, uint32_t n_flows,
+		       struct bench_traffic *ret)
+{
+	struct bench_clients source = {.world = world, .family = family, .next = 1};
+	struct bench_traffic t = {.n = 2 * n_flows};
+	struct fb_tuple clients[BENCH_BATCH];
+	struct fb_tuple replies[BENCH_BATCH];
+	uint32_t n = 0;
+
+	t.packets = malloc((size_t)t.n * sizeof(*t.packets));
+	if (t.packets == NULL)
+		return -ENOMEM;
+	for (uint32_t done = 0; done < n_flows; done += n) {
+		int err;
+
+		/* The last batch of few is filled up with connections that it has already. */
+		n = RTE_MIN(n_flows - done, (uint32_t)BENCH_BATCH);
+		for (uint32_t i = 0; i < BENCH_BATCH; i++)
+			clients[i] = i < n ? bench_clients_next(&source) : clients[i % n];
+		err = handshake(world, clients, replies);
+		if (err != 0) {
+			free(t.packets);
+			return err;
+		}
+		memcpy(&t.packets[2 * (size_t)done], clients, n * sizeof(*clients));
+		memcpy(&t.packets[2 * (size_t)done + n], replies, n * sizeof(*replies));
+	}
+	shuffle(&t);
+	*ret = t;
+	return 0;
+}
+
+void bench_traffic_close(struct bench_traffic *traffic)
+{
+	free(traffic->packets);
+	*traffic = (struct bench_traffic){0};
+}
+
+int bench_traffic_batch(struct bench_traffic *traffic, struct rte_mempool *pool,
+			struct rte_mbuf **mbufs)
+{
+	if (rte_pktmbuf_alloc_bulk(pool, mbufs, BENCH_BATCH) != 0)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < BENCH_BATCH; i++) {
+		bench_frame_fill(mbufs[i], &traffic->packets[traffic->at], RTE_TCP_ACK_FLAG);
+		if (++traffic->at == traffic->n)
+			traffic->at = 0;
+	}
+	return 0;
+}
