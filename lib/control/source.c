@@ -18,11 +18,14 @@
 	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_DELETE_SELF |   \
 	 IN_MOVE_SELF | IN_ONLYDIR)
 
-
 #define NO_WATCH (-1)
+
+/* What no event will tell of (a link's missing target, a lack of watches) is looked at this often. */
+#define POLL_MS 1000
 
 struct file {
 	char *name; /* in its directory */
+	bool gone;  /* leaves the list at the end of this report */
 	/* What it was when it was last reported. */
 	dev_t dev;
 	ino_t ino;
@@ -39,6 +42,7 @@ struct source {
 	bool parent_is_direct;
 	bool rescan;
 	bool missing; /* reported as missing */
+	bool polled;  /* scanned every POLL_MS */
 	struct file *files; /* sorted by name; a file source has one, called base */
 	uint32_t n_files;
 	char **names; /* entries that events named since the last report */
@@ -51,6 +55,7 @@ struct fb_sources {
 	uint32_t n;
 	uint64_t first_ms; /* of the events not yet reported; UINT64_MAX: none */
 	uint64_t last_ms;
+	uint64_t poll_ms; /* when polled sources are next scanned; UINT64_MAX: there are none */
 	struct source v[];
 };
 
@@ -143,6 +148,7 @@ struct fb_sources *fb_sources_open(const struct fb_config_source *v, uint32_t n)
 		return NULL;
 	s->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	s->first_ms = UINT64_MAX;
+	s->poll_ms = UINT64_MAX;
 	if (s->fd < 0)
 		goto fail;
 	for (uint32_t i = 0; i < n; i++) {
@@ -216,9 +222,11 @@ uint64_t fb_sources_due_ms(const struct fb_sources *s)
 	uint64_t latest;
 
 	if (s->first_ms == UINT64_MAX)
-		return UINT64_MAX;
+		return s->poll_ms;
 	latest = s->first_ms + FB_SOURCE_SETTLE_MAX_MS;
-	return settled < latest ? settled : latest;
+	if (latest < settled)
+		settled = latest;
+	return settled < s->poll_ms ? settled : s->poll_ms;
 }
 
 /* Remember an entry; if there is no memory for its name, everything is looked at instead. */
@@ -248,15 +256,23 @@ static void add_name(struct source *src, const char *name)
 		src->n_names++;
 }
 
-/* A new symbolic or hard link is complete; a new file is still being written. */
-static bool is_link(const struct source *src, const char *name)
+/* Path of an entry; the source's own for a file source. */
+static const char *entry_path(const struct source *src, const char *name, char buf[PATH_MAX])
 {
-	char path[PATH_MAX];
-	struct stat st;
 	int len;
 
-	len = snprintf(path, sizeof(path), "%s/%s", src->path, name);
-	if (len < 0 || (size_t)len >= sizeof(path) || lstat(path, &st) != 0)
+	if (name == src->base)
+		return src->path;
+	len = snprintf(buf, PATH_MAX, "%s/%s", src->path, name);
+	return len < 0 || len >= PATH_MAX ? NULL : buf;
+}
+
+/* A new symbolic or hard link is complete; a new file is still being written. */
+static bool is_link(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) != 0)
 		return false;
 	return S_ISLNK(st.st_mode) || (S_ISREG(st.st_mode) && st.st_nlink > 1);
 }
@@ -264,6 +280,9 @@ static bool is_link(const struct source *src, const char *name)
 /* Something happened in the directory that is the source. */
 static bool self_event(struct source *src, const struct inotify_event *event)
 {
+	char buf[PATH_MAX];
+	const char *path;
+
 	if ((event->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_IGNORED | IN_UNMOUNT)) != 0) {
 		src->rescan = true;
 		return true;
@@ -274,8 +293,10 @@ static bool self_event(struct source *src, const struct inotify_event *event)
 		src->rescan = true;
 		return true;
 	}
-	if (!fb_sources_is_manifest(event->name) ||
-	    ((event->mask & IN_CREATE) != 0 && !is_link(src, event->name)))
+	if (!fb_sources_is_manifest(event->name))
+		return false;
+	path = entry_path(src, event->name, buf);
+	if (path == NULL || ((event->mask & IN_CREATE) != 0 && !is_link(path)))
 		return false;
 	add_name(src, event->name);
 	return true;
@@ -288,7 +309,7 @@ static bool parent_event(struct source *src, const struct inotify_event *event)
 	    strcmp(event->name, "..data") != 0)
 		return false;
 	if (src->parent_is_direct && (event->mask & IN_CREATE) != 0 &&
-	    (event->mask & IN_ISDIR) == 0)
+	    (event->mask & IN_ISDIR) == 0 && !is_link(src->path))
 		return false;
 	src->rescan = true;
 	return true;
@@ -344,17 +365,6 @@ static bool file_same(const struct file *a, const struct file *b)
 	return a->dev == b->dev && a->ino == b->ino && a->size == b->size &&
 	       a->mtime.tv_sec == b->mtime.tv_sec && a->mtime.tv_nsec == b->mtime.tv_nsec &&
 	       a->ctime.tv_sec == b->ctime.tv_sec && a->ctime.tv_nsec == b->ctime.tv_nsec;
-}
-
-/* Path of an entry; the source's own for a file source. */
-static const char *entry_path(const struct source *src, const char *name, char buf[PATH_MAX])
-{
-	int len;
-
-	if (name == src->base)
-		return src->path;
-	len = snprintf(buf, PATH_MAX, "%s/%s", src->path, name);
-	return len < 0 || len >= PATH_MAX ? NULL : buf;
 }
 
 static int append_file(struct file **files, uint32_t *n, const struct source *src, const char *name)
@@ -435,6 +445,16 @@ static void report_file(const struct source *src, uint32_t idx, const char *name
 		handler->file(handler->arg, idx, path, present);
 }
 
+/* Whether a change of what was just listed raises an event. */
+static bool is_watched(const struct source *src)
+{
+	struct stat st;
+
+	if (src->wd_self != NO_WATCH)
+		return true;
+	return src->wd_parent != NO_WATCH && lstat(src->path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 static void report_all(struct fb_sources *s, uint32_t idx, const struct fb_sources_handler *handler)
 {
 	struct source *src = &s->v[idx];
@@ -446,6 +466,7 @@ static void report_all(struct fb_sources *s, uint32_t idx, const struct fb_sourc
 
 	arm(s, src);
 	ret = list(src, &files, &n);
+	src->polled = ret != 0 || !is_watched(src);
 	if (ret != 0) {
 		if (!src->missing)
 			handler->missing(handler->arg, idx, -ret);
@@ -472,55 +493,84 @@ static void report_all(struct fb_sources *s, uint32_t idx, const struct fb_sourc
 	src->n_files = n;
 }
 
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Entries that are gone leave the list; those that came are at its end. */
+static void tidy_files(struct source *src)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < src->n_files; i++) {
+		if (src->files[i].gone)
+			free(src->files[i].name);
+		else
+			src->files[n++] = src->files[i];
+	}
+	src->n_files = n;
+	if (n > 1)
+		qsort(src->files, n, sizeof(*src->files), compare_files);
+}
+
 /* Only entries that events named: what else is in the directory may be half written. */
 static void report_named(struct source *src, uint32_t idx, const struct fb_sources_handler *handler)
 {
+	uint32_t n_sorted = src->n_files;
+	bool untidy = false;
+
+	if (src->n_names > 1)
+		qsort(src->names, src->n_names, sizeof(*src->names), compare_names);
 	for (uint32_t i = 0; i < src->n_names; i++) {
 		struct file key = {.name = src->names[i]};
 		struct file *known = NULL;
 		char buf[PATH_MAX];
 		const char *path = entry_path(src, key.name, buf);
 
-		if (path == NULL)
+		if (path == NULL || (i > 0 && strcmp(key.name, src->names[i - 1]) == 0))
 			continue;
-		if (src->n_files > 0)
-			known = bsearch(&key, src->files, src->n_files, sizeof(*known),
-					compare_files);
+		if (n_sorted > 0)
+			known = bsearch(&key, src->files, n_sorted, sizeof(*known), compare_files);
 		if (file_fill(&key, path)) {
 			if (known != NULL) {
 				key.name = known->name;
 				*known = key;
 			} else if (append_file(&src->files, &src->n_files, src, key.name) == 0) {
-				qsort(src->files, src->n_files, sizeof(*src->files), compare_files);
+				untidy = true;
 			}
 			handler->file(handler->arg, idx, path, true);
 		} else if (known != NULL) {
-			uint32_t place = (uint32_t)(known - src->files);
-
 			handler->file(handler->arg, idx, path, false);
-			free(known->name);
-			src->n_files--;
-			memmove(known, known + 1, (src->n_files - place) * sizeof(*known));
+			known->gone = true;
+			untidy = true;
 		}
 	}
+	if (untidy)
+		tidy_files(src);
 }
 
 bool fb_sources_report(struct fb_sources *s, uint64_t now_ms,
 		       const struct fb_sources_handler *handler)
 {
+	bool all = now_ms >= s->poll_ms;
+
 	if (now_ms < fb_sources_due_ms(s))
 		return false;
 	s->first_ms = UINT64_MAX;
+	s->poll_ms = UINT64_MAX;
 	for (uint32_t i = 0; i < s->n; i++) {
 		struct source *src = &s->v[i];
 
-		if (src->rescan) {
+		if (src->rescan || (all && src->polled)) {
 			src->rescan = false;
 			report_all(s, i, handler);
 		} else {
 			report_named(src, i, handler);
 		}
 		clear_names(src);
+		if (src->polled)
+			s->poll_ms = now_ms + POLL_MS;
 	}
 	return true;
 }

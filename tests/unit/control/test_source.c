@@ -248,6 +248,71 @@ static void a_path_that_is_missing_at_the_start_is_waited_for(void **state)
 	assert_string_equal(f->seen.text, "back +a.yaml");
 }
 
+static void several_changes_are_reported_once_each(void **state)
+{
+	struct fixture *f = *state;
+
+	for (const char *name = "bdfh"; *name != '\0'; name++)
+		write_file(in(f, (const char[]){*name, '.', 'y', 'm', 'l', '\0'}));
+	open_sources(f);
+	report(f);
+	for (const char *name = "gcac"; *name != '\0'; name++)
+		write_file(in(f, (const char[]){*name, '.', 'y', 'm', 'l', '\0'}));
+	assert_int_equal(unlink(in(f, "d.yml")), 0);
+	assert_int_equal(unlink(in(f, "h.yml")), 0);
+	write_file(in(f, "f.yml"));
+	take_events(f);
+	report(f);
+	assert_string_equal(f->seen.text, "+a.yml +c.yml -d.yml +f.yml +g.yml -h.yml");
+	assert_int_equal(unlink(in(f, "a.yml")), 0);
+	assert_int_equal(unlink(in(f, "g.yml")), 0);
+	take_events(f);
+	report(f);
+	assert_string_equal(f->seen.text, "-a.yml -g.yml");
+	fb_sources_rescan(f->sources, f->now_ms);
+	report(f);
+	assert_string_equal(f->seen.text, "");
+}
+
+static void a_link_in_place_of_the_directory_is_seen_at_once(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(mkdir(in(f, "../other"), 0755), 0);
+	write_file(in(f, "../other/a.yaml"));
+	assert_int_equal(rmdir(f->path), 0);
+	open_sources(f);
+	report(f);
+	assert_string_equal(f->seen.text, "missing");
+	assert_int_equal(symlink("other", f->path), 0);
+	take_events(f);
+	f->now_ms -= 1000 - FB_SOURCE_SETTLE_MS;
+	report(f);
+	assert_string_equal(f->seen.text, "back +a.yaml");
+}
+
+static void what_no_event_tells_of_is_looked_at_every_second(void **state)
+{
+	struct fixture *f = *state;
+	char far[64];
+
+	/* The link's target is in no directory that is watched. */
+	(void)snprintf(far, sizeof(far), "%s/far", f->dir);
+	assert_int_equal(mkdir(far, 0755), 0);
+	assert_int_equal(rmdir(f->path), 0);
+	assert_int_equal(symlink("far/away", f->path), 0);
+	open_sources(f);
+	report(f);
+	assert_string_equal(f->seen.text, "missing");
+	assert_int_equal(fb_sources_due_ms(f->sources), f->now_ms + 1000);
+	(void)snprintf(far, sizeof(far), "%s/far/away", f->dir);
+	assert_int_equal(mkdir(far, 0755), 0);
+	write_file(in(f, "a.yaml"));
+	report(f);
+	assert_string_equal(f->seen.text, "back +a.yaml");
+	assert_int_equal(fb_sources_due_ms(f->sources), UINT64_MAX);
+}
+
 static void events_settle_before_they_are_reported(void **state)
 {
 	struct fixture *f = *state;
@@ -282,6 +347,9 @@ int main(void)
 		T(the_swap_of_a_mounted_config_map_is_seen),
 		T(a_directory_that_is_replaced_is_compared),
 		T(a_path_that_is_missing_at_the_start_is_waited_for),
+		T(several_changes_are_reported_once_each),
+		T(a_link_in_place_of_the_directory_is_seen_at_once),
+		T(what_no_event_tells_of_is_looked_at_every_second),
 		T(events_settle_before_they_are_reported),
 	};
 
