@@ -10,6 +10,7 @@
 
 struct build {
 	const struct fb_desired_settings *settings;
+	const struct fb_store *store;
 	const struct fb_store_view *view;
 	const struct fb_object *object;
 	const struct fb_model_service *service;
@@ -124,7 +125,7 @@ static int build_port(struct build *b, const struct fb_service_port *port, enum 
 		return 0;
 	spec.frontends = f.v;
 	spec.n_frontends = f.n;
-	rc = desired_endpoints(arena, b->view, port, family, &spec.endpoints, &spec.n_endpoints);
+	rc = desired_endpoints(arena, b->store, b->view, port, family, &spec.endpoints, &spec.n_endpoints);
 	if (rc != 0)
 		return rc;
 	spec.namespace_ = fb_arena_strdup(arena, b->view->namespace_);
@@ -161,7 +162,7 @@ int fb_desired_build(const struct fb_store *store, const struct fb_desired_setti
 		     struct fb_errs *errs)
 {
 	struct fb_store_view view;
-	struct build b = {.settings = settings, .view = &view};
+	struct build b = {.settings = settings, .store = store, .view = &view};
 	int rc = 0;
 
 	if (!fb_store_view(store, namespace_, name, &view) || !is_proxied(view.service)) {

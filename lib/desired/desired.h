@@ -17,6 +17,13 @@
  * that are not chosen drain. The result is sorted by address and port and does not depend on the
  * order of anything.
  *
+ * With neither slices nor Endpoints, and a selector, it is the Pods: forebay does what the cluster's
+ * endpoint controller would. A Pod of the Service's namespace whose labels have all of the selector,
+ * with an address of the family, that has not finished; ready by its condition (or always, with
+ * publishNotReadyAddresses), terminating once it has a deletionTimestamp; targetPort as a number, or
+ * the container port of that name and protocol (containers first, then sidecars), without which
+ * this Pod has no such port. Where Nodes are known, a Pod on an unknown one is none.
+ *
  * Traffic policies: this box is no node, so Local means all ready endpoints, with the client's
  * address kept (dnat), as a load balancer in front of the nodes and the nodes' own Local policy do
  * together. Replies must then be routed back through the box. Where they are not, the annotation

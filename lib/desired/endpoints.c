@@ -101,14 +101,75 @@ static void add_endpoints(struct candidates *c, const struct fb_endpoints *endpo
 	}
 }
 
-static void collect(struct candidates *c, const struct fb_store_view *view,
+/* Does the cluster know the pod's node? Files often have no Nodes at all: then it does not matter. */
+static bool has_node(const struct fb_store *store, const struct fb_pod *pod)
+{
+	return pod->node_name[0] == '\0' || fb_store_n_objects(store, FB_KIND_NODE) == 0 ||
+	       fb_store_find(store, FB_KIND_NODE, "", pod->node_name, NULL) != NULL;
+}
+
+/* The number of a targetPort on a pod; 0: it has no such port. */
+static uint16_t port_on(const struct fb_pod *pod, const struct fb_service_port *port)
+{
+	if (port->target_name[0] == '\0')
+		return port->target_port;
+	for (uint32_t i = 0; i < pod->n_ports; i++) {
+		if (pod->ports[i].proto == port->proto &&
+		    strcmp(pod->ports[i].name, port->target_name) == 0)
+			return pod->ports[i].port;
+	}
+	return 0;
+}
+
+static enum standing standing_of_pod(const struct fb_pod *pod, bool publish_not_ready)
+{
+	if (pod->terminating) {
+		if (publish_not_ready)
+			return TERMINATING_READY;
+		return pod->ready ? TERMINATING_SERVING : TERMINATING;
+	}
+	return pod->ready || publish_not_ready ? READY : NOT_READY;
+}
+
+/* Here forebay does what the cluster's endpoint controller would. */
+static void add_pod(struct candidates *c, const struct fb_pod *pod, bool publish_not_ready,
 		    const struct fb_service_port *port, enum fb_family family)
+{
+	uint16_t number = port_on(pod, port);
+
+	for (uint32_t i = 0; i < pod->n_addrs && number != 0 && !pod->finished; i++) {
+		if (fb_addr_family(&pod->addrs[i]) == family)
+			add(c, &pod->addrs[i], number, standing_of_pod(pod, publish_not_ready));
+	}
+}
+
+static void add_pods(struct candidates *c, const struct fb_store *store,
+		     const struct fb_object *object, const struct fb_service_port *port,
+		     enum fb_family family)
+{
+	bool publish_not_ready = object->service.publish_not_ready;
+	struct fb_store_pods walk = {0};
+	const struct fb_object *pod;
+
+	while ((pod = fb_store_pod_next(store, object, &walk)) != NULL) {
+		if (publish_not_ready || has_node(store, &pod->pod))
+			add_pod(c, &pod->pod, publish_not_ready, port, family);
+	}
+}
+
+static void collect(struct candidates *c, const struct fb_store *store,
+		    const struct fb_store_view *view, const struct fb_service_port *port,
+		    enum fb_family family)
 {
 	c->n = 0;
 	for (uint32_t i = 0; i < view->n_slices; i++)
 		add_slice(c, &view->slices[i]->slice, port, family);
-	if (view->n_slices == 0 && view->endpoints != NULL)
+	if (view->n_slices > 0)
+		return;
+	if (view->endpoints != NULL)
 		add_endpoints(c, &view->endpoints->endpoints, port, family);
+	else
+		add_pods(c, store, view->service, port, family);
 }
 
 /* By address and port; the better standing of the same endpoint comes first. */
@@ -140,7 +201,8 @@ static uint32_t sort_and_unite(struct candidate *v, uint32_t n)
 	return kept;
 }
 
-int desired_endpoints(struct fb_arena *arena, const struct fb_store_view *view,
+int desired_endpoints(struct fb_arena *arena, const struct fb_store *store,
+		      const struct fb_store_view *view,
 		      const struct fb_service_port *port, enum fb_family family,
 		      const struct fb_endpoint_spec **ret, uint32_t *ret_n)
 {
@@ -150,12 +212,12 @@ int desired_endpoints(struct fb_arena *arena, const struct fb_store_view *view,
 	uint32_t n;
 	uint32_t kept = 0;
 
-	collect(&c, view, port, family);
+	collect(&c, store, view, port, family);
 	specs = fb_arena_alloc(arena, c.n, sizeof(*specs));
 	c.v = fb_arena_alloc(arena, c.n, sizeof(*c.v));
 	if (specs == NULL || c.v == NULL)
 		return -ENOMEM;
-	collect(&c, view, port, family);
+	collect(&c, store, view, port, family);
 	n = sort_and_unite(c.v, c.n);
 	for (uint32_t i = 0; i < n; i++)
 		any_ready |= is_ready(c.v[i].standing);

@@ -18,6 +18,8 @@ void kind_read_meta(const struct field *root, enum field_name_kind name_kind);
 void kind_read_service(const struct field *root);
 void kind_read_slice(const struct field *root);
 void kind_read_endpoints(const struct field *root);
+void kind_read_pod(const struct field *root);
+void kind_read_node(const struct field *root);
 
 /** Namespace and name of an object that was refused; false: they cannot be told. */
 bool kind_peek_name(const struct fb_node *root, const char **ret_namespace, const char **ret_name);
@@ -25,5 +27,6 @@ bool kind_peek_name(const struct fb_node *root, const char **ret_namespace, cons
 int kind_write_service(const struct fb_object *object, json_t *ret);
 int kind_write_slice(const struct fb_object *object, json_t *ret);
 int kind_write_endpoints(const struct fb_object *object, json_t *ret);
+int kind_write_pod(const struct fb_object *object, json_t *ret);
 
 #endif

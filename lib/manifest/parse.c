@@ -19,6 +19,8 @@ static const struct kind_row kinds[] = {
 	{"v1", "Service", FB_KIND_SERVICE, kind_read_service},
 	{"v1", "Endpoints", FB_KIND_ENDPOINTS, kind_read_endpoints},
 	{"discovery.k8s.io/v1", "EndpointSlice", FB_KIND_ENDPOINT_SLICE, kind_read_slice},
+	{"v1", "Pod", FB_KIND_POD, kind_read_pod},
+	{"v1", "Node", FB_KIND_NODE, kind_read_node},
 	{"discovery.k8s.io/v1beta1", "EndpointSlice", FB_KIND_ENDPOINT_SLICE, kind_read_slice},
 };
 
@@ -64,8 +66,8 @@ static void report_others(struct parse *p)
 		char api_version[FIELD_SHOWN_SIZE];
 
 		reader_report(&p->reader, o->first, FB_SEV_NOTICE,
-			      "kind %s (%s): %u ignored; forebay reads Service, EndpointSlice and "
-			      "Endpoints",
+			      "kind %s (%s): %u ignored; forebay reads Service, EndpointSlice, "
+			      "Endpoints, Pod and Node",
 			      reader_show(o->kind, kind), reader_show(o->api_version, api_version),
 			      o->n);
 	}
@@ -83,6 +85,8 @@ static int refuse(struct parse *p, enum fb_object_kind kind, const struct fb_nod
 		p->reader.ret->incomplete = true;
 		return 0;
 	}
+	if (kind == FB_KIND_NODE)
+		namespace_ = "";
 	return fb_objects_refuse(p->reader.ret, kind, namespace_, name);
 }
 

@@ -283,6 +283,55 @@ int kind_write_endpoints(const struct fb_object *object, json_t *ret)
 	return rc | json_object_set_new(ret, "subsets", list);
 }
 
+static int write_pod_ports(const struct fb_pod *pod, json_t *spec)
+{
+	json_t *list = json_array();
+	int rc = 0;
+
+	for (uint32_t i = 0; i < pod->n_ports; i++)
+		rc |= json_array_append_new(
+			list, json_pack("{s:s,s:i,s:s}", "name", pod->ports[i].name, "containerPort",
+					(int)pod->ports[i].port, "protocol",
+					fb_protocol_name(pod->ports[i].proto)));
+	/* Which container had them decides nothing: the first of a name counts in any case. */
+	return rc | json_object_set_new(spec, "containers",
+					json_pack("[{s:s,s:o}]", "name", "all", "ports", list));
+}
+
+int kind_write_pod(const struct fb_object *object, json_t *ret)
+{
+	const struct fb_pod *pod = &object->pod;
+	json_t *spec = json_object();
+	json_t *status = json_object();
+	json_t *addrs = json_array();
+	int rc = 0;
+
+	for (uint32_t i = 0; i < pod->n_addrs; i++)
+		rc |= json_array_append_new(addrs,
+					    json_pack("{s:o}", "ip", addr_json(&pod->addrs[i])));
+	rc |= set_text(spec, "nodeName", pod->node_name);
+	rc |= write_pod_ports(pod, spec);
+	rc |= set_text(status, "phase", pod->finished ? "Succeeded" : "Running");
+	rc |= json_object_set_new(status, "conditions",
+				  json_pack("[{s:s,s:s}]", "type", "Ready", "status",
+					    pod->ready ? "True" : "False"));
+	rc |= set_list(status, "podIPs", addrs);
+	/* When it was deleted decides nothing, only that it was. */
+	if (pod->terminating)
+		rc |= set_text(json_object_get(ret, "metadata"), "deletionTimestamp",
+			       "1970-01-01T00:00:00Z");
+	rc |= json_object_set_new(ret, "spec", spec);
+	return rc | json_object_set_new(ret, "status", status);
+}
+
+/* A Node's metadata are all that is kept of it. */
+static int write_nothing(const struct fb_object *object, json_t *ret)
+{
+	(void)object;
+	(void)ret;
+	return 0;
+}
+
 static const struct {
 	const char *api_version;
 	int (*write)(const struct fb_object *object, json_t *ret);
@@ -290,6 +339,8 @@ static const struct {
 	[FB_KIND_SERVICE] = {"v1", kind_write_service},
 	[FB_KIND_ENDPOINT_SLICE] = {"discovery.k8s.io/v1", kind_write_slice},
 	[FB_KIND_ENDPOINTS] = {"v1", kind_write_endpoints},
+	[FB_KIND_POD] = {"v1", kind_write_pod},
+	[FB_KIND_NODE] = {"v1", write_nothing},
 };
 
 char *fb_manifest_write(const struct fb_object *object)

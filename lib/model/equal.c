@@ -164,6 +164,20 @@ static bool same_endpoints(const struct fb_endpoints *a, const struct fb_endpoin
 	return true;
 }
 
+static bool same_pod(const struct fb_pod *a, const struct fb_pod *b)
+{
+	if (a->n_ports != b->n_ports)
+		return false;
+	for (uint32_t i = 0; i < a->n_ports; i++) {
+		if (a->ports[i].port != b->ports[i].port || a->ports[i].proto != b->ports[i].proto ||
+		    !same(a->ports[i].name, b->ports[i].name))
+			return false;
+	}
+	return a->ready == b->ready && a->terminating == b->terminating &&
+	       a->finished == b->finished && same(a->node_name, b->node_name) &&
+	       same_addrs(a->addrs, a->n_addrs, b->addrs, b->n_addrs);
+}
+
 bool fb_object_equal(const struct fb_object *a, const struct fb_object *b)
 {
 	if (a->kind != b->kind || !same(a->meta.namespace_, b->meta.namespace_) ||
@@ -177,6 +191,10 @@ bool fb_object_equal(const struct fb_object *a, const struct fb_object *b)
 		return same_slice(&a->slice, &b->slice);
 	case FB_KIND_ENDPOINTS:
 		return same_endpoints(&a->endpoints, &b->endpoints);
+	case FB_KIND_POD:
+		return same_pod(&a->pod, &b->pod);
+	case FB_KIND_NODE:
+		return true;
 	case FB_KIND_COUNT:
 		break;
 	}

@@ -11,6 +11,8 @@ const char *const fb_object_kind_names[FB_KIND_COUNT] = {
 	[FB_KIND_SERVICE] = "Service",
 	[FB_KIND_ENDPOINT_SLICE] = "EndpointSlice",
 	[FB_KIND_ENDPOINTS] = "Endpoints",
+	[FB_KIND_POD] = "Pod",
+	[FB_KIND_NODE] = "Node",
 };
 
 const char *const fb_service_type_names[FB_SERVICE_TYPE_COUNT] = {
@@ -78,6 +80,17 @@ const char *fb_labels_get(const struct fb_labels *labels, const char *key)
 	return label != NULL ? label->value : NULL;
 }
 
+bool fb_labels_select(const struct fb_labels *selector, const struct fb_labels *labels)
+{
+	for (uint32_t i = 0; i < selector->n; i++) {
+		const char *value = fb_labels_get(labels, selector->v[i].key);
+
+		if (value == NULL || strcmp(value, selector->v[i].value) != 0)
+			return false;
+	}
+	return selector->n > 0;
+}
+
 struct fb_object *fb_object_create(enum fb_object_kind kind, struct fb_place place)
 {
 	struct fb_object *object = calloc(1, sizeof(*object));
@@ -116,7 +129,15 @@ void fb_object_release(struct fb_object *object)
 
 const char *fb_object_service_name(const struct fb_object *object)
 {
-	return object->kind == FB_KIND_ENDPOINT_SLICE ? object->slice.service : object->meta.name;
+	switch (object->kind) {
+	case FB_KIND_SERVICE:
+	case FB_KIND_ENDPOINTS:
+		return object->meta.name;
+	case FB_KIND_ENDPOINT_SLICE:
+		return object->slice.service;
+	default:
+		return "";
+	}
 }
 
 /* Room for one more element; *cap counts elements. */

@@ -11,8 +11,8 @@
  * to is in its own arena. Strings are never NULL: what is absent is "", unless a comment says
  * otherwise.
  *
- * A further kind (Pod, Node) is one value of enum fb_object_kind, one struct, one member of the
- * union, one file in lib/manifest and one row in its table of kinds.
+ * A further kind is one value of enum fb_object_kind, one struct, one member of the union, one file
+ * in lib/manifest and one row in its table of kinds.
  *
  * Thread: control, and whoever parses; one object belongs to one thread at a time (holds are not
  * atomic).
@@ -29,10 +29,12 @@ enum fb_object_kind {
 	FB_KIND_SERVICE,
 	FB_KIND_ENDPOINT_SLICE,
 	FB_KIND_ENDPOINTS,
+	FB_KIND_POD,
+	FB_KIND_NODE,
 	FB_KIND_COUNT,
 };
 
-/* "Service", "EndpointSlice", "Endpoints". */
+/* "Service", "EndpointSlice", "Endpoints", "Pod", "Node". */
 extern const char *const fb_object_kind_names[FB_KIND_COUNT];
 
 /* Labels, annotations, selectors: sorted by key, keys distinct. */
@@ -49,8 +51,11 @@ struct fb_labels {
 /** Value of a key, or NULL. Cost: log n. */
 const char *fb_labels_get(const struct fb_labels *labels, const char *key);
 
+/** Are all pairs of the selector among the labels? An empty selector selects nothing. */
+bool fb_labels_select(const struct fb_labels *selector, const struct fb_labels *labels);
+
 struct fb_meta {
-	const char *namespace_; /* "default" where the file says nothing */
+	const char *namespace_; /* "default" where the file says nothing; "" of a Node */
 	const char *name;
 	struct fb_labels labels;
 	struct fb_labels annotations;
@@ -114,6 +119,7 @@ const char *fb_protocol_name(uint8_t proto);
 #define FB_ANNOTATION_MODE    "forebay.io/mode"
 #define FB_LABEL_SERVICE_NAME "kubernetes.io/service-name"
 #define FB_LABEL_PROXY_NAME   "service.kubernetes.io/service-proxy-name"
+#define FB_LABEL_ZONE	      "topology.kubernetes.io/zone"
 
 struct fb_service_port {
 	const char *name; /* "" if the only one */
@@ -219,6 +225,25 @@ struct fb_endpoints {
 	uint32_t n_subsets;
 };
 
+/* ---- Pod (v1); what is kept of a Node (v1) are its name and labels ---- */
+
+struct fb_pod_port {
+	const char *name;
+	uint16_t port;
+	uint8_t proto;
+};
+
+struct fb_pod {
+	bool ready;	  /* condition Ready is True */
+	bool terminating; /* it has a deletionTimestamp */
+	bool finished;	  /* phase Succeeded or Failed: its address may be another pod's by now */
+	uint8_t n_addrs;
+	struct fb_addr addrs[2]; /* status.podIPs, one of a family; with hostNetwork the node's */
+	const char *node_name;
+	const struct fb_pod_port *ports; /* named ones, of containers first, then of sidecars */
+	uint32_t n_ports;
+};
+
 /* ---- any object ---- */
 
 struct fb_object {
@@ -230,6 +255,7 @@ struct fb_object {
 		struct fb_model_service service;
 		struct fb_endpoint_slice slice;
 		struct fb_endpoints endpoints;
+		struct fb_pod pod;
 	};
 	struct fb_arena arena;
 };
@@ -243,7 +269,7 @@ void fb_object_release(struct fb_object *object);
 /** Do both say the same? Place and creation do not count, nor does the order of labels. */
 bool fb_object_equal(const struct fb_object *a, const struct fb_object *b);
 
-/** Name of the Service that the object is about (its own, or the slice's label); may be "". */
+/** Name of the Service that the object is about (its own, or the slice's label); "": of none. */
 const char *fb_object_service_name(const struct fb_object *object);
 
 /* What one text said. Owned by whoever has it. */

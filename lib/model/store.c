@@ -24,7 +24,7 @@ struct fb_store *fb_store_create(void)
 	fb_hash_secret_init(&store->secret, text);
 	store->next_seq = 1;
 	if (fb_index_init(&store->entries) != 0 || fb_index_init(&store->services) != 0 ||
-	    fb_index_init(&store->origins) != 0) {
+	    fb_index_init(&store->origins) != 0 || fb_index_init(&store->pairs) != 0) {
 		fb_store_free(store);
 		return NULL;
 	}
@@ -46,6 +46,7 @@ void fb_store_free(struct fb_store *store)
 	fb_index_fini(&store->entries);
 	fb_index_fini(&store->services);
 	fb_index_fini(&store->origins);
+	fb_index_fini(&store->pairs);
 	free(store);
 }
 
@@ -55,7 +56,8 @@ static int copy_claim(struct fb_store *copy, struct fb_store_origin *origin,
 	struct fb_store_claim *claim;
 
 	claim = fb_store_claim_make(copy, origin, from->object, from->seq);
-	if (claim == NULL || fb_store_service_reserve(copy, from->object, &claim->service) != 0)
+	if (claim == NULL || fb_store_service_reserve(copy, from->object, &claim->service) != 0 ||
+	    fb_store_bonds_make(copy, claim, from->object, &claim->bonds) != 0)
 		return -1;
 	claim->object = fb_object_hold(from->object);
 	return 0;
@@ -83,6 +85,7 @@ struct fb_store *fb_store_clone(const struct fb_store *store)
 	}
 	while ((link = fb_index_walk(&copy->entries, link)) != NULL)
 		fb_store_attach(copy, ((struct fb_store_entry *)link)->claims);
+	fb_store_settle(copy);
 	fb_store_clear_dirty(copy);
 	return copy;
 }
@@ -177,6 +180,13 @@ void fb_store_dirty_all(struct fb_store *store)
 
 	while ((service = fb_store_service_next(store, service)) != NULL)
 		fb_store_mark_dirty(store, service);
+}
+
+void fb_store_settle(struct fb_store *store)
+{
+	if (store->nodes_changed)
+		fb_store_dirty_all(store);
+	store->nodes_changed = false;
 }
 
 size_t fb_store_n_objects(const struct fb_store *store, enum fb_object_kind kind)

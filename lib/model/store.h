@@ -10,9 +10,10 @@
  * it. The newcomer is an error that names both places, waits in the shadow, and takes over when the
  * first one goes.
  *
- * Every change marks the Services whose compiled form it touches (a slice: the Service in its
- * label) as dirty; control takes the list, has lib/desired build them, and clears it. An object
- * that says the same as before touches nothing.
+ * Every change marks the Services whose compiled form it touches as dirty (a slice: the Service in
+ * its label; a Pod: those whose selector matches it, before or now; a Node: all); control takes the
+ * list, has lib/desired build them, and clears it. An object that says the same as before touches
+ * nothing.
  *
  * A change that fails (no memory, or errors under all-or-nothing) leaves the store as it was. To
  * ask "what would happen", change a clone.
@@ -92,6 +93,22 @@ struct fb_store_view {
 /** @return false: nothing is known of that name (*ret_view is untouched) */
 bool fb_store_view(const struct fb_store *store, const char *namespace_, const char *name,
 		   struct fb_store_view *ret_view);
+
+/* Place in a walk over Pods; zero begins. */
+struct fb_store_pods {
+	const struct fb_store_bond *at;
+	bool begun;
+};
+
+/**
+ * The Pods in force that a Service's selector matches, in no order; NULL ends. The store must not
+ * change meanwhile. A Service without a selector selects none.
+ *
+ * Cost: linear in the Pods that have the rarest label of the selector.
+ */
+const struct fb_object *fb_store_pod_next(const struct fb_store *store,
+					  const struct fb_object *service,
+					  struct fb_store_pods *walk);
 
 /* Walks begin and end with NULL, in no order; the store must not change meanwhile. */
 struct fb_store_service *fb_store_service_next(const struct fb_store *store,

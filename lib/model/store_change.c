@@ -42,8 +42,13 @@ static int prepare_object(struct fb_store *store, struct fb_store_origin *origin
 		report(errs, object, claim->new_object, "; the first one counts");
 		return 0;
 	}
-	if (fb_store_service_reserve(store, object, &service) != 0)
+	if (fb_store_bonds_make(store, claim, object, &claim->new_bonds) != 0)
 		return -ENOMEM;
+	if (fb_store_service_reserve(store, object, &service) != 0) {
+		fb_store_bonds_free(store, claim->new_bonds);
+		claim->new_bonds = NULL;
+		return -ENOMEM;
+	}
 	claim->round = store->round;
 	claim->new_object = object;
 	claim->new_service = service;
@@ -70,6 +75,7 @@ static void prepare_refused(struct fb_store *store, const struct fb_store_origin
 	claim->round = store->round;
 	claim->new_object = NULL;
 	claim->new_service = NULL;
+	claim->new_bonds = NULL;
 }
 
 static void undo(struct fb_store *store, struct fb_store_origin *origin)
@@ -78,8 +84,11 @@ static void undo(struct fb_store *store, struct fb_store_origin *origin)
 
 	for (struct fb_store_claim *claim = origin->first; claim != NULL; claim = next) {
 		next = claim->next_of;
-		if (claim->round == store->round && claim->new_object != NULL)
+		if (claim->round == store->round && claim->new_object != NULL) {
 			fb_store_service_unreserve(store, claim->new_service);
+			fb_store_bonds_free(store, claim->new_bonds);
+			claim->new_bonds = NULL;
+		}
 		claim->round = 0;
 		if (claim->object == NULL)
 			fb_store_claim_free(store, claim);
@@ -122,6 +131,7 @@ static void commit_claim(struct fb_store *store, struct fb_store_claim *claim,
 	bool first = claim->entry->claims == claim;
 	struct fb_object *old_object = claim->object;
 	struct fb_store_service *old_service = claim->service;
+	struct fb_store_bonds *spare = claim->new_bonds;
 	bool same = old_object != NULL && fb_object_equal(old_object, claim->new_object);
 
 	if (old_object == NULL)
@@ -134,10 +144,16 @@ static void commit_claim(struct fb_store *store, struct fb_store_claim *claim,
 		exchange_quietly(claim);
 	else if (first && !same && old_object != NULL)
 		fb_store_detach(store, claim);
+	if (!same) {
+		spare = claim->bonds;
+		claim->bonds = claim->new_bonds;
+	}
+	claim->new_bonds = NULL;
 	claim->object = fb_object_hold(claim->new_object);
 	claim->service = claim->new_service;
 	if (first && !same)
 		fb_store_attach(store, claim);
+	fb_store_bonds_free(store, spare);
 	fb_store_service_unreserve(store, old_service);
 	fb_object_release(old_object);
 }
@@ -185,6 +201,7 @@ int fb_store_apply(struct fb_store *store, const struct fb_store_change *change,
 	for (size_t i = 0; i < objects->n_refused; i++)
 		prepare_refused(store, origin, &objects->refused[i]);
 	commit(store, origin, change->how == FB_STORE_MERGE || objects->incomplete, &outcome);
+	fb_store_settle(store);
 	if (ret_outcome != NULL)
 		*ret_outcome = outcome;
 	return 0;
@@ -198,6 +215,7 @@ void fb_store_remove_origin(struct fb_store *store, const char *origin_name)
 		return;
 	while (origin->first != NULL)
 		remove_claim(store, origin->first);
+	fb_store_settle(store);
 	fb_store_origin_drop(store, origin);
 }
 
@@ -212,6 +230,7 @@ int fb_store_delete(struct fb_store *store, const char *origin_name, enum fb_obj
 	if (claim == NULL)
 		return -ENOENT;
 	remove_claim(store, claim);
+	fb_store_settle(store);
 	fb_store_origin_drop(store, origin);
 	return 0;
 }

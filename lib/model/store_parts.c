@@ -272,6 +272,7 @@ void fb_store_claim_free(struct fb_store *store, struct fb_store_claim *claim)
 	else
 		origin->last = claim->prev_of;
 	fb_store_service_unreserve(store, claim->service);
+	fb_store_bonds_free(store, claim->bonds);
 	fb_object_release(claim->object);
 	free(claim);
 }
@@ -290,11 +291,22 @@ void fb_store_mark_dirty(struct fb_store *store, struct fb_store_service *servic
 	store->n_dirty++;
 }
 
+/* What a Pod or a Node that comes or goes touches. */
+static void mark_around(struct fb_store *store, const struct fb_store_claim *claim)
+{
+	if (claim->entry->kind == FB_KIND_POD)
+		fb_store_mark_selecting(store, claim);
+	else if (claim->entry->kind == FB_KIND_NODE)
+		store->nodes_changed = true;
+}
+
 void fb_store_attach(struct fb_store *store, struct fb_store_claim *claim)
 {
 	struct fb_store_service *service = claim->service;
 
 	store->n_objects[claim->entry->kind]++;
+	fb_store_bonds_link(claim);
+	mark_around(store, claim);
 	if (service == NULL)
 		return;
 	switch (claim->entry->kind) {
@@ -317,6 +329,8 @@ void fb_store_detach(struct fb_store *store, struct fb_store_claim *claim)
 	uint32_t i = 0;
 
 	store->n_objects[claim->entry->kind]--;
+	mark_around(store, claim);
+	fb_store_bonds_unlink(claim->bonds);
 	if (service == NULL)
 		return;
 	switch (claim->entry->kind) {

@@ -13,6 +13,10 @@
  * attached to its service; the others wait. Services are made together with claims, also waiting
  * ones, and have room for all their slices: attaching and detaching never needs memory, so a change
  * that was prepared cannot fail any more.
+ *
+ * Pods and Services find each other by labels: a claim of a Pod has a bond to each of its pairs
+ * (namespace, key, value), a claim of a Service one to the first pair of its selector. Bonds too are
+ * made when a change is prepared, and linked while the claim is attached.
  */
 
 #include "base/hash.h"
@@ -38,10 +42,35 @@ struct fb_store_entry {
 	char namespace_[]; /* and the name behind it */
 };
 
+struct fb_store_bond {
+	struct fb_store_pair *pair;
+	struct fb_store_claim *claim;
+	struct fb_store_bond *prev; /* of the pair's pods or services */
+	struct fb_store_bond *next;
+};
+
+struct fb_store_bonds {
+	bool linked;
+	uint32_t n;
+	struct fb_store_bond v[];
+};
+
+struct fb_store_pair {
+	struct fb_index_link link; /* first */
+	struct fb_store_bond *pods;
+	struct fb_store_bond *services;
+	uint32_t n_pods;
+	uint32_t n_bonds; /* linked or not */
+	const char *key;
+	const char *value;
+	char namespace_[]; /* and the others behind it */
+};
+
 struct fb_store_claim {
 	struct fb_store_entry *entry;
 	struct fb_store_origin *origin;
 	struct fb_store_service *service; /* NULL: a slice of no Service */
+	struct fb_store_bonds *bonds;	  /* NULL: none */
 	struct fb_object *object;	  /* held; NULL while its change is prepared */
 	struct fb_store_claim *next;	  /* of the entry */
 	struct fb_store_claim *prev_of;	  /* of the origin, in order of arrival */
@@ -51,6 +80,7 @@ struct fb_store_claim {
 	uint64_t round; /* the last change that named this claim */
 	struct fb_object *new_object; /* borrowed; NULL: named, but refused */
 	struct fb_store_service *new_service;
+	struct fb_store_bonds *new_bonds;
 };
 
 struct fb_store_origin {
@@ -67,12 +97,14 @@ struct fb_store {
 	struct fb_index entries;
 	struct fb_index services;
 	struct fb_index origins;
+	struct fb_index pairs;
 	struct fb_store_origin *first_origin;
 	struct fb_store_origin *last_origin;
 	struct fb_store_service *first_dirty;
 	struct fb_store_service *last_dirty;
 	size_t n_dirty;
 	size_t n_objects[FB_KIND_COUNT];
+	bool nodes_changed; /* all Services are dirty; marked once at the end of a change */
 	uint64_t next_seq;
 	uint64_t round;
 };
@@ -97,6 +129,19 @@ void fb_store_service_unreserve(struct fb_store *store, struct fb_store_service 
 void fb_store_attach(struct fb_store *store, struct fb_store_claim *claim);
 void fb_store_detach(struct fb_store *store, struct fb_store_claim *claim);
 void fb_store_mark_dirty(struct fb_store *store, struct fb_store_service *service);
+
+/** Mark what a change of Nodes touches; ends every change. */
+void fb_store_settle(struct fb_store *store);
+
+/** Bonds of a claim with this object; *ret is NULL where it needs none. @return 0 or -ENOMEM */
+int fb_store_bonds_make(struct fb_store *store, struct fb_store_claim *claim,
+			const struct fb_object *object, struct fb_store_bonds **ret);
+/** Unlinks too. NULL is fine. */
+void fb_store_bonds_free(struct fb_store *store, struct fb_store_bonds *bonds);
+void fb_store_bonds_link(struct fb_store_claim *claim);
+void fb_store_bonds_unlink(struct fb_store_bonds *bonds);
+/** Mark the Services that select a Pod. */
+void fb_store_mark_selecting(struct fb_store *store, const struct fb_store_claim *pod);
 
 /** Unlink and free a claim that is not attached, and its entry if that was the last. */
 void fb_store_claim_free(struct fb_store *store, struct fb_store_claim *claim);

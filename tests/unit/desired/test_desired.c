@@ -22,6 +22,15 @@
 	"---\n{apiVersion: v1, kind: Endpoints, metadata: {name: web}, subsets: [" subsets "]}\n"
 #define PLAIN	 "clusterIP: 10.0.0.1, ports: [{port: 80}]"
 #define PORT8080 "ports: [{port: 8080}]"
+/* A Pod that is ready: metadata after the name, spec, status after the conditions. */
+#define POD(name, meta, spec, status)                                                              \
+	"---\n{apiVersion: v1, kind: Pod, metadata: {name: " name meta "}, spec: {" spec            \
+	"}, status: {conditions: [{type: Ready, status: 'True'}], " status "}}\n"
+#define APP	 ", labels: {app: web}"
+#define SELECTS	 "clusterIP: 10.0.0.1, selector: {app: web}, ports: [{port: 80, targetPort: http}]"
+#define HTTP	 "containers: [{ports: [{name: http, containerPort: 8080}]}]"
+#define NODE(name, labels)                                                                         \
+	"---\n{apiVersion: v1, kind: Node, metadata: {name: " name ", labels: {" labels "}}}\n"
 
 static struct fb_store *store_of(const char *text)
 {
@@ -198,6 +207,52 @@ static const struct rule rules[] = {
 	 SERVICE(PLAIN) ENDPOINTS("{addresses: [{ip: 10.1.0.1}], ports: [{port: 8080}]}")
 		 SLICE("a", "IPv4", PORT8080 ", endpoints: [{addresses: [10.1.0.2]}]"),
 	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 -> 10.1.0.2:8080\n"},
+	{"without slices and Endpoints it is the Pods with the selector's labels",
+	 SERVICE("clusterIP: 10.0.0.1, selector: {app: web}, ports: [{port: 80, targetPort: 9}]")
+		 POD("a", APP, "", "podIP: 10.1.0.1") POD("b", ", labels: {app: db}", "",
+							  "podIP: 10.1.0.2")
+			 POD("c", ", namespace: other" APP, "", "podIP: 10.1.0.3"),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 -> 10.1.0.1:9\n"},
+	{"a Service without a selector waits for endpoints that somebody writes",
+	 SERVICE(PLAIN) POD("a", APP, "", "podIP: 10.1.0.1"),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 ->\n"},
+	{"slices win over Pods, Endpoints too",
+	 SERVICE(SELECTS) POD("a", APP, HTTP, "podIP: 10.1.0.1") ENDPOINTS(""),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 ->\n"},
+	{"a named port is each Pod's own, of a container or a sidecar, of the same protocol",
+	 SERVICE(SELECTS) POD("a", APP, HTTP, "podIP: 10.1.0.1")
+		 POD("b", APP,
+		     "containers: [{ports: [{name: http, containerPort: 1, protocol: UDP}]}], "
+		     "initContainers: [{ports: [{name: http, containerPort: 2}]}, {restartPolicy: "
+		     "Always, ports: [{name: http, containerPort: 3}]}]",
+		     "podIP: 10.1.0.2") POD("c", APP, "", "podIP: 10.1.0.3"),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 -> 10.1.0.1:8080 10.1.0.2:3\n"},
+	{"a Pod's own state: deleted ones drain, not-ready ones and finished ones are none",
+	 SERVICE(SELECTS) POD("a", APP, HTTP, "podIP: 10.1.0.1")
+		 POD("b", APP ", deletionTimestamp: x", HTTP, "podIP: 10.1.0.2")
+			 POD("c", APP, HTTP, "phase: Succeeded, podIP: 10.1.0.3")
+				 POD("d", APP, HTTP, "phase: Pending")
+		 "---\n{apiVersion: v1, kind: Pod, metadata: {name: e" APP "}, spec: {" HTTP
+		 "}, status: {podIP: 10.1.0.5}}\n",
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 -> 10.1.0.1:8080 10.1.0.2:8080!\n"},
+	{"publishNotReadyAddresses makes them all ready, also those that go",
+	 SERVICE("publishNotReadyAddresses: true, " SELECTS)
+		 POD("b", APP ", deletionTimestamp: x", HTTP, "podIP: 10.1.0.2")
+		 "---\n{apiVersion: v1, kind: Pod, metadata: {name: e" APP "}, spec: {" HTTP
+		 "}, status: {podIP: 10.1.0.5}}\n",
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 -> 10.1.0.2:8080 10.1.0.5:8080\n"},
+	{"a Pod has an address of each family",
+	 SERVICE("clusterIPs: [10.0.0.1, '2001:db8::1'], selector: {app: web}, ports: [{port: 80}]")
+		 POD("a", APP, "hostNetwork: true", "podIPs: [{ip: 192.0.2.7}, {ip: '2001:db8::7'}]"),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 -> 192.0.2.7:80\n"
+	 "80/TCP IPv6 snat: ClusterIP 2001:db8::1:80 -> 2001:db8::7:80\n"},
+	{"where Nodes are known, a Pod on another one is none",
+	 SERVICE(SELECTS) POD("a", APP, "nodeName: n1, " HTTP, "podIP: 10.1.0.1")
+		 POD("b", APP, "nodeName: n2, " HTTP, "podIP: 10.1.0.2") NODE("n1", ""),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 -> 10.1.0.1:8080\n"},
+	{"where none is known, that does not matter",
+	 SERVICE(SELECTS) POD("a", APP, "nodeName: n1, " HTTP, "podIP: 10.1.0.1"),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 -> 10.1.0.1:8080\n"},
 	{"the annotation says how",
 	 SERVICE_META(", annotations: {forebay.io/mode: dnat}", PLAIN),
 	 "80/TCP IPv4 dnat: ClusterIP 10.0.0.1:80 ->\n"},

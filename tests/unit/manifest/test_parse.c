@@ -82,6 +82,56 @@ static void conditions_that_are_not_said_are_ready_and_serving(void **state)
 	fb_objects_fini(&objects);
 }
 
+static void of_a_pod_is_kept_what_makes_an_endpoint(void **state)
+{
+	struct fb_objects objects = FB_OBJECTS_INIT;
+	struct fb_errs errs = FB_ERRS_INIT;
+	const struct fb_pod *pod;
+
+	(void)state;
+	parse("{apiVersion: v1, kind: PodList, items: [{metadata: {name: p, deletionTimestamp: "
+	      "'2024-01-02T03:04:05Z'}, spec: {containers: [{ports: [{containerPort: 1}, {name: "
+	      "http, containerPort: 80}]}], initContainers: [{ports: [{name: once, "
+	      "containerPort: 2}]}, {restartPolicy: Always, ports: [{name: side, containerPort: "
+	      "3, protocol: UDP}]}]}, status: {phase: Running, conditions: [{type: Ready, "
+	      "status: 'True'}], podIP: 10.0.0.1, podIPs: [{ip: 10.0.0.1}, {ip: "
+	      "'fd00:244:0::b'}]}}, {metadata: {name: q}, status: {phase: Failed, podIP: "
+	      "10.0.0.2}}, {metadata: {name: pending}}]}\n---\n"
+	      "{apiVersion: v1, kind: Node, metadata: {name: n, labels: {a: b}}}",
+	      &objects, &errs);
+	assert_string_equal(said(&errs), "");
+	assert_int_equal(objects.n, 4);
+	pod = &objects.v[0]->pod;
+	assert_true(pod->terminating && pod->ready && !pod->finished);
+	assert_int_equal(pod->n_addrs, 2);
+	assert_int_equal(pod->n_ports, 2);
+	assert_string_equal(pod->ports[0].name, "http");
+	assert_string_equal(pod->ports[1].name, "side");
+	assert_int_equal(pod->ports[1].port, 3);
+	assert_int_equal(pod->ports[1].proto, IPPROTO_UDP);
+	assert_true(objects.v[1]->pod.finished && !objects.v[1]->pod.ready);
+	assert_int_equal(objects.v[1]->pod.n_addrs, 1);
+	assert_int_equal(objects.v[2]->pod.n_addrs, 0);
+	assert_string_equal(objects.v[3]->meta.namespace_, "");
+	assert_string_equal(fb_labels_get(&objects.v[3]->meta.labels, "a"), "b");
+	fb_objects_fini(&objects);
+}
+
+static void a_node_that_is_refused_is_known_by_its_name_alone(void **state)
+{
+	struct fb_objects objects = FB_OBJECTS_INIT;
+	struct fb_errs errs = FB_ERRS_INIT;
+
+	(void)state;
+	parse("{apiVersion: v1, kind: Node, metadata: {name: n, labels: {a: 'b c'}}}", &objects,
+	      &errs);
+	assert_int_equal(objects.n_refused, 1);
+	assert_string_equal(objects.refused[0].namespace_, "");
+	assert_string_equal(objects.refused[0].name, "n");
+	fb_objects_fini(&objects);
+	fb_errs_fini(&errs);
+}
+
 /* What is wrong with a text, exactly. */
 struct wrong {
 	const char *text;
@@ -89,6 +139,14 @@ struct wrong {
 };
 
 static const struct wrong wrongs[] = {
+	{"{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{ports: [{name: a, "
+	 "containerPort: 70000}, {name: b}]}, {ports: 1}]}}",
+	 "m:1:133: spec.containers[1].ports: \"1\" is an integer; a list is wanted\n"},
+	{"{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {containers: [{ports: [{name: a, "
+	 "containerPort: 70000}, {name: b}]}]}, status: {podIPs: [{ip: 10.0.0.1}, {ip: 10.0.0.2}]}}",
+	 "m:1:144: status.podIPs: both are IPv4; two addresses must be of different families\n"
+	 "m:1:104: spec.containers[0].ports[0].containerPort: 70000 is not a port (1 to 65535)\n"
+	 "m:1:112: spec.containers[0].ports[1].containerPort: is missing (1 to 65535)\n"},
 	{SERVICE("ports: [{port: 70000}]"),
 	 "m:1:78: spec.ports[0].port: 70000 is not a port (1 to 65535)\n"},
 	{SERVICE("ports: [{port: '80'}]"),
@@ -236,18 +294,18 @@ static void other_kinds_get_one_notice_each(void **state)
 	struct fb_errs errs = FB_ERRS_INIT;
 
 	(void)state;
-	parse("{apiVersion: apps/v1, kind: Deployment}\n---\n{apiVersion: v1, kind: PodList, items: "
+	parse("{apiVersion: apps/v1, kind: Deployment}\n---\n{apiVersion: v1, kind: SecretList, items: "
 	      "[]}\n---\n{apiVersion: apps/v1, kind: Deployment}\n---\n"
 	      "{apiVersion: serving.knative.dev/v1, kind: Service}\n",
 	      &objects, &errs);
 	assert_string_equal(
 		said(&errs),
-		"m:1:1: kind Deployment (apps/v1): 2 ignored; forebay reads Service, EndpointSlice "
-		"and Endpoints\n"
-		"m:3:1: kind PodList (v1): 1 ignored; forebay reads Service, EndpointSlice and "
-		"Endpoints\n"
+		"m:1:1: kind Deployment (apps/v1): 2 ignored; forebay reads Service, "
+		"EndpointSlice, Endpoints, Pod and Node\n"
+		"m:3:1: kind SecretList (v1): 1 ignored; forebay reads Service, EndpointSlice, "
+		"Endpoints, Pod and Node\n"
 		"m:7:1: kind Service (serving.knative.dev/v1): 1 ignored; forebay reads Service, "
-		"EndpointSlice and Endpoints\n");
+		"EndpointSlice, Endpoints, Pod and Node\n");
 	assert_int_equal(errs.n_errors, 0);
 	assert_false(objects.incomplete);
 	fb_objects_fini(&objects);
@@ -344,6 +402,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_are_those_of_the_api_server),
 		cmocka_unit_test(conditions_that_are_not_said_are_ready_and_serving),
+		cmocka_unit_test(of_a_pod_is_kept_what_makes_an_endpoint),
+		cmocka_unit_test(a_node_that_is_refused_is_known_by_its_name_alone),
 		cmocka_unit_test(what_is_wrong_is_said_with_place_and_remedy),
 		cmocka_unit_test(a_refused_object_is_named_and_the_others_stay),
 		cmocka_unit_test(a_syntax_error_keeps_the_documents_before_it),

@@ -57,6 +57,12 @@ static const char *const texts[] = {
 	"  notReadyAddresses: [{ip: 10.0.0.2}]\n"
 	"  ports: [{name: http, port: 80}]\n"
 	"- {}\n",
+	"apiVersion: v1\nkind: Pod\nmetadata: {name: p, deletionTimestamp: 2024}\n"
+	"spec: {nodeName: node-a, containers: [{ports: [{name: web, containerPort: 8081}]}]}\n"
+	"status: {phase: Failed, conditions: [{type: Ready, status: 'True'}], podIPs: [{ip: "
+	"10.2.0.1}, {ip: '2001:db8::4'}]}\n",
+	"{apiVersion: v1, kind: Pod, metadata: {name: bare}}",
+	"{apiVersion: v1, kind: Node, metadata: {name: n, labels: {zone: zone-1}}}",
 };
 
 static struct fb_object *read_one(const char *text)
@@ -102,6 +108,8 @@ static void one_character_makes_a_difference(void **state)
 		"true", "30}", "PreferSameZone", "192.0.2.2", "Proxy", "lb.example", "b: c", "note",
 		"shop", "hostname: h", "nodeName: n", "zone: z", "a}, {name", "forNodes: [{name: c",
 		"2001:db8::2", "hostname: a", "nodeName: b", "10.0.0.2", "http", "service-name: web",
+		"node-a", "name: web", "8081", "Failed", "'True", "10.2.0.1", "2001:db8::4",
+		"zone-1",
 	};
 	/* What to put in place of the last character. */
 	static const char others[] = "1x7";
