@@ -37,20 +37,24 @@ churn() {
 	done
 }
 
-# A directory of broken manifests in the place of the good one, and back.
+# A directory of broken manifests in the place of the good one, and back: one Service with an error, one
+# file that is no text. Both by renaming: a directory that is there without a file means that the file is
+# gone, and its Service with it.
 breaks() {
-	mkdir -p "$LAB_DIR/broken"
-	printf 'apiVersion: v1\nkind: Service\nmetadata: {name: web}\nspec: {ports: [{port: 70000}]}\n' \
-		>"$LAB_DIR/broken/web.yaml"
+	mkdir "$LAB_DIR/broken"
+	manifest web dnat 20 http:TCP:70000:8080 -- 1 2 3 >"$LAB_DIR/broken/web.yaml"
 	printf '\x00{{{{' >"$LAB_DIR/broken/other.yaml"
 	while :; do
-		mv "$LAB_DIR/manifests" "$LAB_DIR/aside"
-		cp -r "$LAB_DIR/broken" "$LAB_DIR/manifests"
+		swap broken good
 		sleep 0.3
-		rm -r "$LAB_DIR/manifests"
-		mv "$LAB_DIR/aside" "$LAB_DIR/manifests"
+		swap good broken
 		sleep 0.7
 	done
+}
+
+swap() {
+	mv "$LAB_DIR/manifests" "$LAB_DIR/$2"
+	mv "$LAB_DIR/$1" "$LAB_DIR/manifests"
 }
 
 commands() {
@@ -110,6 +114,6 @@ changes() {
 check "endpoints come and go ten times a second" changes
 seconds=$(((seconds + 2) / 3))
 check "broken manifests come and go" with breaks
-lab_wait 5 test -f "$LAB_DIR/manifests/web.yaml" || mv "$LAB_DIR/aside" "$LAB_DIR/manifests"
+[ ! -d "$LAB_DIR/good" ] || swap good broken
 check "forebayctl asks all along" with commands
 done_testing

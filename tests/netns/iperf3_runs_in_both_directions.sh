@@ -14,8 +14,12 @@ lab_forebay
 lab_bg b1 iperf3 iperf3 -s
 lab_listening b1 5201
 
-# The stream moves all the time, and little UDP is lost: two CPUs are shared by both kernels, iperf3
-# twice and the workers, so now and then a ring of the devices overflows.
+# The stream moves all the time, and little UDP is lost. Two CPUs are shared by both kernels, iperf3
+# twice, the workers and whatever else this machine does, so UDP has three tries.
+udp() {
+	iperf "$@" -u -b 50M -l 1400 || iperf "$@" -u -b 50M -l 1400 || iperf "$@" -u -b 50M -l 1400
+}
+
 iperf() {
 	lab_in client iperf3 --json --connect-timeout 5000 -t 2 -i 0.5 "$@" >"$LAB_DIR/iperf.json"
 	python3 - "$LAB_DIR/iperf.json" <<-'END'
@@ -39,8 +43,8 @@ for service in kept:20 hidden:21; do
 		name="${service%:*}: $host"
 		check "$name: TCP to the server" iperf -c "$host"
 		check "$name: TCP from the server" iperf -c "$host" -R
-		check "$name: UDP to the server" iperf -c "$host" -u -b 50M -l 1400
-		check "$name: UDP from the server" iperf -c "$host" -u -b 50M -l 1400 -R
+		check "$name: UDP to the server" udp -c "$host"
+		check "$name: UDP from the server" udp -c "$host" -R
 	done
 done
 done_testing
