@@ -162,10 +162,40 @@ static int open_port(const struct fb_config *config, const struct fb_config_port
 	(RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP |                             \
 	 RTE_ETH_RSS_NONFRAG_IPV6_TCP | RTE_ETH_RSS_NONFRAG_IPV6_UDP)
 
+/*
+ * Deal the table's entries to the queues in turn, and read back what the device made of it.
+ * @return whether every queue has entries and none is somebody else's
+ */
+static bool deal_reta(const struct fb_port *p, uint16_t reta_size, uint16_t *ret)
+{
+	struct rte_eth_rss_reta_entry64 reta[FB_NAT_RSS_RETA_MAX / RTE_ETH_RETA_GROUP_SIZE];
+	uint32_t entries[FB_CONFIG_MAX_WORKERS] = {0};
+
+	memset(reta, 0, sizeof(reta));
+	for (uint32_t i = 0; i < reta_size; i++) {
+		reta[i / RTE_ETH_RETA_GROUP_SIZE].mask |= 1ull << (i % RTE_ETH_RETA_GROUP_SIZE);
+		reta[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE] =
+			(uint16_t)(i % p->n_queues);
+	}
+	/* A device that refuses may have dealt by itself, as most do. */
+	(void)rte_eth_dev_rss_reta_update(p->device, reta, reta_size);
+	if (rte_eth_dev_rss_reta_query(p->device, reta, reta_size) != 0)
+		return false;
+	for (uint32_t i = 0; i < reta_size; i++) {
+		ret[i] = reta[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE];
+		if (ret[i] >= p->n_queues)
+			return false;
+		entries[ret[i]]++;
+	}
+	for (uint16_t q = 0; q < p->n_queues; q++)
+		if (entries[q] == 0)
+			return false;
+	return true;
+}
+
 /* @return why RSS is not usable on this port, or NULL with *ret filled */
 static const char *probe_rss(const struct fb_port *p, struct fb_port_rss *ret)
 {
-	struct rte_eth_rss_reta_entry64 reta[FB_NAT_RSS_RETA_MAX / RTE_ETH_RETA_GROUP_SIZE];
 	struct rte_eth_rss_conf conf = {.rss_key = ret->key, .rss_key_len = sizeof(ret->key)};
 	struct rte_eth_dev_info info;
 
@@ -173,19 +203,15 @@ static const char *probe_rss(const struct fb_port *p, struct fb_port_rss *ret)
 	    (info.flow_type_rss_offloads & RSS_WANTED) != RSS_WANTED)
 		return "the device does not hash TCP and UDP ports";
 	if (info.reta_size == 0 || info.reta_size > FB_NAT_RSS_RETA_MAX ||
-	    info.hash_key_size > sizeof(ret->key))
+	    (info.reta_size & (info.reta_size - 1)) != 0 ||
+	    (info.hash_key_size != 40 && info.hash_key_size != 52))
 		return "the device's table or key has a size that is not supported";
 	conf.rss_key_len = info.hash_key_size;
-	memset(reta, 0, sizeof(reta));
-	for (uint32_t i = 0; i < info.reta_size; i++)
-		reta[i / RTE_ETH_RETA_GROUP_SIZE].mask |= 1ull << (i % RTE_ETH_RETA_GROUP_SIZE);
 	if (rte_eth_dev_rss_hash_conf_get(p->device, &conf) != 0 ||
-	    (conf.rss_hf & RSS_WANTED) != RSS_WANTED ||
-	    rte_eth_dev_rss_reta_query(p->device, reta, info.reta_size) != 0)
-		return "the device does not tell its hash key or table";
-	for (uint32_t i = 0; i < info.reta_size; i++)
-		ret->reta[i] =
-			reta[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE];
+	    (conf.rss_hf & RSS_WANTED) != RSS_WANTED)
+		return "the device does not tell its hash key, or does not hash ports";
+	if (!deal_reta(p, info.reta_size, ret->reta))
+		return "the device's table does not spread packets over all queues";
 	for (uint16_t q = 0; q < p->n_queues; q++)
 		ret->queue_worker[q] = (uint8_t)q;
 	ret->rss = (struct fb_nat_rss){

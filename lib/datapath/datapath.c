@@ -134,6 +134,7 @@ struct fb_datapath *fb_datapath_create(const struct fb_config *config,
 {
 	const struct fb_place nowhere = {0};
 	struct fb_datapath *dp = calloc(1, sizeof(*dp));
+	int err;
 
 	if (dp == NULL) {
 		fb_errs_add(errs, nowhere, FB_SEV_ERROR, "out of memory");
@@ -158,8 +159,10 @@ struct fb_datapath *fb_datapath_create(const struct fb_config *config,
 			    dp->n_workers);
 		goto fail;
 	}
-	if (steer_create(dp) != 0) {
-		fb_errs_add(errs, nowhere, FB_SEV_ERROR, "out of memory");
+	err = steer_create(dp);
+	if (err != 0) {
+		fb_errs_add(errs, nowhere, FB_SEV_ERROR, "SNAT ports by RSS queue: %s",
+			    strerror(-err));
 		goto fail;
 	}
 	dp->punt_ring = ring_create("punt", 0, config->ring_size, -1, RING_F_SC_DEQ);
