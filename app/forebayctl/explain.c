@@ -18,6 +18,7 @@
 struct oracle {
 	const struct ctl *ctl;
 	struct fb_offline *offline; /* NULL: ask the daemon */
+	const char *paths[CTL_MAX_FILES]; /* of manifests, offline */
 	struct fb_explain_env env;
 	struct fb_nat_ports nat_ports;
 	const char *port_names[FB_CONFIG_MAX_PORTS];
@@ -59,13 +60,29 @@ static void print_errs(struct fb_errs *errs)
 	fb_errs_fini(errs);
 }
 
+/* "-" is standard input, which the queries may want too. */
+static bool name_stdin(const struct ctl *ctl, const char **paths)
+{
+	for (size_t i = 0; i < (size_t)ctl->n_files; i++) {
+		paths[i] = ctl->files[i];
+		if (strcmp(paths[i], "-") != 0)
+			continue;
+		if (ctl->n_args != 3) {
+			ctl_error("explain -f -: standard input is where the queries come from");
+			return false;
+		}
+		paths[i] = "/dev/stdin";
+	}
+	return true;
+}
+
 static int open_offline(struct oracle *oracle, struct fb_config *config, struct fb_offline *o,
 			struct fb_errs *errs)
 {
 	struct fb_hash_secret secret;
 	int ret;
 
-	ret = fb_offline_open(config, oracle->ctl->files, (uint32_t)oracle->ctl->n_files, o, errs);
+	ret = fb_offline_open(config, oracle->paths, (uint32_t)oracle->ctl->n_files, o, errs);
 	if (ret != 0)
 		return ret;
 	fb_hash_secret_init(&secret, config->secret);
@@ -84,6 +101,8 @@ static int open_offline(struct oracle *oracle, struct fb_config *config, struct 
 		.port_names = oracle->port_names,
 		.n_ports = config->n_ports,
 		.owner = offline_owner,
+		/* A config with a lab section says what the kernel would; no other one does. */
+		.hops_unknown = config->n_neighbours == 0 && config->n_routes == 0,
 		.gateway = offline_gateway,
 		.arg = oracle,
 	};
@@ -118,10 +137,16 @@ static json_t *explain_offline(const struct oracle *oracle, const json_t *querie
 
 static void print_next_hop(const json_t *hop)
 {
-	if (hop != NULL)
-		(void)printf("next hop    %s %s %s (%s)\n", ctl_string(hop, "port"),
-			     ctl_string(hop, "address"), ctl_string(hop, "mac"),
-			     ctl_string(hop, "state"));
+	static const char *const keys[] = {"port", "address", "mac"};
+
+	if (hop == NULL)
+		return;
+	(void)fputs("next hop    ", stdout);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (ctl_string(hop, keys[i])[0] != '\0')
+			(void)printf("%s ", ctl_string(hop, keys[i]));
+	}
+	(void)printf("(%s)\n", ctl_string(hop, "state"));
 }
 
 static void print_one(const json_t *o)
@@ -330,5 +355,7 @@ int ctl_explain(const struct ctl *ctl)
 		ctl_error("explain --offline needs --config FILE and -f MANIFESTS");
 		return 2;
 	}
+	if (!name_stdin(ctl, oracle.paths))
+		return 2;
 	return run_offline(&oracle);
 }

@@ -258,26 +258,29 @@ static void print_status(const struct ctl *ctl, const json_t *items)
 
 static const struct what {
 	const char *name;
-	const char *alias;
+	const char *aliases[4];
 	void (*print)(const struct ctl *ctl, const json_t *items);
+	const char *key; /* the field that NAME selects by here; NULL: the daemon does, or nothing */
 	bool namespaced; /* "default" unless -n or -A says otherwise */
 } whats[] = {
-	{"services", "svc", print_services, true},
-	{"endpoints", "ep", print_endpoints, true},
-	{"flows", "flow", print_flows, false},
-	{"workers", "worker", print_workers, false},
-	{"ports", "port", print_ports, false},
-	{"drops", "drop", print_drops, false},
-	{"status", "status", print_status, false},
+	{"services", {"service", "svc"}, print_services, NULL, true},
+	{"endpoints", {"ep", "eps", "endpointslice", "endpointslices"}, print_endpoints, NULL, true},
+	{"flows", {"flow"}, print_flows, NULL, false},
+	{"workers", {"worker"}, print_workers, "worker", false},
+	{"ports", {"port"}, print_ports, "name", false},
+	{"drops", {"drop"}, print_drops, "reason", false},
+	{"status", {NULL}, print_status, NULL, false},
 };
 
 static const struct what *find_what(const char *name)
 {
 	for (size_t i = 0; i < COUNT(whats); i++) {
-		if (strcmp(whats[i].name, name) == 0 || strcmp(whats[i].alias, name) == 0 ||
-		    (strlen(name) + 1 == strlen(whats[i].name) &&
-		     strncmp(whats[i].name, name, strlen(name)) == 0))
+		if (strcmp(whats[i].name, name) == 0)
 			return &whats[i];
+		for (size_t k = 0; k < COUNT(whats[i].aliases) && whats[i].aliases[k] != NULL; k++) {
+			if (strcmp(whats[i].aliases[k], name) == 0)
+				return &whats[i];
+		}
 	}
 	return NULL;
 }
@@ -295,8 +298,39 @@ static void set_filter(const struct ctl *ctl, const struct what *what, const cha
 					  json_stringn(name, (size_t)(slash - name)));
 	else if (namespace_ != NULL && !ctl->all_namespaces)
 		(void)json_object_set_new(o, "namespace", json_string(namespace_));
-	if (name != NULL)
+	if (name != NULL && what->key == NULL)
 		(void)json_object_set_new(o, "name", json_string(slash != NULL ? slash + 1 : name));
+}
+
+/* Leave only the item whose key is name: a string, or a number as text. */
+static void select_item(json_t *items, const char *key, const char *name)
+{
+	size_t i = 0;
+
+	while (i < json_array_size(items)) {
+		const json_t *value = json_object_get(json_array_get(items, i), key);
+		char number[24];
+
+		(void)snprintf(number, sizeof(number), "%lld", (long long)json_integer_value(value));
+		if (strcmp(json_is_string(value) ? json_string_value(value) : number, name) == 0)
+			i++;
+		else
+			(void)json_array_remove(items, i);
+	}
+}
+
+static int print_not_found(const struct ctl *ctl, const struct what *what, const char *name)
+{
+	const char *namespace_ = ctl->namespace_ != NULL ? ctl->namespace_ : "default";
+	bool bare = !what->namespaced || ctl->all_namespaces || strchr(name, '/') != NULL;
+
+	if (what->print == print_endpoints)
+		ctl_error("%s%s%s: no such Service, or it has no endpoints",
+			  bare ? "" : namespace_, bare ? "" : "/", name);
+	else
+		ctl_error("%s %s%s%s not found", what->name, bare ? "" : namespace_, bare ? "" : "/",
+			  name);
+	return 1;
 }
 
 /* {"items": [...]}, as kubectl has it; flows say whether there are more. */
@@ -314,18 +348,22 @@ static int print_list(const struct ctl *ctl, const json_t *answer)
 static int print_items(const struct ctl *ctl, const struct what *what, const json_t *answer,
 		       const char *name)
 {
-	const json_t *items = json_object_get(answer, "items");
+	json_t *items = json_object_get(answer, "items");
 
-	if (json_array_size(items) == 0 && what->namespaced && name != NULL) {
-		ctl_error("there is no %s of %s", what->name, name);
-		return 1;
-	}
+	if (name != NULL && what->key != NULL)
+		select_item(items, what->key, name);
+	if (json_array_size(items) == 0 && name != NULL && (what->namespaced || what->key != NULL))
+		return print_not_found(ctl, what, name);
 	if (ctl->output == OUTPUT_JSON || ctl->output == OUTPUT_YAML)
 		return print_list(ctl, answer);
 	if (json_array_size(items) == 0) {
+		bool all = !what->namespaced || ctl->all_namespaces;
+
 		(void)fflush(stdout);
-		(void)fprintf(stderr, "No %s found%s.\n", what->name,
-			      what->namespaced && !ctl->all_namespaces ? " in this namespace" : "");
+		(void)fprintf(stderr, "No %s found%s%s.\n", what->name, all ? "" : " in namespace ",
+			      all			   ? ""
+			      : ctl->namespace_ != NULL ? ctl->namespace_
+							   : "default");
 		return 0;
 	}
 	what->print(ctl, items);
@@ -351,24 +389,50 @@ static int get_once(const struct ctl *ctl, const struct what *what, const char *
 	return ret;
 }
 
+/* WHAT [NAME], or WHAT/NAME. @return NULL: said why */
+static const struct what *parse_what(const struct ctl *ctl, const char **ret_name)
+{
+	const char *text = ctl->n_args > 0 ? ctl->args[0] : "";
+	size_t len = strcspn(text, "/");
+	const struct what *what = NULL;
+	char buf[32];
+
+	*ret_name = ctl->n_args > 1 ? ctl->args[1] : NULL;
+	if (ctl->n_args >= 1 && ctl->n_args <= (text[len] == '\0' ? 2 : 1) &&
+	    len < sizeof(buf)) {
+		(void)snprintf(buf, sizeof(buf), "%.*s", (int)len, text);
+		if (text[len] == '/')
+			*ret_name = text + len + 1;
+		what = find_what(buf);
+	}
+	if (what == NULL)
+		ctl_error("get %s: expected WHAT [NAME]: services, endpoints, flows, workers, ports, "
+			  "drops or status",
+			  text);
+	else if (*ret_name != NULL && what->print == print_status)
+		ctl_error("get status takes no name");
+	else
+		return what;
+	return NULL;
+}
+
 int ctl_get(const struct ctl *ctl)
 {
 	const struct timespec second = {.tv_sec = 1};
-	const struct what *what = ctl->n_args > 0 ? find_what(ctl->args[0]) : NULL;
-	const char *name = ctl->n_args > 1 ? ctl->args[1] : NULL;
+	const struct what *what;
+	const char *name;
 	int ret;
 
-	if (what == NULL || ctl->n_args > 2) {
-		ctl_error("get WHAT [NAME]: services, endpoints, flows, workers, ports, drops or "
-			  "status");
+	what = parse_what(ctl, &name);
+	if (what == NULL)
 		return 2;
-	}
 	for (;;) {
 		ret = get_once(ctl, what, name);
 		if (!ctl->watch || ret != 0)
 			return ret;
 		(void)putchar('\n');
-		(void)fflush(stdout);
+		if (fflush(stdout) != 0)
+			return 1;
 		(void)nanosleep(&second, NULL);
 	}
 }

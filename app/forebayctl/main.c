@@ -2,6 +2,7 @@
 
 #include "ctl.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,8 +19,10 @@ static const struct ctl_verb verbs[] = {
 	 "  --limit N              flows: at most N (1000)\n"
 	 "\n"
 	 "  forebayctl get services -A\n"
+	 "  forebayctl get svc/hello -o yaml\n"
 	 "  forebayctl get endpoints shop/cart\n"
 	 "  forebayctl get flows --limit 20 -o wide\n"
+	 "  forebayctl get port lan -o wide\n"
 	 "  forebayctl get drops -o wide --watch\n"},
 	{"describe", ctl_describe,
 	 "describe service [NAMESPACE/]NAME    a Service with its frontends, endpoints and counters\n"
@@ -48,7 +51,9 @@ static const struct ctl_verb verbs[] = {
 	 "  Without arguments, lines of the same form are read from standard input; -o json then\n"
 	 "  answers with one object a line, in order.\n"
 	 "  --offline --config FILE -f MANIFESTS    without a daemon; it draws the key of SNAT ports\n"
-	 "                                          when it starts, so the port is an example then\n"
+	 "                                          when it starts, so the port is an example then.\n"
+	 "                                          Routes and neighbours are those of the config's\n"
+	 "                                          lab section; without one, they are assumed\n"
 	 "\n"
 	 "  forebayctl explain tcp 198.51.100.7:40000 192.0.2.10:80\n"
 	 "  forebayctl explain udp '[2001:db8::7]:5353' '[2001:db8::10]:53' -o json\n"
@@ -187,6 +192,15 @@ static bool take_option(struct ctl *ctl, int option, bool *help_wanted)
 	}
 }
 
+/* Output that could not be written is no success. */
+static int finish(int status)
+{
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
+		return status;
+	ctl_error("standard output: %s", strerror(errno));
+	return status != 0 ? status : 1;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -217,7 +231,7 @@ int main(int argc, char **argv)
 		return help_wanted ? 0 : 2;
 	}
 	if (help_wanted || strcmp(argv[optind], "help") == 0)
-		return help(help_wanted ? argv[optind] : argv[optind + 1]);
+		return finish(help(help_wanted ? argv[optind] : argv[optind + 1]));
 	verb = find_verb(argv[optind]);
 	if (verb == NULL) {
 		ctl_error("there is no verb '%s'; see forebayctl help", argv[optind]);
@@ -225,5 +239,5 @@ int main(int argc, char **argv)
 	}
 	ctl.args = argv + optind + 1;
 	ctl.n_args = argc - optind - 1;
-	return verb->run(&ctl);
+	return finish(verb->run(&ctl));
 }

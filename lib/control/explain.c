@@ -136,9 +136,10 @@ static void set_frontend(struct fb_explanation *ret, const struct fb_addr *dst, 
 	}
 }
 
-/* Where packets to the endpoint leave, or why they don't. */
-static bool check_next_hop(const struct fb_snapshot *snap, struct fb_explanation *ret)
+/* Where packets to the endpoint leave, or why they don't. @return whether the port is known */
+static bool check_next_hop(const struct fb_explain_env *env, struct fb_explanation *ret)
 {
+	const struct fb_snapshot *snap = env->snap;
 	const struct fb_endpoint *ep = ret->endpoint;
 	uint8_t state = FB_HOP_NONE;
 
@@ -147,6 +148,8 @@ static bool check_next_hop(const struct fb_snapshot *snap, struct fb_explanation
 		state = snap->next_hops[ret->nh_idx].state;
 	if (state == FB_HOP_READY)
 		return true;
+	if (env->hops_unknown)
+		return state == FB_HOP_UNRESOLVED;
 	ret->verdict = FB_VERDICT_DROP;
 	ret->reason = state == FB_HOP_UNRESOLVED ? FB_REASON_NEXT_HOP : FB_REASON_NO_ROUTE;
 	return false;
@@ -196,7 +199,7 @@ static void explain_new(const struct fb_explain_env *env, const struct fb_tuple 
 		return;
 	}
 	ret->has_slot = true;
-	if (check_next_hop(env->snap, ret))
+	if (check_next_hop(env, ret))
 		choose_reply(env, tuple, ret);
 }
 
@@ -226,7 +229,7 @@ static void explain_flow(const struct fb_explain_env *env, const struct fb_tuple
 	ret->to_client = tuple_equal(tuple, &flow->reply);
 	/* The way back goes to the client's last hop, which the flow itself keeps. */
 	if (!ret->to_client && ret->endpoint != NULL)
-		(void)check_next_hop(env->snap, ret);
+		(void)check_next_hop(env, ret);
 }
 
 /* No flow and no service: what the address alone decides. */
@@ -325,7 +328,12 @@ static json_t *next_hop_json(const struct fb_explain_env *env, uint16_t nh_idx)
 	struct fb_addr gateway;
 	char text[FB_ADDR_STRLEN];
 	char mac[18];
-	json_t *o = json_pack("{s:s}", "state", states[nh->state]);
+	const char *state = states[nh->state];
+	json_t *o;
+
+	if (env->hops_unknown && nh->state != FB_HOP_READY)
+		state = "unknown";
+	o = json_pack("{s:s}", "state", state);
 
 	if (nh->state == FB_HOP_NONE)
 		return o;

@@ -29,6 +29,11 @@ struct fb_explain_env {
 			  const struct fb_tuple *client, const char **ret_rule);
 	/* Which SNAT ports bring replies back to their worker's queue on a port; may be NULL: any do. */
 	const struct fb_nat_steer *(*steer)(void *arg, uint16_t port);
+	/*
+	 * Nobody has told of routes and neighbours: next hops are taken to be there. A route that is
+	 * missing then leaves the SNAT address open, which depends on the port.
+	 */
+	bool hops_unknown;
 	/* As fb_neigh_describe(); may be NULL. */
 	int (*gateway)(void *arg, uint16_t nh_idx, struct fb_addr *ret);
 	void *arg;

@@ -36,7 +36,7 @@ for verb in verbs:
 whats = re.search(r"WHAT: (.*)", run("help", "get").stdout).group(1).split(", ")
 for what in whats:
     check(f"the completion offers get {what}", re.search(rf'"[^"]*\b{what}\b[^"]*"', text) is not None)
-for args in (["no-such-verb"], ["get"], ["get", "nothing"], ["apply"], ["describe", "pod", "x"],
+for args in (["no-such-verb"], ["get"], ["get", "nothing"], ["get", "svc/a", "b"], ["get", "status", "x"], ["apply"], ["describe", "pod", "x"],
              ["get", "services", "-o", "xml"], ["get", "flows", "--limit", "0"],
              ["explain", "tcp"], ["--no-such-option"], []):
     done = run(*args)
@@ -44,5 +44,9 @@ for args in (["no-such-verb"], ["get"], ["get", "nothing"], ["apply"], ["describ
           done.returncode == 2 and done.stderr != "" and done.stdout == "")
 done = run("--socket", "/nonexistent/socket", "get", "services")
 check("no daemon: status 1, and why on stderr", done.returncode == 1 and "/nonexistent" in done.stderr)
+with open("/dev/full", "w", encoding="utf-8") as full:
+    done = subprocess.run([ctl, "help"], stdout=full, stderr=subprocess.PIPE, timeout=10)
+check("output that cannot be written: status 1, and why on stderr",
+      done.returncode == 1 and b"standard output" in done.stderr)
 print(f"1..{count}")
 sys.exit(failed != 0)

@@ -199,6 +199,29 @@ static void what_is_not_forwarded_has_its_reason(void **state)
 	}
 }
 
+/* Offline there is no kernel to ask: that says nothing about the packet. */
+static void next_hops_that_nobody_tells_of_are_assumed(void **state)
+{
+	struct fb_explanation e;
+
+	fix.env.hops_unknown = true;
+	e = explain("tcp 198.51.100.7:40000 192.0.2.10:84", NULL);
+	assert_int_equal(e.verdict, FB_VERDICT_FORWARD);
+	assert_int_equal(e.reason, FB_REASON_NONE);
+	assert_non_null(e.endpoint);
+	assert_true(e.has_reply);
+	/* Without a route the port is open, and with it the SNAT address. */
+	e = explain("tcp 198.51.100.7:40000 192.0.2.10:83", NULL);
+	assert_int_equal(e.verdict, FB_VERDICT_FORWARD);
+	assert_non_null(e.endpoint);
+	assert_false(e.has_reply);
+	fix.env.hops_unknown = false;
+	e = explain("tcp 198.51.100.7:40000 192.0.2.10:84", NULL);
+	assert_int_equal(e.reason, FB_REASON_NEXT_HOP);
+	e = explain("tcp 198.51.100.7:40000 192.0.2.10:83", NULL);
+	assert_int_equal(e.reason, FB_REASON_NO_ROUTE);
+}
+
 static void a_live_flow_decides_both_ways(void **state)
 {
 	struct fb_explanation e = explain("tcp 198.51.100.7:40000 192.0.2.10:80", NULL);
@@ -297,6 +320,7 @@ int main(void)
 		cmocka_unit_test(dnat_keeps_the_client),
 		cmocka_unit_test(an_endpoint_that_is_its_own_client_is_hidden),
 		cmocka_unit_test(what_is_not_forwarded_has_its_reason),
+		cmocka_unit_test(next_hops_that_nobody_tells_of_are_assumed),
 		cmocka_unit_test(a_live_flow_decides_both_ways),
 		cmocka_unit_test(the_object_has_the_keys_that_scripts_use),
 		cmocka_unit_test(queries_that_cannot_be_read_say_why),
