@@ -173,6 +173,7 @@ lab_down() {
 	done
 	rm -rf "$LAB_DIR"
 	LAB_ID=
+	LAB_FOREBAY_PID=
 }
 
 # lab_down however the script ends.

@@ -133,16 +133,16 @@ static void print_errs(struct fb_errs *errs)
 }
 
 /* No hugepages, no files, no devices: anybody may run it, several at a time. */
-static int start_eal(const char *program)
+static int start_eal(void)
 {
-	char *args[] = {
-		strdup(program), strdup("--no-huge"), strdup("--no-shconf"), strdup("--no-pci"),
-		strdup("--no-telemetry"), strdup("-m"), strdup("64"), strdup("-l"), strdup("0"),
-		strdup("--log-level=error"),
-	};
+	/* EAL keeps pointers into argv for as long as it runs, and may write there. */
+	static char words[][20] = {"forebay-replay", "--no-huge", "--no-shconf", "--no-pci",
+				   "--no-telemetry", "-m", "64", "-l", "0", "--log-level=error"};
+	static char *args[RTE_DIM(words) + 1];
 
-	/* EAL keeps pointers into argv for as long as it runs. */
-	return rte_eal_init(RTE_DIM(args), args) < 0 ? -rte_errno : 0;
+	for (size_t i = 0; i < RTE_DIM(words); i++)
+		args[i] = words[i];
+	return rte_eal_init(RTE_DIM(words), args) < 0 ? -rte_errno : 0;
 }
 
 static int port_by_name(const struct fb_config *config, const char *name, struct fb_errs *errs)
@@ -175,7 +175,7 @@ static int open_captures(const struct options *o, struct fb_replay *r, struct fb
 	return 0;
 }
 
-static int run(const struct options *o, const char *program, struct fb_errs *errs)
+static int run(const struct options *o, struct fb_errs *errs)
 {
 	struct fb_replay replay = {.json = o->json, .spread = o->spread};
 	struct fb_config *config = NULL;
@@ -183,7 +183,7 @@ static int run(const struct options *o, const char *program, struct fb_errs *err
 
 	if (fb_config_read(o->config_path, &config, errs) != 0)
 		return EXIT_FAILURE;
-	if (start_eal(program) != 0) {
+	if (start_eal() != 0) {
 		fb_errs_add(errs, (struct fb_place){0}, FB_SEV_ERROR, "EAL does not start: %s",
 			    strerror(rte_errno));
 	} else if (fb_offline_open(config, o->manifests, o->n_manifests, &replay.offline, errs) == 0) {
@@ -207,7 +207,7 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	status = run(&o, argv[0], &errs);
+	status = run(&o, &errs);
 	print_errs(&errs);
 	return status;
 }

@@ -87,7 +87,10 @@ static uint32_t n_mbufs(const struct fb_config *config, uint32_t n_queues)
 	return n < 16384 ? 16384 : n;
 }
 
-/* For EAL: buffers, rings and what devices take for themselves. Tables are not in here. */
+/*
+ * For EAL: buffers, rings and what devices take for themselves. Tables are not in here. Buffers are
+ * counted in whole small pages, since rte_mempool lets none lie across two of them without hugepages.
+ */
 static uint32_t memory_mb(const struct fb_config *config)
 {
 	uint64_t bytes;
@@ -95,7 +98,7 @@ static uint32_t memory_mb(const struct fb_config *config)
 	if (config->memory_mb != 0)
 		return config->memory_mb;
 	bytes = (uint64_t)n_mbufs(config, config->n_ports * config->n_workers) *
-		(RTE_MBUF_DEFAULT_BUF_SIZE + 192);
+		RTE_ALIGN(RTE_MBUF_DEFAULT_BUF_SIZE + 192, 4096);
 	return (uint32_t)(bytes >> 20) + 64;
 }
 

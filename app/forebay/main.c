@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 
 #include <rte_mempool.h>
@@ -256,6 +257,10 @@ static int run(struct daemon *d, struct fb_errs *errs)
 	unsigned int lcores[FB_CONFIG_MAX_WORKERS];
 	int err;
 
+	/* A page fault in a worker is a burst lost; without the privilege it is only likelier. */
+	if (mlockall(MCL_CURRENT) != 0)
+		fb_log_line(FB_LOG_NOTICE, "memory cannot be locked (CAP_IPC_LOCK, RLIMIT_MEMLOCK); "
+					   "pages of the tables may be swapped out");
 	for (uint32_t i = 0; i < d->config->n_workers; i++)
 		lcores[i] = fb_eal_worker_lcore((uint16_t)i);
 	err = fb_datapath_start(d->datapath, lcores);

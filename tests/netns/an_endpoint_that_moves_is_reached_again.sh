@@ -12,6 +12,11 @@ lab_http
 lab_config
 service web dnat 20 http:TCP:80:8080 -- 1
 lab_forebay
+# The kernel believes in a neighbour for some 30 s without asking; that would be a long test.
+for family in ipv4 ipv6; do
+	lab_in box sysctl -q -w "net.$family.neigh.fb-svc.base_reachable_time_ms=1000" \
+		"net.$family.neigh.fb-svc.delay_first_probe_time=1"
+done
 
 answers() {
 	lab_in client curl -sS --fail --max-time 1 --connect-timeout 1 -o "$LAB_DIR/answer" "$1"
@@ -34,8 +39,9 @@ moves() {
 
 moves_silently() {
 	ip -n "$LAB_ID-b1" link set eth0 address "$1"
-	lab_wait 30 answers http://192.0.2.20
-	lab_wait 30 answers "http://[2001:db8:f::20]"
+	# forebay has a neighbour in use checked every 20 s; the kernel then asks for some 5 s.
+	lab_wait 40 answers http://192.0.2.20
+	lab_wait 10 answers "http://[2001:db8:f::20]"
 }
 
 check "an endpoint that announces its new MAC address is reached at once" moves 02:aa:00:00:00:01

@@ -10,9 +10,9 @@ s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
 s.bind((iface, 0))
 mac = s.getsockname()[4]
 
-# Gratuitous ARP reply (RFC 5227, 3).
+# Gratuitous ARP reply (RFC 5227, 3); Linux wants the same MAC address in both places.
 a4 = socket.inet_pton(socket.AF_INET, ip4)
-arp = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 2) + mac + a4 + b"\xff" * 6 + a4
+arp = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 2) + mac + a4 + mac + a4
 s.send(b"\xff" * 6 + mac + b"\x08\x06" + arp)
 
 # Unsolicited neighbour advertisement with the override flag to all nodes (RFC 4861, 7.2.6).

@@ -62,7 +62,9 @@ report() {
 	if [ -n "$LAB_FOREBAY_PID" ] && ! lab_forebay_gone; then
 		for what in workers ports drops endpoints; do
 			echo "-- forebayctl get $what"
-			timeout 5 "$FB_BUILD/app/forebayctl/forebayctl" --socket "$LAB_SOCKET" get "$what" || true
+			# Of the drops only those that there were.
+			timeout 5 "$FB_BUILD/app/forebayctl/forebayctl" --socket "$LAB_SOCKET" get "$what" |
+				awk -v what="$what" 'what != "drops" || $2 != 0' || true
 		done
 	else
 		echo "-- forebay is not running"
@@ -120,12 +122,15 @@ import json, sys
 print(sum(d["packets"] for d in json.load(sys.stdin)["items"] if d["reason"] == sys.argv[1]))' "$1"
 }
 
-# How often the kernels of the lab broke or refused a connection until now.
-resets() {
+# No kernel of the lab has broken or refused a connection since it was made.
+no_resets() {
 	local role
 	for role in client $(seq -f 'b%g' "$LAB_BACKENDS"); do
-		lab_in "$role" nstat -asz TcpEstabResets TcpOutRsts TcpExtTCPAbortOnTimeout
-	done | awk '$1 !~ /^#/ { n += $2 } END { print n + 0 }'
+		lab_in "$role" nstat -asz TcpEstabResets TcpOutRsts TcpExtTCPAbortOnTimeout |
+			awk -v role="$role" '$1 !~ /^#/ && $2 > 0 { print role, $1, $2 }'
+	done >"$LAB_DIR/resets"
+	cat "$LAB_DIR/resets"
+	[ ! -s "$LAB_DIR/resets" ]
 }
 
 # A Service of the lab as YAML: manifest NAME MODE NUMBER PORT... -- BACKEND...

@@ -46,5 +46,5 @@ check "dnat keeps the client's IPv4 address" seen_as http://192.0.2.20 203.0.113
 check "dnat keeps the client's IPv6 address" seen_as "http://[2001:db8:f::20]" 2001:db8:c::2
 check "snat hides the client behind the box's IPv4 address" seen_as http://192.0.2.21 10.1.0.1
 check "snat hides the client behind the box's IPv6 address" seen_as "http://[2001:db8:f::21]" fd00:1::1
-check "no connection was reset" test "$(resets)" -eq 0
+check "no connection was reset" no_resets
 done_testing

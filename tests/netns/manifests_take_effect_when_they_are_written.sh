@@ -12,25 +12,19 @@ lab_http
 lab_config
 service web dnat 20 http:TCP:80:8080 -- 1
 lab_forebay
+now=1
 
-# Time from the file's change until every worker runs the new generation. The promise is 100 ms; a
-# command of ours takes some of it and the machine may stall, so the best of five is held to it.
+# The promise is 100 ms. The machine may stall, so the best of six is held to it.
 in_force() {
-	local best=1000000 before start took n
-	for n in 1 2 1 2 1; do
-		before=$(generation)
+	local n
+	for n in $((3 - now)) "$now" $((3 - now)) "$now" $((3 - now)) "$now"; do
 		manifest web dnat 20 http:TCP:80:8080 -- "$n" >"$LAB_DIR/web.new"
-		start=${EPOCHREALTIME/./}
-		"$1" "$LAB_DIR/web.new" "$LAB_DIR/manifests/web.yaml"
-		until generation_after "$before"; do
-			[ $((${EPOCHREALTIME/./} - start)) -lt 5000000 ]
-		done
-		took=$((${EPOCHREALTIME/./} - start))
-		echo "$took us"
-		[ "$took" -ge "$best" ] || best=$took
+		python3 "$(dirname "$0")/in_force.py" "$LAB_SOCKET" "$1" "$LAB_DIR/web.new" \
+			"$LAB_DIR/manifests/web.yaml" >>"$LAB_DIR/took-$1"
 		[ "$(requests http://192.0.2.20 5 | sort -u)" = "backend-$n" ]
 	done
-	[ "$best" -lt 150000 ]
+	echo "milliseconds:" && sort -n "$LAB_DIR/took-$1"
+	awk '$1 <= 100 { found = 1 } END { exit !found }' "$LAB_DIR/took-$1"
 }
 
 removed() {
@@ -51,13 +45,13 @@ comes_back() {
 refused() {
 	local before
 	before=$(generation)
-	manifest web dnat 20 http:TCP:70000:8080 -- 1 >"$LAB_DIR/manifests/web.yaml"
+	manifest web dnat 20 http:TCP:70000:8080 -- 2 >"$LAB_DIR/manifests/web.yaml"
 	lab_wait 5 grep -E 'web\.yaml:[0-9]+:[0-9]+: .*70000' "$LAB_DIR/forebay.log"
 	[ "$(requests http://192.0.2.20 5 | sort -u)" = backend-2 ]
 }
 
-check "a file that is renamed into place is in force" in_force mv
-check "a file that is written in place is in force" in_force cp
+check "a file that is renamed into place is in force" in_force rename
+check "a file that is written in place is in force" in_force write
 check "a file that is removed takes its Service with it" removed
 check "and brings it back" comes_back
 check "a file with an error changes nothing and is named with its place" refused
