@@ -54,6 +54,11 @@ void fb_stage_parse(struct fb_worker *w, struct fb_burst *b)
 			fb_end_drop(w, b, i, FB_REASON_NOT_FOR_US);
 			continue;
 		}
+		/* No station sends so (IEEE 802.3, 3.2.3), and replies would go to the whole group. */
+		if (unlikely(data[6] & 1)) {
+			fb_end_drop(w, b, i, FB_REASON_BAD_ADDRESS);
+			continue;
+		}
 		if (unlikely(!vlan_is_ours(port, pkt))) {
 			fb_end_drop(w, b, i, FB_REASON_VLAN);
 			continue;

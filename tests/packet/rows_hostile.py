@@ -243,6 +243,13 @@ def port_zero(t):
     ended(result, "drop", "bad-address")
 
 
+@row("{family}: a frame from a group's MAC address", **FAMILY)
+def group_source(t):
+    t.cmac = "01:00:5e:00:00:01"
+    result = yield Step("lan", t.packet())
+    ended(result, "drop", "bad-address")
+
+
 # TCP flags.
 
 BAD_FLAGS = {"none (null scan)": "", "SYN FIN": "SF", "SYN RST": "SR", "FIN": "F", "PSH": "P",
