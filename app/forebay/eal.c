@@ -87,19 +87,32 @@ static uint32_t n_mbufs(const struct fb_config *config, uint32_t n_queues)
 	return n < 16384 ? 16384 : n;
 }
 
-/*
- * For EAL: buffers, rings and what devices take for themselves. Tables are not in here. Buffers are
- * counted in whole small pages, since rte_mempool lets none lie across two of them without hugepages.
- */
-static uint32_t memory_mb(const struct fb_config *config)
+/* One segment per frame: Ethernet, two VLAN tags, and a little for devices that round up. */
+static uint32_t mbuf_room(const struct fb_config *config)
 {
-	uint64_t bytes;
+	uint32_t largest_mtu = 1500;
+	uint32_t room;
+
+	for (uint32_t i = 0; i < config->n_ports; i++)
+		if (config->ports[i].mtu > largest_mtu)
+			largest_mtu = config->ports[i].mtu;
+	room = RTE_ALIGN(largest_mtu + 14 + 8 + 4, 64) + RTE_PKTMBUF_HEADROOM;
+	return room < RTE_MBUF_DEFAULT_BUF_SIZE ? RTE_MBUF_DEFAULT_BUF_SIZE : room;
+}
+
+/*
+ * For EAL: buffers, rings and what devices take for themselves. Tables are not in here. Where pages are
+ * small the pool begins each buffer on a page of its own, so that none lies across two.
+ */
+static uint32_t memory_mb(const struct fb_config *config, bool huge)
+{
+	uint64_t buffer = mbuf_room(config) + sizeof(struct rte_mbuf) + 2 * RTE_CACHE_LINE_SIZE;
 
 	if (config->memory_mb != 0)
 		return config->memory_mb;
-	bytes = (uint64_t)n_mbufs(config, config->n_ports * config->n_workers) *
-		RTE_ALIGN(RTE_MBUF_DEFAULT_BUF_SIZE + 192, 4096);
-	return (uint32_t)(bytes >> 20) + 64;
+	if (!huge)
+		buffer = RTE_ALIGN(buffer, 4096);
+	return (uint32_t)(n_mbufs(config, config->n_ports * config->n_workers) * buffer >> 20) + 64;
 }
 
 static bool is_pci(const char *device)
@@ -129,7 +142,7 @@ static void add_devices(struct args *a, const struct fb_config *config)
 
 static int add_memory(struct args *a, const struct fb_config *config, struct fb_errs *errs)
 {
-	uint32_t need_mb = memory_mb(config);
+	uint32_t need_mb = memory_mb(config, true);
 	uint64_t have_mb = free_hugepages_mb();
 	bool huge = config->hugepages == FB_HUGEPAGES_ON ||
 		    (config->hugepages == FB_HUGEPAGES_AUTO && have_mb >= need_mb);
@@ -149,7 +162,7 @@ static int add_memory(struct args *a, const struct fb_config *config, struct fb_
 		add(a, "--no-huge");
 		add(a, "--no-shconf"); /* the same; --in-memory does not go with --no-huge in 22.11 */
 		add(a, "-m");
-		add(a, "%u", need_mb);
+		add(a, "%u", memory_mb(config, false));
 	}
 	return 0;
 }
@@ -289,23 +302,15 @@ struct rte_mempool *fb_eal_pool(const struct fb_config *config, uint32_t n_queue
 				struct fb_errs *errs)
 {
 	uint32_t n = n_mbufs(config, n_queues);
-	uint32_t largest_mtu = 1500;
-	uint32_t room;
+	uint32_t room = mbuf_room(config);
 	struct rte_mempool *pool;
 
-	for (uint32_t i = 0; i < config->n_ports; i++)
-		if (config->ports[i].mtu > largest_mtu)
-			largest_mtu = config->ports[i].mtu;
-	/* One segment per frame: Ethernet, two VLAN tags, and a little for devices that round up. */
-	room = RTE_ALIGN(largest_mtu + 14 + 8 + 4, 64) + RTE_PKTMBUF_HEADROOM;
-	if (room < RTE_MBUF_DEFAULT_BUF_SIZE)
-		room = RTE_MBUF_DEFAULT_BUF_SIZE;
 	pool = rte_pktmbuf_pool_create("fb_mbufs", n, MBUF_CACHE, 0, (uint16_t)room,
 				       (int)rte_socket_id());
 	if (pool == NULL)
 		fb_errs_add(errs, (struct fb_place){0}, FB_SEV_ERROR,
 			    "no room for %u packet buffers of %u bytes: raise memory.size-mb (now %u) or "
 			    "lower memory.mbufs",
-			    n, room, memory_mb(config));
+			    n, room, memory_mb(config, rte_eal_has_hugepages() != 0));
 	return pool;
 }
