@@ -141,6 +141,18 @@ static enum fb_reason create_flow(struct fb_worker *w, const struct fb_packet *p
 	return FB_REASON_NONE;
 }
 
+/*
+ * Nobody out there has the destination's address or one of the box's (RFC 1122, 3.2.1.3, and the land
+ * attack). Other services' addresses may be somebody's: external IPs often are nodes'.
+ */
+static bool source_is_forged(const struct fb_worker *w, const struct fb_tuple *tuple)
+{
+	struct fb_addr src = fb_tuple_src(tuple);
+	struct fb_addr dst = fb_tuple_dst(tuple);
+
+	return fb_addr_equal(&src, &dst) || (fb_table_address(w->snap, &src) & FB_ADDR_BOX);
+}
+
 static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 {
 	const struct fb_packet *pkt = &b->pkts[i];
@@ -148,6 +160,10 @@ static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 	struct fb_flow *flow;
 	enum fb_reason reason;
 
+	if (source_is_forged(w, &pkt->tuple)) {
+		fb_end_drop(w, b, i, FB_REASON_BAD_ADDRESS);
+		return;
+	}
 	if (svc == NULL) {
 		no_service(w, b, i);
 		return;
