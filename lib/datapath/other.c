@@ -21,6 +21,8 @@ static void echo(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 {
 	uint8_t bits = dst_bits(w, &b->pkts[i]);
 
+	if (b->pkts[i].flags & FB_PKT_MULTICAST) /* a broadcast would be answered by everybody */
+		bits = 0;
 	if ((bits & (FB_ADDR_SERVICE | FB_ADDR_SNAT)) && !(bits & FB_ADDR_BOX))
 		fb_end_echo(w, b, i);
 	else
@@ -71,7 +73,10 @@ void fb_stage_other(struct fb_worker *w, struct fb_burst *b)
 			echo(w, b, i);
 			break;
 		case FB_PARSE_ICMP_ERROR:
-			fb_stage_icmp_error(w, b, i);
+			if (pkt->flags & FB_PKT_MULTICAST)
+				unknown(w, b, i);
+			else
+				fb_stage_icmp_error(w, b, i);
 			break;
 		case FB_PARSE_ARP:
 		case FB_PARSE_NDP_NS:
