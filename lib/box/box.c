@@ -101,6 +101,8 @@ int fb_box_settings(const struct fb_config *config, struct fb_desired_settings *
 		.default_mode = config->default_mode,
 		.node_addresses = nodes,
 		.n_node_addresses = n,
+		.node_name = config->node_name,
+		.zone = config->zone,
 	};
 	return 0;
 }

@@ -95,6 +95,8 @@ struct fb_config {
 	uint32_t announce_kinds; /* bits (1 << enum fb_frontend_kind) */
 	struct fb_addr *node_addresses; /* NodePorts are answered here; empty: on the ports' addresses */
 	uint32_t n_node_addresses;
+	char *node_name; /* act as this node; "": as no node */
+	char *zone;      /* for topology hints; "": the zone of that node, if it is known */
 	uint32_t max_services;   /* service ports */
 	uint32_t max_endpoints;
 

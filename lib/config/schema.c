@@ -166,6 +166,15 @@ static const struct setting service_rows[] = {
 	{"node-addresses", ADDRS(node_addresses, n_node_addresses), .most_n = 256,
 	 .standard = "[]", .example = "[192.0.2.1]",
 	 .help = "NodePorts are answered on these. Empty: on the ports' addresses."},
+	{"node-name", TEXT(node_name), .most = 253, .standard = "\"\"", .example = "node-a",
+	 .help = "Act as kube-proxy does on this node: where a Service's traffic policy is Local, "
+		 "only endpoints on it take part, and with none there packets are dropped. Empty: "
+		 "the box is no node, and Local means all ready endpoints with the client's address "
+		 "kept."},
+	{"zone", TEXT(zone), .most = 63, .standard = "\"\"", .example = "zone-a",
+	 .help = "Endpoints that are hinted for this zone are preferred, as trafficDistribution and "
+		 "topology hints want. Empty: the zone of the Node called node-name, if there is "
+		 "one; else hints are not used."},
 	{"max-services", NUMBER(max_services), .least = 1, .most = 1048576, .standard = "65536",
 	 .unit = "service ports", .help = "Room for (address family, Service, port) together."},
 	{"max-endpoints", NUMBER(max_endpoints), .least = 1, .most = 16777216,

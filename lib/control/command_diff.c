@@ -41,6 +41,7 @@ static const struct fb_next_hop *no_next_hops(void *arg, uint32_t *ret_n)
 static bool same_port(const struct fb_service *a, const struct fb_service *b)
 {
 	return a->port == b->port && a->proto == b->proto && a->family == b->family &&
+	       a->part == b->part &&
 	       strcmp(a->port_name, b->port_name) == 0;
 }
 

@@ -65,16 +65,20 @@ static void add_compiled(struct fb_control *c, const struct fb_service *svc,
 	struct fb_service_counters counters;
 	const char *mode = fb_service_mode_names[svc->mode];
 
+	sums->mode = sums->mode == NULL || sums->mode == mode ? mode : "mixed";
+	/* Parts of a port share its counters, and have the same endpoints. */
+	if (svc->part != 0)
+		return;
 	fb_datapath_service_counters(c->p.datapath, svc->id, &counters);
 	sums->rejected += counters.rejected;
 	sums->dropped += counters.dropped;
-	sums->mode = sums->mode == NULL || sums->mode == mode ? mode : "mixed";
 	for (uint32_t e = 0; e < svc->n_endpoints; e++) {
+		uint8_t state = fb_control_snapshot(c)->endpoints[svc->endpoints[e].id].state;
 		struct fb_endpoint_counters ep;
 
 		fb_datapath_endpoint_counters(c->p.datapath, svc->endpoints[e].id, &ep);
-		sums->endpoints += svc->endpoints[e].state == FB_EP_ACTIVE;
-		sums->draining += svc->endpoints[e].state == FB_EP_DRAINING;
+		sums->endpoints += state == FB_EP_ACTIVE;
+		sums->draining += state == FB_EP_DRAINING;
 		sums->flows += ep.live;
 		sums->packets += ep.packets;
 		sums->bytes += ep.bytes;
@@ -300,8 +304,12 @@ static json_t *endpoint_json(struct fb_control *c, const struct fb_service *svc,
 			      "protocol", fb_protocol_name(svc->proto));
 
 	set_addr_port(o, "endpoint", &ep->addr, ep->port_be);
+	/* Of all parts of the port: active where one gives it new flows. */
 	(void)json_object_set_new(
-		o, "state", json_string(ep->state == FB_EP_ACTIVE ? "active" : "draining"));
+		o, "state",
+		json_string(fb_control_snapshot(c)->endpoints[ep->id].state == FB_EP_ACTIVE
+				    ? "active"
+				    : "draining"));
 	fb_datapath_endpoint_counters(c->p.datapath, ep->id, &counters);
 	set_integer(o, "flows", counters.live);
 	set_integer(o, "created", counters.flows);
@@ -319,7 +327,7 @@ static json_t *get_endpoints(struct fb_control *c, const json_t *request)
 	for (uint32_t i = 0; i < sorted.n; i++) {
 		const struct fb_service *svc = sorted.v[i];
 
-		if (!wanted(request, svc->namespace_, svc->name))
+		if (svc->part != 0 || !wanted(request, svc->namespace_, svc->name))
 			continue;
 		for (uint32_t e = 0; e < svc->n_endpoints; e++)
 			(void)json_array_append_new(list,

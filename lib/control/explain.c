@@ -194,8 +194,9 @@ static void explain_new(const struct fb_explain_env *env, const struct fb_tuple 
 	ret->worker = env->owner(env->arg, ret->service, 0, tuple, &ret->worker_rule);
 	ret->endpoint = fb_table_select(ret->service, hash, &ret->slot);
 	if (ret->endpoint == NULL) {
-		ret->verdict = FB_VERDICT_REJECT;
-		ret->reason = FB_REASON_NO_ENDPOINTS;
+		ret->verdict = ret->service->elsewhere ? FB_VERDICT_DROP : FB_VERDICT_REJECT;
+		ret->reason = ret->service->elsewhere ? FB_REASON_NO_LOCAL_ENDPOINT
+						      : FB_REASON_NO_ENDPOINTS;
 		return;
 	}
 	ret->has_slot = true;

@@ -171,6 +171,11 @@ static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 	if (handed_to_owner(w, b, i,
 			    fb_owner_of_service(w, svc, fb_ingress(b->mbufs[i]), &pkt->tuple)))
 		return;
+	if (svc->n_slots == 0 && svc->elsewhere) {
+		w->service_counters[svc->id].dropped++;
+		fb_end_drop(w, b, i, FB_REASON_NO_LOCAL_ENDPOINT);
+		return;
+	}
 	if (svc->n_slots == 0) {
 		w->service_counters[svc->id].rejected++;
 		fb_end_reject(w, b, i, FB_REASON_NO_ENDPOINTS);

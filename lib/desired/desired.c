@@ -14,8 +14,13 @@ struct build {
 	const struct fb_store_view *view;
 	const struct fb_object *object;
 	const struct fb_model_service *service;
+	const char *node_name; /* "": no node */
+	const char *zone;      /* "": unknown */
 	struct fb_service_specs specs;
 };
+
+/* ClusterIPs, and what the outside reaches, may want different endpoints. */
+#define PARTS_MAX 2
 
 /* Has the Service entry points at all, and are they ours? */
 static bool is_proxied(const struct fb_object *object)
@@ -25,13 +30,30 @@ static bool is_proxied(const struct fb_object *object)
 	       fb_labels_get(&object->meta.labels, FB_LABEL_PROXY_NAME) == NULL;
 }
 
-static enum fb_service_mode mode_of(const struct build *b)
+/* What the frontends of one side (ClusterIPs, or those for the outside) want. */
+struct way {
+	enum desired_set set;
+	enum fb_service_mode mode;
+};
+
+static enum fb_service_mode mode_of(const struct build *b, bool local)
 {
 	if (b->service->mode != FB_MODE_WISH_NONE)
 		return b->service->mode == FB_MODE_WISH_DNAT ? FB_MODE_DNAT : FB_MODE_SNAT;
-	if (b->service->external_policy == FB_TRAFFIC_LOCAL)
-		return FB_MODE_DNAT;
-	return b->settings->default_mode;
+	return local ? FB_MODE_DNAT : b->settings->default_mode;
+}
+
+/* As no node, Local has no meaning but to keep the client's address, for the whole Service. */
+static struct way way_of(const struct build *b, bool external)
+{
+	enum fb_traffic_policy policy =
+		external ? b->service->external_policy : b->service->internal_policy;
+
+	if (b->node_name[0] == '\0')
+		return (struct way){DESIRED_CLUSTER,
+				    mode_of(b, b->service->external_policy == FB_TRAFFIC_LOCAL)};
+	return (struct way){policy == FB_TRAFFIC_LOCAL ? DESIRED_LOCAL : DESIRED_CLUSTER,
+			    mode_of(b, external && policy == FB_TRAFFIC_LOCAL)};
 }
 
 /* Do source ranges close the load balancer addresses of a family? (No source is filtered.) */
@@ -103,29 +125,22 @@ static void add_frontends(struct frontends *f, const struct build *b,
 		add(f, &b->settings->node_addresses[i], port->node_port, FB_FRONTEND_NODE_PORT);
 }
 
-static int build_port(struct build *b, const struct fb_service_port *port, enum fb_family family)
+/* One spec: some of the port's frontends, which want the same. */
+static int add_spec(struct build *b, const struct fb_service_port *port, const struct frontends *f,
+		    struct way way, const struct desired_candidates *candidates, uint8_t part)
 {
 	struct fb_arena *arena = &b->specs.arena;
-	struct frontends f = {.family = family};
 	struct fb_service_spec spec = {
 		.port = port->port,
 		.proto = port->proto,
-		.family = (uint8_t)family,
-		.mode = (uint8_t)mode_of(b),
+		.family = (uint8_t)f->family,
+		.mode = (uint8_t)way.mode,
+		.part = part,
+		.frontends = f->v,
+		.n_frontends = f->n,
 	};
-	uint32_t most = b->service->n_cluster_ips + b->service->n_ingress + 1 +
-			b->service->n_external_ips + b->settings->n_node_addresses;
-	int rc;
+	int rc = desired_choose(arena, candidates, way.set, &spec);
 
-	f.v = fb_arena_alloc(arena, most, sizeof(*f.v));
-	if (f.v == NULL)
-		return -ENOMEM;
-	add_frontends(&f, b, port);
-	if (f.n == 0)
-		return 0;
-	spec.frontends = f.v;
-	spec.n_frontends = f.n;
-	rc = desired_endpoints(arena, b->store, b->view, port, family, &spec.endpoints, &spec.n_endpoints);
 	if (rc != 0)
 		return rc;
 	spec.namespace_ = fb_arena_strdup(arena, b->view->namespace_);
@@ -135,6 +150,54 @@ static int build_port(struct build *b, const struct fb_service_port *port, enum 
 		return -ENOMEM;
 	b->specs.v[b->specs.n++] = spec;
 	return 0;
+}
+
+/* ClusterIPs come first in f: they are one part and the others another, if they want different. */
+static int add_parts(struct build *b, const struct fb_service_port *port, const struct frontends *f,
+		     const struct desired_candidates *candidates)
+{
+	struct way ways[] = {way_of(b, false), way_of(b, true)};
+	struct frontends sides[] = {*f, *f};
+	int rc = 0;
+
+	sides[0].n = 0;
+	while (sides[0].n < f->n && f->v[sides[0].n].kind == FB_FRONTEND_CLUSTER_IP)
+		sides[0].n++;
+	sides[1].v += sides[0].n;
+	sides[1].n -= sides[0].n;
+	if (sides[0].n == 0 || sides[1].n == 0)
+		return add_spec(b, port, f, ways[sides[0].n == 0], candidates, 0);
+	if (ways[0].set == ways[1].set && ways[0].mode == ways[1].mode)
+		return add_spec(b, port, f, ways[0], candidates, 0);
+	for (uint8_t i = 0; i < 2 && rc == 0; i++)
+		rc = add_spec(b, port, &sides[i], ways[i], candidates, i);
+	return rc;
+}
+
+static int build_port(struct build *b, const struct fb_service_port *port, enum fb_family family)
+{
+	struct frontends f = {.family = family};
+	struct desired_candidates candidates;
+	struct desired_query query = {
+		.store = b->store,
+		.view = b->view,
+		.port = port,
+		.family = family,
+		.node_name = b->node_name,
+		.zone = b->zone,
+	};
+	uint32_t most = b->service->n_cluster_ips + b->service->n_ingress + 1 +
+			b->service->n_external_ips + b->settings->n_node_addresses;
+	int rc;
+
+	f.v = fb_arena_alloc(&b->specs.arena, most, sizeof(*f.v));
+	if (f.v == NULL)
+		return -ENOMEM;
+	add_frontends(&f, b, port);
+	if (f.n == 0)
+		return 0;
+	rc = desired_collect(&b->specs.arena, &query, &candidates);
+	return rc != 0 ? rc : add_parts(b, port, &f, &candidates);
 }
 
 /* What is asked for and has no entry point, so that nobody waits for an answer. */
@@ -172,7 +235,12 @@ int fb_desired_build(const struct fb_store *store, const struct fb_desired_setti
 	b.object = view.service;
 	b.service = &view.service->service;
 	b.specs.place = b.object->place;
-	b.specs.v = fb_arena_alloc(&b.specs.arena, (size_t)b.service->n_ports * FB_FAMILY_COUNT,
+	b.node_name = settings->node_name != NULL ? settings->node_name : "";
+	b.zone = settings->zone != NULL ? settings->zone : "";
+	if (b.zone[0] == '\0')
+		b.zone = desired_zone_of(store, b.node_name);
+	b.specs.v = fb_arena_alloc(&b.specs.arena,
+				   (size_t)b.service->n_ports * FB_FAMILY_COUNT * PARTS_MAX,
 				   sizeof(*b.specs.v));
 	if (b.specs.v == NULL)
 		rc = -ENOMEM;

@@ -24,7 +24,19 @@
  * the container port of that name and protocol (containers first, then sidecars), without which
  * this Pod has no such port. Where Nodes are known, a Pod on an unknown one is none.
  *
- * Traffic policies: this box is no node, so Local means all ready endpoints, with the client's
+ * Hints of endpoints count where settings name a node or a zone: if every ready endpoint has one and
+ * some are for this node (or else this zone), only those take traffic. From Pods, hints follow
+ * trafficDistribution; the annotation topology-mode, which weighs zones by their CPUs, makes none.
+ *
+ * Traffic policies, with a node in the settings: exactly what kube-proxy does there. Local means the
+ * ready endpoints on that node (or else those that terminate there and still serve), with the
+ * client's address kept for what comes from outside; with none there the packet is dropped if there
+ * are some elsewhere, and rejected if there are none at all. So ClusterIPs (internalTrafficPolicy)
+ * and the other frontends (externalTrafficPolicy) may become two specs of one port. One thing is
+ * different: kube-proxy gives a pod of its own node the whole cluster's endpoints behind an external
+ * address with Local; a box cannot tell whose the client is, and treats all alike.
+ *
+ * Traffic policies, without one: this box is no node, so Local means all ready endpoints, with the client's
  * address kept (dnat), as a load balancer in front of the nodes and the nodes' own Local policy do
  * together. Replies must then be routed back through the box. Where they are not, the annotation
  * forebay.io/mode: snat on the Service overrules it; the annotation always wins, the default mode
@@ -40,9 +52,11 @@ struct fb_desired_settings {
 	enum fb_service_mode default_mode;
 	const struct fb_addr *node_addresses; /* NodePorts are answered here; both families */
 	uint32_t n_node_addresses;
+	const char *node_name; /* "" or NULL: as no node */
+	const char *zone;      /* "" or NULL: that of the Node called node_name, if it is known */
 };
 
-/* The specs of one Service, one per port and family with a frontend; owns what they point to. */
+/* The specs of one Service, one or two per port and family with a frontend; owns what they point to. */
 struct fb_service_specs {
 	struct fb_service_spec *v;
 	uint32_t n;

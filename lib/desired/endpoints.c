@@ -19,23 +19,47 @@ enum standing {
 	TERMINATING,
 };
 
-struct candidate {
+/* Bits of what is known of its place. */
+#define LOCAL	      0x01 /* on the node */
+#define HAS_NODE_HINT 0x02
+#define FOR_NODE      0x04 /* it is hinted for the node */
+#define HAS_ZONE_HINT 0x08
+#define FOR_ZONE      0x10
+
+struct desired_candidate {
 	struct fb_addr addr;
 	uint16_t port;
 	uint8_t standing;
+	uint8_t place;
 };
 
 struct candidates {
-	struct candidate *v; /* NULL: only counting */
+	const struct desired_query *query;
+	struct desired_candidate *v; /* NULL: only counting */
 	uint32_t n;
 };
 
 static void add(struct candidates *c, const struct fb_addr *addr, uint16_t port,
-		enum standing standing)
+		enum standing standing, uint8_t place)
 {
 	if (c->v != NULL)
-		c->v[c->n] = (struct candidate){*addr, port, (uint8_t)standing};
+		c->v[c->n] = (struct desired_candidate){*addr, port, (uint8_t)standing, place};
 	c->n++;
+}
+
+/* A name that is given, and the same. */
+static bool is_called(const char *ours, const char *theirs)
+{
+	return ours[0] != '\0' && strcmp(ours, theirs) == 0;
+}
+
+static bool is_among(const char *ours, const char *const *names, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		if (is_called(ours, names[i]))
+			return true;
+	}
+	return false;
 }
 
 static bool matches(const struct fb_endpoint_port *have, const struct fb_service_port *want)
@@ -60,43 +84,58 @@ static bool is_ready(enum standing standing)
 	return standing == READY || standing == TERMINATING_READY;
 }
 
-/* Ports and endpoints of one slice go together; slices are united. */
-static void add_slice(struct candidates *c, const struct fb_endpoint_slice *slice,
-		      const struct fb_service_port *port, enum fb_family family)
+static uint8_t place_of(const struct desired_query *query, const struct fb_slice_endpoint *e)
 {
-	if (slice->fqdn || slice->family != family)
+	uint8_t place = is_called(query->node_name, e->node_name) ? LOCAL : 0;
+
+	if (e->n_hint_nodes > 0)
+		place |= HAS_NODE_HINT;
+	if (is_among(query->node_name, e->hint_nodes, e->n_hint_nodes))
+		place |= FOR_NODE;
+	if (e->n_hint_zones > 0)
+		place |= HAS_ZONE_HINT;
+	if (is_among(query->zone, e->hint_zones, e->n_hint_zones))
+		place |= FOR_ZONE;
+	return place;
+}
+
+/* Ports and endpoints of one slice go together; slices are united. */
+static void add_slice(struct candidates *c, const struct fb_endpoint_slice *slice)
+{
+	if (slice->fqdn || slice->family != c->query->family)
 		return;
 	for (uint32_t i = 0; i < slice->n_ports; i++) {
-		if (!matches(&slice->ports[i], port))
+		if (!matches(&slice->ports[i], c->query->port))
 			continue;
 		for (uint32_t j = 0; j < slice->n_endpoints; j++) {
 			const struct fb_slice_endpoint *e = &slice->endpoints[j];
 
-			add(c, &e->addrs[0], slice->ports[i].port, standing_of(e));
+			add(c, &e->addrs[0], slice->ports[i].port, standing_of(e),
+			    place_of(c->query, e));
 		}
 	}
 }
 
 static void add_addresses(struct candidates *c, const struct fb_endpoints_address *addresses,
-			  uint32_t n, uint16_t port, enum fb_family family)
+			  uint32_t n, uint16_t port)
 {
 	for (uint32_t i = 0; i < n; i++) {
-		if (fb_addr_family(&addresses[i].addr) == family)
-			add(c, &addresses[i].addr, port, READY);
+		if (fb_addr_family(&addresses[i].addr) == c->query->family)
+			add(c, &addresses[i].addr, port, READY,
+			    is_called(c->query->node_name, addresses[i].node_name) ? LOCAL : 0);
 	}
 }
 
 /* The older kind has no way to say "terminating": who is not ready is left out. */
-static void add_endpoints(struct candidates *c, const struct fb_endpoints *endpoints,
-			  const struct fb_service_port *port, enum fb_family family)
+static void add_endpoints(struct candidates *c, const struct fb_endpoints *endpoints)
 {
 	for (uint32_t i = 0; i < endpoints->n_subsets; i++) {
 		const struct fb_endpoints_subset *subset = &endpoints->subsets[i];
 
 		for (uint32_t j = 0; j < subset->n_ports; j++) {
-			if (matches(&subset->ports[j], port))
+			if (matches(&subset->ports[j], c->query->port))
 				add_addresses(c, subset->ready, subset->n_ready,
-					      subset->ports[j].port, family);
+					      subset->ports[j].port);
 		}
 	}
 }
@@ -131,62 +170,78 @@ static enum standing standing_of_pod(const struct fb_pod *pod, bool publish_not_
 	return pod->ready || publish_not_ready ? READY : NOT_READY;
 }
 
-/* Here forebay does what the cluster's endpoint controller would. */
-static void add_pod(struct candidates *c, const struct fb_pod *pod, bool publish_not_ready,
-		    const struct fb_service_port *port, enum fb_family family)
+/* Where a pod is, and the hints that the endpoint controller would give it. */
+static uint8_t place_of_pod(const struct desired_query *query, const struct fb_pod *pod)
 {
-	uint16_t number = port_on(pod, port);
+	enum fb_traffic_distribution wish = query->view->service->service.distribution;
+	const char *zone = desired_zone_of(query->store, pod->node_name);
+	uint8_t place = is_called(query->node_name, pod->node_name) ? LOCAL : 0;
+
+	if (wish == FB_DISTRIBUTION_PREFER_SAME_NODE && pod->node_name[0] != '\0')
+		place |= HAS_NODE_HINT | (place & LOCAL ? FOR_NODE : 0);
+	if (wish != FB_DISTRIBUTION_NONE && zone[0] != '\0')
+		place |= HAS_ZONE_HINT | (is_called(query->zone, zone) ? FOR_ZONE : 0);
+	return place;
+}
+
+/* Here forebay does what the cluster's endpoint controller would. */
+static void add_pod(struct candidates *c, const struct fb_pod *pod, bool publish_not_ready)
+{
+	uint16_t number = port_on(pod, c->query->port);
 
 	for (uint32_t i = 0; i < pod->n_addrs && number != 0 && !pod->finished; i++) {
-		if (fb_addr_family(&pod->addrs[i]) == family)
-			add(c, &pod->addrs[i], number, standing_of_pod(pod, publish_not_ready));
+		if (fb_addr_family(&pod->addrs[i]) == c->query->family)
+			add(c, &pod->addrs[i], number, standing_of_pod(pod, publish_not_ready),
+			    place_of_pod(c->query, pod));
 	}
 }
 
-static void add_pods(struct candidates *c, const struct fb_store *store,
-		     const struct fb_object *object, const struct fb_service_port *port,
-		     enum fb_family family)
+static void add_pods(struct candidates *c)
 {
-	bool publish_not_ready = object->service.publish_not_ready;
+	const struct fb_object *service = c->query->view->service;
+	bool publish_not_ready = service->service.publish_not_ready;
 	struct fb_store_pods walk = {0};
 	const struct fb_object *pod;
 
-	while ((pod = fb_store_pod_next(store, object, &walk)) != NULL) {
-		if (publish_not_ready || has_node(store, &pod->pod))
-			add_pod(c, &pod->pod, publish_not_ready, port, family);
+	while ((pod = fb_store_pod_next(c->query->store, service, &walk)) != NULL) {
+		if (publish_not_ready || has_node(c->query->store, &pod->pod))
+			add_pod(c, &pod->pod, publish_not_ready);
 	}
 }
 
-static void collect(struct candidates *c, const struct fb_store *store,
-		    const struct fb_store_view *view, const struct fb_service_port *port,
-		    enum fb_family family)
+static void collect(struct candidates *c)
 {
+	const struct fb_store_view *view = c->query->view;
+
 	c->n = 0;
 	for (uint32_t i = 0; i < view->n_slices; i++)
-		add_slice(c, &view->slices[i]->slice, port, family);
+		add_slice(c, &view->slices[i]->slice);
 	if (view->n_slices > 0)
 		return;
 	if (view->endpoints != NULL)
-		add_endpoints(c, &view->endpoints->endpoints, port, family);
+		add_endpoints(c, &view->endpoints->endpoints);
 	else
-		add_pods(c, store, view->service, port, family);
+		add_pods(c);
 }
 
 /* By address and port; the better standing of the same endpoint comes first. */
 static int compare(const void *left, const void *right)
 {
-	const struct candidate *a = left;
-	const struct candidate *b = right;
+	const struct desired_candidate *a = left;
+	const struct desired_candidate *b = right;
 	int order = memcmp(&a->addr, &b->addr, sizeof(a->addr));
 
 	if (order != 0)
 		return order;
 	if (a->port != b->port)
 		return a->port < b->port ? -1 : 1;
-	return (int)a->standing - (int)b->standing;
+	if (a->standing != b->standing)
+		return (int)a->standing - (int)b->standing;
+	/* Kubernetes says nothing about which counts; here it is not the order of the text. */
+	return (int)b->place - (int)a->place;
 }
 
-static uint32_t sort_and_unite(struct candidate *v, uint32_t n)
+static uint32_t sort_and_unite(struct desired_candidate *v, uint32_t n)
 {
 	uint32_t kept = 0;
 
@@ -201,40 +256,86 @@ static uint32_t sort_and_unite(struct candidate *v, uint32_t n)
 	return kept;
 }
 
-int desired_endpoints(struct fb_arena *arena, const struct fb_store *store,
-		      const struct fb_store_view *view,
-		      const struct fb_service_port *port, enum fb_family family,
-		      const struct fb_endpoint_spec **ret, uint32_t *ret_n)
+int desired_collect(struct fb_arena *arena, const struct desired_query *query,
+		    struct desired_candidates *ret)
 {
-	struct candidates c = {NULL, 0};
-	struct fb_endpoint_spec *specs;
-	bool any_ready = false;
-	uint32_t n;
-	uint32_t kept = 0;
+	struct candidates c = {.query = query};
 
-	collect(&c, store, view, port, family);
-	specs = fb_arena_alloc(arena, c.n, sizeof(*specs));
+	collect(&c);
 	c.v = fb_arena_alloc(arena, c.n, sizeof(*c.v));
-	if (specs == NULL || c.v == NULL)
+	if (c.v == NULL)
 		return -ENOMEM;
-	collect(&c, store, view, port, family);
-	n = sort_and_unite(c.v, c.n);
-	for (uint32_t i = 0; i < n; i++)
-		any_ready |= is_ready(c.v[i].standing);
-	for (uint32_t i = 0; i < n; i++) {
-		enum standing standing = c.v[i].standing;
-		bool takes = any_ready ? is_ready(standing) : standing == TERMINATING_SERVING;
+	collect(&c);
+	ret->v = c.v;
+	ret->n = sort_and_unite(c.v, c.n);
+	return 0;
+}
 
-		if (standing == NOT_READY || standing == TERMINATING)
+const char *desired_zone_of(const struct fb_store *store, const char *node_name)
+{
+	const struct fb_object *node =
+		node_name[0] != '\0' ? fb_store_find(store, FB_KIND_NODE, "", node_name, NULL)
+				     : NULL;
+	const char *zone = node != NULL ? fb_labels_get(&node->meta.labels, FB_LABEL_ZONE) : NULL;
+
+	return zone != NULL ? zone : "";
+}
+
+/*
+ * Hints count if every ready endpoint has one and some are for here: those of nodes before those of
+ * zones. @return the bit that ready endpoints need to be chosen; 0: hints are not used
+ */
+static uint8_t hint_to_follow(const struct desired_candidates *from)
+{
+	uint8_t all = HAS_NODE_HINT | HAS_ZONE_HINT;
+	uint8_t any = 0;
+
+	for (uint32_t i = 0; i < from->n; i++) {
+		if (!is_ready(from->v[i].standing))
 			continue;
-		specs[kept++] = (struct fb_endpoint_spec){
-			.addr = c.v[i].addr,
-			.port_be = rte_cpu_to_be_16(c.v[i].port),
+		all &= from->v[i].place;
+		any |= from->v[i].place;
+	}
+	if ((all & HAS_NODE_HINT) && (any & FOR_NODE))
+		return FOR_NODE;
+	return (all & HAS_ZONE_HINT) && (any & FOR_ZONE) ? FOR_ZONE : 0;
+}
+
+int desired_choose(struct fb_arena *arena, const struct desired_candidates *from,
+		   enum desired_set set, struct fb_service_spec *spec)
+{
+	uint8_t must = set == DESIRED_LOCAL ? LOCAL : 0;
+	uint8_t hint = set == DESIRED_CLUSTER ? hint_to_follow(from) : 0;
+	struct fb_endpoint_spec *v = fb_arena_alloc(arena, from->n, sizeof(*v));
+	bool any_ready = false;
+	bool any_active = false;
+	bool any_usable = false;
+	uint32_t n = 0;
+
+	if (v == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < from->n; i++)
+		any_ready |= is_ready(from->v[i].standing) && (from->v[i].place & must) == must;
+	if (any_ready)
+		must |= hint;
+	for (uint32_t i = 0; i < from->n; i++) {
+		const struct desired_candidate *c = &from->v[i];
+		bool fits = any_ready ? is_ready(c->standing) : c->standing == TERMINATING_SERVING;
+		bool takes = fits && (c->place & must) == must;
+
+		if (c->standing == NOT_READY || c->standing == TERMINATING)
+			continue;
+		any_active |= takes;
+		any_usable |= c->standing != NOT_READY_SERVING;
+		v[n++] = (struct fb_endpoint_spec){
+			.addr = c->addr,
+			.port_be = rte_cpu_to_be_16(c->port),
 			.state = takes ? FB_EP_ACTIVE : FB_EP_DRAINING,
 			.weight = 1,
 		};
 	}
-	*ret = specs;
-	*ret_n = kept;
+	spec->endpoints = v;
+	spec->n_endpoints = n;
+	spec->elsewhere = !any_active && any_usable;
 	return 0;
 }

@@ -7,13 +7,41 @@
 #include "model/store.h"
 #include "table/spec.h"
 
+struct desired_query {
+	const struct fb_store *store;
+	const struct fb_store_view *view;
+	const struct fb_service_port *port;
+	enum fb_family family;
+	const char *node_name; /* "": no node */
+	const char *zone;      /* "": unknown */
+};
+
+struct desired_candidate;
+
+/* All endpoints that are known, by address and port, each once. */
+struct desired_candidates {
+	const struct desired_candidate *v;
+	uint32_t n;
+};
+
+enum desired_set {
+	DESIRED_CLUSTER, /* anywhere; hints are followed */
+	DESIRED_LOCAL,   /* on the node */
+};
+
+/** The zone of a Node, by its label; "": unknown. */
+const char *desired_zone_of(const struct fb_store *store, const char *node_name);
+
+/** What the result lies in is the arena. @return 0 or -ENOMEM */
+int desired_collect(struct fb_arena *arena, const struct desired_query *query,
+		    struct desired_candidates *ret);
+
 /**
- * @param arena  what the result lies in
- * @return 0 or -ENOMEM; *ret is sorted by address and port, each once
+ * Who of the candidates takes new flows and who drains: spec's endpoints, their number, elsewhere.
+ *
+ * @return 0 or -ENOMEM; endpoints are sorted by address and port
  */
-int desired_endpoints(struct fb_arena *arena, const struct fb_store *store,
-		      const struct fb_store_view *view,
-		      const struct fb_service_port *port, enum fb_family family,
-		      const struct fb_endpoint_spec **ret, uint32_t *ret_n);
+int desired_choose(struct fb_arena *arena, const struct desired_candidates *from,
+		   enum desired_set set, struct fb_service_spec *spec);
 
 #endif

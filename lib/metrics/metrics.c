@@ -203,7 +203,8 @@ static void render_services(const struct fb_metrics_view *view, struct fb_text *
 		for (uint32_t s = 0; s < view->snap->n_services; s++) {
 			const struct fb_service *svc = view->snap->services[s];
 
-			if (svc == NULL)
+			/* Parts of a port share its counters, and have the same endpoints. */
+			if (svc == NULL || svc->part != 0)
 				continue;
 			label_service(&labels, svc);
 			fb_text_sample(text, labels.v, 5, service_value(view, svc, row));
@@ -232,7 +233,7 @@ static void render_endpoints(const struct fb_metrics_view *view, struct fb_text 
 		for (uint32_t s = 0; s < view->snap->n_services; s++) {
 			const struct fb_service *svc = view->snap->services[s];
 
-			if (svc == NULL)
+			if (svc == NULL || svc->part != 0)
 				continue;
 			label_service(&labels, svc);
 			for (uint32_t e = 0; e < svc->n_endpoints; e++) {

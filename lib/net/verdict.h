@@ -45,6 +45,8 @@ enum fb_verdict {
 	X(NOT_FOR_US, "not-for-us", "a unicast frame to another station's MAC address")            \
 	X(TTL_EXCEEDED, "ttl-exceeded", "TTL or hop limit ran out, and the ICMP rate was used up") \
 	X(TOO_BIG, "too-big", "larger than the next hop's MTU, and no ICMP error could be sent")   \
+	X(NO_LOCAL_ENDPOINT, "no-local-endpoint",                                                  \
+	  "the traffic policy is Local, and the Service's endpoints are on other nodes")           \
 	X(NO_SERVICE, "no-service", "no Service has this address and port")                        \
 	X(NO_ENDPOINTS, "no-endpoints", "the Service has no ready endpoint in this family")        \
 	X(REJECT_RATE, "reject-rate-limited", "would be rejected, but the reject rate is used up") \

@@ -36,6 +36,8 @@ struct fb_service {
 	uint8_t family;
 	uint8_t proto;
 	uint8_t mode;         /* enum fb_service_mode */
+	bool elsewhere;       /* with n_slots 0: drop, since other nodes have endpoints */
+	uint8_t part;         /* parts of a port share id; each has the same endpoints, in other states */
 	uint32_t n_slots;     /* 0: no endpoint takes new flows */
 	const uint16_t *slots; /* Maglev table: place in endpoints */
 	const struct fb_endpoint *endpoints; /* active first; each by (addr, port) */

@@ -74,12 +74,13 @@ static bool same_active(const struct fb_service_part *svc, const struct fb_servi
 bool fb_service_same_port(const struct fb_service_part *svc, const struct fb_service_spec *spec)
 {
 	return svc->pub.proto == spec->proto && svc->pub.family == spec->family &&
-	       strcmp(svc->pub.port_name, spec->port_name) == 0;
+	       svc->pub.part == spec->part && strcmp(svc->pub.port_name, spec->port_name) == 0;
 }
 
 bool fb_service_equals(const struct fb_service_part *svc, const struct fb_service_spec *spec)
 {
 	if (!fb_service_same_port(svc, spec) || svc->pub.mode != spec->mode ||
+	    svc->pub.elsewhere != spec->elsewhere ||
 	    svc->pub.port != spec->port || svc->pub.n_endpoints != spec->n_endpoints ||
 	    !same_active(svc, spec, count_active(spec)) ||
 	    !same_frontends(svc->wanted, svc->n_wanted, spec->frontends, spec->n_frontends))
@@ -185,6 +186,8 @@ static struct fb_service_part *alloc_service(const struct fb_service_spec *spec,
 	svc->pub.family = spec->family;
 	svc->pub.proto = spec->proto;
 	svc->pub.mode = spec->mode;
+	svc->pub.part = spec->part;
+	svc->pub.elsewhere = spec->elsewhere;
 	svc->pub.port = spec->port;
 	link_up(svc);
 	if (spec->n_frontends > 0)

@@ -49,7 +49,7 @@ void fb_service_sort(struct fb_endpoint_spec *endpoints, uint32_t n);
 /** Whether svc is what spec asks for; spec->endpoints in the order above. */
 bool fb_service_equals(const struct fb_service_part *svc, const struct fb_service_spec *spec);
 
-/** Same service port: namespace and name are the group's. */
+/** Same part of the same service port: namespace and name are the group's. */
 bool fb_service_same_port(const struct fb_service_part *svc, const struct fb_service_spec *spec);
 
 bool fb_service_same_wanted(const struct fb_service_part *a, const struct fb_service_part *b);

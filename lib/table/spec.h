@@ -64,6 +64,8 @@ struct fb_service_spec {
 	uint8_t proto;         /* IPPROTO_TCP or IPPROTO_UDP */
 	uint8_t family;
 	uint8_t mode;          /* enum fb_service_mode */
+	uint8_t part;          /* 0, 1 ...: which of the specs of this port and family */
+	bool elsewhere;        /* none active here, but on other nodes: drop, do not reject */
 	const struct fb_frontend_spec *frontends;
 	uint32_t n_frontends;
 	const struct fb_endpoint_spec *endpoints; /* distinct (addr, port) */

@@ -10,7 +10,7 @@
 
 /*
  * One snapshot for all: lb 192.0.2.10:80/tcp with two endpoints (one routed, by 10.1.0.1; one without
- * a route, by 10.9.0.1), an empty service at port 81, a dnat one at 82, the box 203.0.113.1, SNAT
+ * a route, by 10.9.0.1), an empty service at port 81, a dnat one at 82, one with endpoints elsewhere at 85, the box 203.0.113.1, SNAT
  * 203.0.113.9.
  */
 struct fixture {
@@ -82,6 +82,7 @@ static void add(const char *name, uint16_t port, enum fb_service_mode mode, cons
 		.n_frontends = 1,
 		.endpoints = &ep,
 		.n_endpoints = endpoint != NULL,
+		.elsewhere = strcmp(name, "elsewhere") == 0,
 	};
 
 	if (endpoint != NULL)
@@ -105,6 +106,7 @@ static int setup(void **state)
 	assert_int_equal(fb_nat_ports_init(&fix.nat_ports, 32768, 65535, 2, &secret), 0);
 	add("web", 80, FB_MODE_SNAT, "10.1.0.1");
 	add("empty", 81, FB_MODE_SNAT, NULL);
+	add("elsewhere", 85, FB_MODE_SNAT, NULL);
 	add("kept", 82, FB_MODE_DNAT, "10.1.0.1");
 	add("lost", 83, FB_MODE_SNAT, "10.9.0.1");
 	add("asking", 84, FB_MODE_SNAT, "10.8.0.1");
@@ -179,6 +181,7 @@ static void what_is_not_forwarded_has_its_reason(void **state)
 		enum fb_reason reason;
 	} rows[] = {
 		{"tcp 198.51.100.7:1 192.0.2.10:81", FB_VERDICT_REJECT, FB_REASON_NO_ENDPOINTS},
+		{"tcp 198.51.100.7:1 192.0.2.10:85", FB_VERDICT_DROP, FB_REASON_NO_LOCAL_ENDPOINT},
 		{"tcp 198.51.100.7:1 192.0.2.10:99", FB_VERDICT_REJECT, FB_REASON_NO_SERVICE},
 		{"udp 198.51.100.7:1 192.0.2.10:80", FB_VERDICT_REJECT, FB_REASON_NO_SERVICE},
 		{"tcp 198.51.100.7:1 192.0.2.10:83", FB_VERDICT_DROP, FB_REASON_NO_ROUTE},

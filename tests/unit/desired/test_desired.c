@@ -49,7 +49,8 @@ static struct fb_store *store_of(const char *text)
 
 /*
  * What was built, one line a spec: "http 80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 -> 10.1.0.1:8080
- * 10.1.0.2:8080!" where "!" is a draining endpoint.
+ * 10.1.0.2:8080!" where "!" is a draining endpoint; "(elsewhere)" ends a spec that drops because only
+ * other nodes have endpoints. Parts of a port come in their order.
  */
 static void describe(const struct fb_service_specs *specs, char *text, size_t size)
 {
@@ -79,7 +80,10 @@ static void describe(const struct fb_service_specs *specs, char *text, size_t si
 						rte_be_to_cpu_16(s->endpoints[j].port_be),
 						s->endpoints[j].state == FB_EP_DRAINING ? "!" : "");
 		}
-		len += (size_t)snprintf(text + len, size - len, "\n");
+		len += (size_t)snprintf(text + len, size - len, "%s\n",
+					s->elsewhere ? " (elsewhere)" : "");
+		assert_int_equal(s->part, i > 0 && strcmp(s->port_name, s[-1].port_name) == 0 &&
+						  s->family == s[-1].family);
 	}
 }
 
@@ -268,6 +272,107 @@ static const struct rule rules[] = {
 	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 ->\n"},
 };
 
+/* The box acts as node n1 in zone a. */
+#define BOTH(policies)                                                                             \
+	SERVICE("clusterIP: 10.0.0.1, externalIPs: [192.0.2.1], " policies ", ports: [{port: 80}]")
+#define ON(addr, node, rest) "{addresses: [" addr "], nodeName: " node ", " rest "}, "
+#define GOING		     "conditions: {ready: false, serving: true, terminating: true}"
+#define GONE		     "conditions: {ready: false, serving: false, terminating: true}"
+#define EPS(all)	     SLICE("a", "IPv4", PORT8080 ", endpoints: [" all "]")
+#define ZONE(name)	     "hints: {forZones: [{name: " name "}]}"
+#define NODE_ZONE(node, zone) "hints: {forNodes: [{name: " node "}], forZones: [{name: " zone "}]}"
+#define CLUSTER(ends) "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 ->" ends "\n"
+#define OUTSIDE(ends) "80/TCP IPv4 dnat: ExternalIP 192.0.2.1:80 ->" ends "\n"
+
+static const struct rule node_rules[] = {
+	{"policies Cluster: all ready endpoints for both sides, in one spec",
+	 BOTH("type: ClusterIP") EPS(ON("10.1.0.1", "n1", "") ON("10.1.0.2", "n2", "")),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 ExternalIP 192.0.2.1:80 -> 10.1.0.1:8080 "
+	 "10.1.0.2:8080\n"},
+	{"externalTrafficPolicy Local: the node's own for the outside, all for the ClusterIP",
+	 BOTH("externalTrafficPolicy: Local")
+		 EPS(ON("10.1.0.1", "n1", "") ON("10.1.0.2", "n2", "")),
+	 CLUSTER(" 10.1.0.1:8080 10.1.0.2:8080") OUTSIDE(" 10.1.0.1:8080 10.1.0.2:8080!")},
+	{"internalTrafficPolicy Local: the other way round",
+	 BOTH("internalTrafficPolicy: Local")
+		 EPS(ON("10.1.0.1", "n1", "") ON("10.1.0.2", "n2", "")),
+	 CLUSTER(" 10.1.0.1:8080 10.1.0.2:8080!")
+	 "80/TCP IPv4 snat: ExternalIP 192.0.2.1:80 -> 10.1.0.1:8080 10.1.0.2:8080\n"},
+	{"an endpoint without a node is not local",
+	 SERVICE("clusterIP: 10.0.0.1, internalTrafficPolicy: Local, ports: [{port: 80}]")
+		 EPS("{addresses: [10.1.0.1]}"),
+	 CLUSTER(" 10.1.0.1:8080! (elsewhere)")},
+	{"Local with endpoints on other nodes only is dropped; with none at all it is rejected",
+	 BOTH("externalTrafficPolicy: Local, internalTrafficPolicy: Local")
+		 EPS(ON("10.1.0.2", "n2", "")),
+	 CLUSTER(" 10.1.0.2:8080! (elsewhere)") OUTSIDE(" 10.1.0.2:8080! (elsewhere)")},
+	{"and so is Local where all endpoints are gone",
+	 BOTH("externalTrafficPolicy: Local")
+		 EPS(ON("10.1.0.1", "n1", GONE) ON("10.1.0.2", "n2", GONE)),
+	 CLUSTER("") OUTSIDE("")},
+	{"terminating ones take over in each set by itself",
+	 BOTH("externalTrafficPolicy: Local")
+		 EPS(ON("10.1.0.1", "n1", GOING) ON("10.1.0.2", "n2", "")),
+	 CLUSTER(" 10.1.0.1:8080! 10.1.0.2:8080") OUTSIDE(" 10.1.0.1:8080 10.1.0.2:8080!")},
+	{"what terminates on other nodes is still somewhere else",
+	 BOTH("externalTrafficPolicy: Local") EPS(ON("10.1.0.2", "n2", GOING)),
+	 CLUSTER(" 10.1.0.2:8080") OUTSIDE(" 10.1.0.2:8080! (elsewhere)")},
+	{"the annotation overrules the mode of both sides",
+	 SERVICE_META(", annotations: {forebay.io/mode: snat}",
+		      "clusterIP: 10.0.0.1, externalIPs: [192.0.2.1], externalTrafficPolicy: Local, "
+		      "ports: [{port: 80}]") EPS(ON("10.1.0.1", "n1", "")),
+	 CLUSTER(" 10.1.0.1:8080")
+	 "80/TCP IPv4 snat: ExternalIP 192.0.2.1:80 -> 10.1.0.1:8080\n"},
+	{"zone hints that every ready endpoint has are followed",
+	 SERVICE(PLAIN) EPS(ON("10.1.0.1", "n2", ZONE("a")) ON("10.1.0.2", "n2", ZONE("b"))
+			    ON("10.1.0.3", "n2", GOING)),
+	 CLUSTER(" 10.1.0.1:8080 10.1.0.2:8080! 10.1.0.3:8080!")},
+	{"one ready endpoint without a hint makes them void",
+	 SERVICE(PLAIN) EPS(ON("10.1.0.1", "n2", ZONE("a")) ON("10.1.0.2", "n2", "")),
+	 CLUSTER(" 10.1.0.1:8080 10.1.0.2:8080")},
+	{"and so does none for this zone",
+	 SERVICE(PLAIN) EPS(ON("10.1.0.1", "n2", ZONE("b")) ON("10.1.0.2", "n2", ZONE("c"))),
+	 CLUSTER(" 10.1.0.1:8080 10.1.0.2:8080")},
+	{"hints of nodes come before those of zones",
+	 SERVICE(PLAIN) EPS(ON("10.1.0.1", "n1", NODE_ZONE("n1", "a"))
+			    ON("10.1.0.2", "n2", NODE_ZONE("n2", "a"))),
+	 CLUSTER(" 10.1.0.1:8080 10.1.0.2:8080!")},
+	{"with none for this node, zones count",
+	 SERVICE(PLAIN) EPS(ON("10.1.0.1", "n3", NODE_ZONE("n3", "b"))
+			    ON("10.1.0.2", "n2", NODE_ZONE("n2", "a"))),
+	 CLUSTER(" 10.1.0.1:8080! 10.1.0.2:8080")},
+	{"what serves while it terminates needs no hint",
+	 SERVICE(PLAIN) EPS(ON("10.1.0.1", "n2", GOING ", " ZONE("b"))
+			    ON("10.1.0.2", "n2", GOING ", " ZONE("a"))),
+	 CLUSTER(" 10.1.0.1:8080 10.1.0.2:8080")},
+	{"Local does not ask for hints",
+	 SERVICE("clusterIP: 10.0.0.1, internalTrafficPolicy: Local, ports: [{port: 80}]")
+		 EPS(ON("10.1.0.1", "n1", ZONE("b")) ON("10.1.0.2", "n2", ZONE("a"))),
+	 CLUSTER(" 10.1.0.1:8080 10.1.0.2:8080!")},
+	{"Pods are local by their node",
+	 SERVICE("internalTrafficPolicy: Local, " SELECTS)
+		 POD("a", APP, "nodeName: n1, " HTTP, "podIP: 10.1.0.1")
+			 POD("b", APP, "nodeName: n2, " HTTP, "podIP: 10.1.0.2"),
+	 CLUSTER(" 10.1.0.1:8080 10.1.0.2:8080!")},
+	{"PreferClose hints Pods for the zone of their node",
+	 SERVICE("trafficDistribution: PreferClose, " SELECTS)
+		 POD("a", APP, "nodeName: n3, " HTTP, "podIP: 10.1.0.1")
+			 POD("b", APP, "nodeName: n2, " HTTP, "podIP: 10.1.0.2")
+				 NODE("n2", "topology.kubernetes.io/zone: b")
+					 NODE("n3", "topology.kubernetes.io/zone: a"),
+	 CLUSTER(" 10.1.0.1:8080 10.1.0.2:8080!")},
+	{"PreferSameNode hints them for their node",
+	 SERVICE("trafficDistribution: PreferSameNode, " SELECTS)
+		 POD("a", APP, "nodeName: n1, " HTTP, "podIP: 10.1.0.1")
+			 POD("b", APP, "nodeName: n2, " HTTP, "podIP: 10.1.0.2"),
+	 CLUSTER(" 10.1.0.1:8080 10.1.0.2:8080!")},
+	{"Endpoints are local by their nodeName",
+	 SERVICE("clusterIP: 10.0.0.1, internalTrafficPolicy: Local, ports: [{port: 80}]")
+		 ENDPOINTS("{addresses: [{ip: 10.1.0.1, nodeName: n1}, {ip: 10.1.0.2, nodeName: "
+			   "n2}], ports: [{port: 8080}]}"),
+	 CLUSTER(" 10.1.0.1:8080 10.1.0.2:8080!")},
+};
+
 static struct fb_addr nodes[2];
 
 static const struct fb_desired_settings settings = {
@@ -279,26 +384,53 @@ static int set_up(void **state)
 	return fb_addr_parse("198.51.100.1", &nodes[0]) | fb_addr_parse("2001:db8:1::1", &nodes[1]);
 }
 
-static void objects_mean_what_kubernetes_means_by_them(void **state)
+static void assert_rules(const struct rule *v, size_t n, const struct fb_desired_settings *as)
 {
-	(void)state;
-	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
-		struct fb_store *store = store_of(rules[i].objects);
+	for (size_t i = 0; i < n; i++) {
+		struct fb_store *store = store_of(v[i].objects);
 		struct fb_service_specs specs;
 		struct fb_errs errs = FB_ERRS_INIT;
 		char text[1024];
 
 		assert_int_equal(
-			fb_desired_build(store, &settings, "default", "web", &specs, &errs), 0);
+			fb_desired_build(store, as, "default", "web", &specs, &errs), 0);
 		describe(&specs, text, sizeof(text));
-		if (strcmp(text, rules[i].wants) != 0)
-			print_error("%s\n", rules[i].says);
-		assert_string_equal(text, rules[i].wants);
+		if (strcmp(text, v[i].wants) != 0)
+			print_error("%s\n", v[i].says);
+		assert_string_equal(text, v[i].wants);
 		fb_service_specs_free(&specs);
 		fb_errs_fini(&errs);
 		fb_store_free(store);
 	}
 	assert_int_equal(alloc_fail_live(), 0);
+}
+
+static void objects_mean_what_kubernetes_means_by_them(void **state)
+{
+	(void)state;
+	assert_rules(rules, sizeof(rules) / sizeof(rules[0]), &settings);
+}
+
+static void as_a_node_policies_and_hints_mean_what_they_mean_there(void **state)
+{
+	struct fb_desired_settings as_node = {
+		.default_mode = FB_MODE_SNAT, .node_name = "n1", .zone = "a"};
+
+	(void)state;
+	assert_rules(node_rules, sizeof(node_rules) / sizeof(node_rules[0]), &as_node);
+}
+
+static void the_zone_is_that_of_the_node_where_none_is_set(void **state)
+{
+	static const struct rule rule = {
+		"the Node's label",
+		SERVICE(PLAIN) EPS(ON("10.1.0.1", "n2", ZONE("a")) ON("10.1.0.2", "n2", ZONE("b")))
+			NODE("n1", "topology.kubernetes.io/zone: b"),
+		CLUSTER(" 10.1.0.1:8080! 10.1.0.2:8080")};
+	struct fb_desired_settings as_node = {.default_mode = FB_MODE_SNAT, .node_name = "n1"};
+
+	(void)state;
+	assert_rules(&rule, 1, &as_node);
 }
 
 static void the_default_mode_comes_last(void **state)
@@ -371,6 +503,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(objects_mean_what_kubernetes_means_by_them),
+		cmocka_unit_test(as_a_node_policies_and_hints_mean_what_they_mean_there),
+		cmocka_unit_test(the_zone_is_that_of_the_node_where_none_is_set),
 		cmocka_unit_test(the_default_mode_comes_last),
 		cmocka_unit_test(an_entry_that_cannot_be_is_a_notice),
 		cmocka_unit_test(without_memory_nothing_is_built_and_nothing_leaks),

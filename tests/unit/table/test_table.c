@@ -90,6 +90,53 @@ static void a_draining_endpoint_is_kept_and_not_selected(void **state)
 	fixture_close(&f);
 }
 
+/* One port whose frontends want different endpoints: what policies Local on a node come to. */
+static void parts_of_a_port_share_identities_and_choose_for_themselves(void **state)
+{
+	struct fb_frontend_spec inside = frontend("10.0.0.1", 80, FB_FRONTEND_CLUSTER_IP);
+	struct fb_frontend_spec outside = frontend("192.0.2.1", 80, LB);
+	struct fb_endpoint_spec all[2] = {endpoint(0, FB_EP_ACTIVE), endpoint(1, FB_EP_ACTIVE)};
+	struct fb_endpoint_spec here[2] = {endpoint(0, FB_EP_DRAINING), endpoint(1, FB_EP_ACTIVE)};
+	struct fb_service_spec specs[2] = {spec_of("a", &inside, 1, all, 2),
+					   spec_of("a", &outside, 1, here, 2)};
+	struct fb_errs errs = FB_ERRS_INIT;
+	const struct fb_service *svc[2];
+	struct fb_snapshot *one;
+	struct fb_snapshot *two;
+	struct fixture f;
+
+	(void)state;
+	specs[1].part = 1;
+	fixture_open(&f, 10, 10);
+	assert_int_equal(fb_table_set_service(f.t, "default", "a", specs, 2, (struct fb_place){0},
+					      &errs),
+			 0);
+	one = commit(&f);
+	svc[0] = lookup(one, "10.0.0.1", 80);
+	svc[1] = lookup(one, "192.0.2.1", 80);
+	assert_int_equal(svc[0]->id, svc[1]->id);
+	assert_int_equal(svc[0]->part, 0);
+	assert_int_equal(svc[1]->part, 1);
+	for (uint32_t i = 0; i < 1000; i++)
+		assert_int_equal(fb_table_select(svc[1], i * 4294967, NULL)->id,
+				 svc[0]->endpoints[1].id);
+	/* Who drains in one part and is active in the other is active for its flows. */
+	assert_int_equal(one->endpoints[svc[0]->endpoints[0].id].state, FB_EP_ACTIVE);
+	/* Only the second part changes, and says that there are endpoints elsewhere. */
+	here[1].state = FB_EP_DRAINING;
+	specs[1].elsewhere = true;
+	assert_int_equal(fb_table_set_service(f.t, "default", "a", specs, 2, (struct fb_place){0},
+					      &errs),
+			 0);
+	two = commit(&f);
+	assert_ptr_equal(lookup(two, "10.0.0.1", 80), svc[0]);
+	assert_int_equal(lookup(two, "192.0.2.1", 80)->n_slots, 0);
+	assert_true(lookup(two, "192.0.2.1", 80)->elsewhere);
+	fb_snapshot_release(f.t, one);
+	fb_snapshot_release(f.t, two);
+	fixture_close(&f);
+}
+
 static void unchanged_parts_are_shared(void **state)
 {
 	struct fb_frontend_spec fa = frontend("192.0.2.1", 80, LB);
@@ -413,6 +460,7 @@ int main(void)
 		cmocka_unit_test(the_first_commit_may_be_empty_and_the_next_may_not),
 		cmocka_unit_test(both_families_and_both_protocols_are_found),
 		cmocka_unit_test(a_draining_endpoint_is_kept_and_not_selected),
+		cmocka_unit_test(parts_of_a_port_share_identities_and_choose_for_themselves),
 		cmocka_unit_test(unchanged_parts_are_shared),
 		cmocka_unit_test(the_epoch_moves_when_a_known_endpoint_changes_only),
 		cmocka_unit_test(a_removed_endpoint_keeps_its_identity_until_its_flows_are_gone),
