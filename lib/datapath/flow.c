@@ -94,6 +94,7 @@ void fb_stage_flow(struct fb_worker *w, struct fb_burst *b)
 			b->misses[b->n_misses++] = i;
 			continue;
 		}
+		rte_prefetch0(&w->endpoint_counters[flow->ep_id]);
 		b->flows[i] = flow;
 		b->dirs[i] = (uint8_t)dir;
 		b->hits[b->n_hits++] = i;

@@ -37,24 +37,19 @@ static enum fb_reason find_way_out(const struct fb_worker *w, const struct fb_fl
 	return FB_REASON_NONE;
 }
 
-static void translate(const struct fb_worker *w, const struct fb_flow *flow, enum fb_flow_dir dir,
-		      uint8_t *data, const struct fb_packet *pkt)
+static void translate(const struct fb_flow *flow, enum fb_flow_dir dir, uint8_t *data,
+		      const struct fb_packet *pkt)
 {
-	const struct fb_flow_table *t = w->flows[pkt->family];
-	struct fb_rewrite rw;
-	struct fb_tuple other;
+	const enum fb_family family = (enum fb_family)pkt->family;
+	struct fb_rewrite rw = {.ip_delta = flow->ip_delta, .l4_delta = flow->l4_delta};
 
 	if (dir == FB_DIR_CLIENT) {
-		other = fb_flow_reply_key(t, flow);
-		rw.ip_delta = flow->ip_delta;
-		rw.l4_delta = flow->l4_delta;
-	} else {
-		other = fb_flow_client_key(t, flow);
-		rw.ip_delta = fb_csum_delta_inverse(flow->ip_delta);
-		rw.l4_delta = fb_csum_delta_inverse(flow->l4_delta);
+		fb_rewrite_apply(data, pkt, fb_flow_key(flow, family, FB_DIR_ENDPOINT), &rw);
+		return;
 	}
-	rw.tuple = fb_tuple_reverse(&other);
-	fb_rewrite_apply(data, pkt, &rw);
+	rw.ip_delta = fb_csum_delta_inverse(rw.ip_delta);
+	rw.l4_delta = fb_csum_delta_inverse(rw.l4_delta);
+	fb_rewrite_apply(data, pkt, fb_flow_key(flow, family, FB_DIR_CLIENT), &rw);
 }
 
 static void forward(struct fb_worker *w, struct fb_burst *b, uint16_t i)
@@ -89,7 +84,7 @@ static void forward(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 	fb_flow_touch(flow, dir, pkt->tcp_flags, w->now_ms);
 	ec->packets++;
 	ec->bytes += pkt->l3_len_bytes;
-	translate(w, flow, dir, data, pkt);
+	translate(flow, dir, data, pkt);
 	fb_end_forward(w, b, i, out.port, out.mac);
 }
 

@@ -23,6 +23,13 @@ static inline uint16_t fb_csum_fold(uint64_t sum)
 	return (uint16_t)sum;
 }
 
+/** The same for the sum of at most three words: what the packet path has. */
+static inline uint16_t fb_csum_fold_few(uint32_t sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)(sum + (sum >> 16));
+}
+
 /** The delta for replacing len bytes (even) of old by new. Sums of deltas are deltas, folded. */
 uint16_t fb_csum_delta(const void *old_bytes, const void *new_bytes, size_t len);
 
@@ -35,7 +42,7 @@ static inline uint16_t fb_csum_delta_inverse(uint16_t delta)
 /** HC' = ~(~HC + delta). */
 static inline uint16_t fb_csum_apply(uint16_t csum, uint16_t delta)
 {
-	return (uint16_t)~fb_csum_fold((uint64_t)(uint16_t)~csum + delta);
+	return (uint16_t)~fb_csum_fold_few((uint32_t)(uint16_t)~csum + delta);
 }
 
 /** UDP: zero stays zero, and a result of zero is sent as 0xffff (RFC 768). */

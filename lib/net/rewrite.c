@@ -8,16 +8,9 @@
 #include "net/checksum.h"
 #include "net/wire.h"
 
-/*
- * TTL is the high byte of its checksum word, so counting it down by one always adds the same:
- * ~old + (old - 0x0100).
- */
-#define TTL_DELTA ((uint16_t)~RTE_BE16(0x0100))
-
 void fb_rewrite_prepare(const struct fb_tuple *from, const struct fb_tuple *to,
 			struct fb_rewrite *ret)
 {
-	ret->tuple = *to;
 	if (from->family == FB_IPV4) {
 		uint16_t ports = fb_csum_delta(&from->v4.sport, &to->v4.sport, 4);
 
@@ -26,32 +19,6 @@ void fb_rewrite_prepare(const struct fb_tuple *from, const struct fb_tuple *to,
 	} else {
 		ret->ip_delta = 0;
 		ret->l4_delta = fb_csum_delta(&from->v6, &to->v6, sizeof(from->v6));
-	}
-}
-
-void fb_rewrite_apply(uint8_t *data, const struct fb_packet *pkt, const struct fb_rewrite *rw)
-{
-	uint8_t *l3 = data + pkt->l3_off;
-	uint8_t *l4 = data + pkt->l4_off;
-
-	if (pkt->family == FB_IPV4) {
-		uint16_t delta = fb_csum_fold((uint64_t)rw->ip_delta + TTL_DELTA);
-
-		l3[8]--;
-		fb_store_csum(l3 + 10, fb_csum_apply(fb_load_csum(l3 + 10), delta));
-		memcpy(l3 + 12, &rw->tuple.v4.src, 8);
-		memcpy(l4, &rw->tuple.v4.sport, 4);
-	} else {
-		l3[7]--;
-		memcpy(l3 + 8, &rw->tuple.v6, 32);
-		memcpy(l4, &rw->tuple.v6.sport, 4);
-	}
-	if (pkt->proto == IPPROTO_TCP) {
-		l4 += FB_TCP_CSUM_OFF;
-		fb_store_csum(l4, fb_csum_apply(fb_load_csum(l4), rw->l4_delta));
-	} else {
-		l4 += FB_UDP_CSUM_OFF;
-		fb_store_csum(l4, fb_csum_apply_udp(fb_load_csum(l4), rw->l4_delta));
 	}
 }
 
@@ -103,7 +70,7 @@ void fb_rewrite_icmp_error(uint8_t *data, const struct fb_packet *pkt,
 	uint64_t sum = rewrite_quote(data, pkt, quote);
 
 	if (pkt->family == FB_IPV4) {
-		uint64_t ip_sum = TTL_DELTA;
+		uint64_t ip_sum = FB_REWRITE_TTL_DELTA;
 
 		l3[8]--;
 		ip_sum += replace(l3 + 12, outer_src->bytes + 12, 4);

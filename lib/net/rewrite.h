@@ -10,28 +10,97 @@
  * wrong L4 checksum leaves with a wrong one (we never make a corrupt packet look good).
  */
 
+#include <netinet/in.h>
 #include <stdint.h>
+#include <string.h>
 
+#include <rte_branch_prediction.h>
+#include <rte_byteorder.h>
+#include <rte_common.h>
+
+#include "net/checksum.h"
 #include "net/packet.h"
 
-/* What a flow's direction does to a packet. */
+/* What a flow's direction does to checksums; a property of the flow. */
 struct fb_rewrite {
-	struct fb_tuple tuple; /* the packet's tuple afterwards */
-	uint16_t ip_delta;     /* IPv4 header checksum, addresses only; zero for IPv6 */
-	uint16_t l4_delta;     /* pseudo header and ports */
+	uint16_t ip_delta; /* IPv4 header checksum, addresses only; zero for IPv6 */
+	uint16_t l4_delta; /* pseudo header and ports */
 };
 
 /** Both deltas from one tuple to another of the same family and protocol. */
 void fb_rewrite_prepare(const struct fb_tuple *from, const struct fb_tuple *to,
 			struct fb_rewrite *ret);
 
+/*
+ * TTL is the high byte of its checksum word, so counting it down by one always adds the same:
+ * ~old + (old - 0x0100).
+ */
+#define FB_REWRITE_TTL_DELTA ((uint16_t)~RTE_BE16(0x0100))
+
+/* Two halves exchanged on the way: what is source in an answer is destination here. */
+static __rte_always_inline void fb_rewrite_tuple4(uint8_t *l3, uint8_t *l4, const uint8_t *answer)
+{
+	uint64_t addrs;
+	uint32_t ports;
+
+	memcpy(&addrs, answer + offsetof(struct fb_tuple4, src), sizeof(addrs));
+	memcpy(&ports, answer + offsetof(struct fb_tuple4, sport), sizeof(ports));
+	addrs = addrs << 32 | addrs >> 32;
+	ports = ports << 16 | ports >> 16;
+	memcpy(l3 + 12, &addrs, sizeof(addrs));
+	memcpy(l4, &ports, sizeof(ports));
+}
+
+static __rte_always_inline void fb_rewrite_tuple6(uint8_t *l3, uint8_t *l4, const uint8_t *answer)
+{
+	uint32_t ports;
+
+	memcpy(&ports, answer + offsetof(struct fb_tuple6, sport), sizeof(ports));
+	ports = ports << 16 | ports >> 16;
+	memcpy(l3 + 8, answer + offsetof(struct fb_tuple6, dst), 16);
+	memcpy(l3 + 24, answer + offsetof(struct fb_tuple6, src), 16);
+	memcpy(l4, &ports, sizeof(ports));
+}
+
 /**
  * Apply to a FB_PARSE_SERVICE packet, and count TTL or hop limit down by one (which the caller has
  * found to be at least 2; the TTL's part of the IPv4 checksum is included).
  *
  * Thread: any worker. Cost: writes the L3 and L4 header lines.
+ *
+ * @param answer  key of the packets that answer this one after it was rewritten: a struct fb_tuple4 or
+ *                fb_tuple6 at any alignment. A flow's other key is just that, so nothing is reversed
+ *                or copied on the way.
  */
-void fb_rewrite_apply(uint8_t *data, const struct fb_packet *pkt, const struct fb_rewrite *rw);
+static __rte_always_inline void fb_rewrite_apply(uint8_t *data, const struct fb_packet *pkt,
+						 const void *answer, const struct fb_rewrite *rw)
+{
+	uint8_t *l3 = data + pkt->l3_off;
+	uint8_t *l4 = data + pkt->l4_off;
+	uint16_t csum;
+
+	if (pkt->family == FB_IPV4) {
+		l3[8]--;
+		memcpy(&csum, l3 + 10, sizeof(csum));
+		csum = (uint16_t)~fb_csum_fold_few((uint32_t)(uint16_t)~csum + rw->ip_delta +
+						   FB_REWRITE_TTL_DELTA);
+		memcpy(l3 + 10, &csum, sizeof(csum));
+		fb_rewrite_tuple4(l3, l4, answer);
+	} else {
+		l3[7]--;
+		fb_rewrite_tuple6(l3, l4, answer);
+	}
+	if (likely(pkt->proto == IPPROTO_TCP)) {
+		l4 += 16;
+		memcpy(&csum, l4, sizeof(csum));
+		csum = fb_csum_apply(csum, rw->l4_delta);
+	} else {
+		l4 += 6;
+		memcpy(&csum, l4, sizeof(csum));
+		csum = fb_csum_apply_udp(csum, rw->l4_delta);
+	}
+	memcpy(l4, &csum, sizeof(csum));
+}
 
 /**
  * Translate an ICMP error (FB_PARSE_ICMP_ERROR): the outer addresses become outer_src and

@@ -101,11 +101,12 @@ static void rewrite(uint8_t *data, uint32_t data_len, uint32_t frame_len,
 		    const struct fb_packet *pkt)
 {
 	struct fb_tuple to = other_tuple(&pkt->tuple);
+	struct fb_tuple answer = fb_tuple_reverse(&to);
 	struct fb_packet again;
 	struct fb_rewrite rw;
 
 	fb_rewrite_prepare(&pkt->tuple, &to, &rw);
-	fb_rewrite_apply(data, pkt, &rw);
+	fb_rewrite_apply(data, pkt, &answer, &rw);
 	fuzz_require(fb_packet_parse(data, data_len, frame_len, &again) == FB_PARSE_SERVICE);
 	fuzz_require(memcmp(&again.tuple, &to, offsetof(struct fb_tuple, family) + 1) == 0);
 	fuzz_require(again.ttl == (uint8_t)(pkt->ttl - 1));
