@@ -58,9 +58,10 @@ void fb_end_forward(struct fb_worker *w, struct fb_burst *b, uint16_t i, uint16_
 	/* Padding behind the IP packet stays off the wire on the way out; devices pad again. */
 	if (unlikely(m->pkt_len > (uint32_t)pkt->l3_off + pkt->l3_len_bytes))
 		(void)rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - pkt->l3_off - pkt->l3_len_bytes));
+	data = rte_pktmbuf_mtod(m, uint8_t *);
 	if (unlikely(l2_len > pkt->l3_off))
 		data = (uint8_t *)rte_pktmbuf_prepend(m, l2_len - pkt->l3_off);
-	else
+	else if (unlikely(l2_len < pkt->l3_off))
 		data = (uint8_t *)rte_pktmbuf_adj(m, pkt->l3_off - l2_len);
 	if (unlikely(data == NULL)) { /* no headroom for a tag: the pool is sized so that there is */
 		fb_end_drop(w, b, i, FB_REASON_NO_MBUF);

@@ -53,8 +53,8 @@ void fb_worker_expire(struct fb_worker *w)
  * end, UDP moves at once when the endpoint left the cluster, and a SYN is a new connection, which only
  * an active endpoint may get.
  */
-bool fb_flow_goes_on(const struct fb_snapshot *snap, struct fb_flow *flow,
-		     const struct fb_packet *pkt, enum fb_flow_dir dir)
+bool fb_flow_look_again(const struct fb_snapshot *snap, struct fb_flow *flow,
+			const struct fb_packet *pkt, enum fb_flow_dir dir)
 {
 	bool new_syn = dir == FB_DIR_CLIENT && pkt->proto == IPPROTO_TCP &&
 		       (pkt->tcp_flags & (RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG)) == RTE_TCP_SYN_FLAG &&
@@ -78,25 +78,32 @@ bool fb_flow_goes_on(const struct fb_snapshot *snap, struct fb_flow *flow,
 
 void fb_stage_flow(struct fb_worker *w, struct fb_burst *b)
 {
+	enum fb_flow_dir dir = FB_DIR_CLIENT;
+
 	for (uint16_t k = 0; k < b->n_lookups; k++) {
 		uint16_t i = b->lookups[k];
 
-		fb_flow_prefetch_record(w->flows[b->pkts[i].family], b->hashes[i]);
+		b->flows[i] = fb_flow_prefetch_record(w->flows[b->pkts[i].family], b->hashes[i],
+						      &dir);
+		b->dirs[i] = (uint8_t)dir;
 	}
 	for (uint16_t k = 0; k < b->n_lookups; k++) {
 		uint16_t i = b->lookups[k];
 		const struct fb_packet *pkt = &b->pkts[i];
-		enum fb_flow_dir dir;
-		struct fb_flow *flow;
+		struct fb_flow *flow = b->flows[i];
 
-		flow = fb_flow_find(w->flows[pkt->family], &pkt->tuple, b->hashes[i], &dir);
+		dir = (enum fb_flow_dir)b->dirs[i];
+		if (unlikely(flow == NULL || !fb_flow_is(flow, dir, &pkt->tuple))) {
+			flow = fb_flow_find(w->flows[pkt->family], &pkt->tuple, b->hashes[i], &dir);
+			b->flows[i] = flow;
+			b->dirs[i] = (uint8_t)dir;
+		}
 		if (unlikely(flow == NULL || !fb_flow_goes_on(w->snap, flow, pkt, dir))) {
+			b->flows[i] = NULL;
 			b->misses[b->n_misses++] = i;
 			continue;
 		}
 		rte_prefetch0(&w->endpoint_counters[flow->ep_id]);
-		b->flows[i] = flow;
-		b->dirs[i] = (uint8_t)dir;
 		b->hits[b->n_hits++] = i;
 	}
 }

@@ -9,6 +9,10 @@
  * a later list or brings it to an end. Thread: the worker.
  */
 
+#include <rte_branch_prediction.h>
+#include <rte_common.h>
+#include <rte_tcp.h>
+
 #include "datapath/worker.h"
 
 /* parse.c: frames to struct fb_packet; lists lookups and others. */
@@ -44,12 +48,35 @@ void fb_end_neighbour(struct fb_worker *w, struct fb_burst *b, uint16_t i);
 void fb_end_time_exceeded(struct fb_worker *w, struct fb_burst *b, uint16_t i);
 void fb_end_too_big(struct fb_worker *w, struct fb_burst *b, uint16_t i, uint16_t mtu);
 
-/* A frame is ready to leave by a port (tx.c); full buffers are flushed. */
-void fb_tx_add(struct fb_worker *w, uint16_t port, struct rte_mbuf *m, enum fb_tx_kind kind);
+/* tx.c: a port's buffer is full. */
+void fb_tx_flush(struct fb_worker *w, uint16_t port);
 
-/* flow.c: whether the flow may keep its endpoint for this packet; takes a new next hop over if so. */
-bool fb_flow_goes_on(const struct fb_snapshot *snap, struct fb_flow *flow,
-		     const struct fb_packet *pkt, enum fb_flow_dir dir);
+/* A frame is ready to leave by a port. */
+static inline void fb_tx_add(struct fb_worker *w, uint16_t port, struct rte_mbuf *m,
+			     enum fb_tx_kind kind)
+{
+	struct fb_tx_buffer *tx = &w->tx[port];
+
+	m->hash.usr = kind;
+	tx->mbufs[tx->n++] = m;
+	w->tx_ports |= 1u << port;
+	if (unlikely(tx->n == RTE_DIM(tx->mbufs)))
+		fb_tx_flush(w, port);
+}
+
+/* flow.c: the uncommon half of fb_flow_goes_on(). */
+bool fb_flow_look_again(const struct fb_snapshot *snap, struct fb_flow *flow,
+			const struct fb_packet *pkt, enum fb_flow_dir dir);
+
+/* Whether the flow may keep its endpoint for this packet; takes a new next hop over if so. */
+static inline bool fb_flow_goes_on(const struct fb_snapshot *snap, struct fb_flow *flow,
+				   const struct fb_packet *pkt, enum fb_flow_dir dir)
+{
+	if (likely(flow->ep_epoch == snap->ep_epoch && (pkt->tcp_flags & RTE_TCP_SYN_FLAG) == 0))
+		return true;
+	return fb_flow_look_again(snap, flow, pkt, dir);
+}
+
 /* flow.c: remove a flow before its time. */
 void fb_flow_forget(struct fb_worker *w, enum fb_family family, struct fb_flow *flow);
 

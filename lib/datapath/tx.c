@@ -57,7 +57,7 @@ static uint16_t pass_on(struct fb_worker *w, uint16_t port, struct rte_mbuf **mb
 	return (uint16_t)rte_ring_mp_enqueue_burst(to->egress_ring, (void **)mbufs, n, NULL);
 }
 
-static void flush(struct fb_worker *w, uint16_t port)
+void fb_tx_flush(struct fb_worker *w, uint16_t port)
 {
 	struct fb_tx_buffer *tx = &w->tx[port];
 	bool own_queue = w->idx < w->dp->ports[port].n_queues;
@@ -88,19 +88,8 @@ static void flush_all(struct fb_worker *w)
 
 		w->tx_ports &= w->tx_ports - 1;
 		if (w->tx[port].n != 0)
-			flush(w, port);
+			fb_tx_flush(w, port);
 	}
-}
-
-void fb_tx_add(struct fb_worker *w, uint16_t port, struct rte_mbuf *m, enum fb_tx_kind kind)
-{
-	struct fb_tx_buffer *tx = &w->tx[port];
-
-	m->hash.usr = kind;
-	tx->mbufs[tx->n++] = m;
-	w->tx_ports |= 1u << port;
-	if (unlikely(tx->n == RTE_DIM(tx->mbufs)))
-		flush(w, port);
 }
 
 static void flush_punted(struct fb_worker *w)

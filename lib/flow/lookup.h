@@ -4,7 +4,8 @@
 
 /*
  * Lookup in three steps, so that a burst can be in flight: hash and prefetch the index line for all
- * packets, then prefetch the record lines for all, then find.
+ * packets, then prefetch the record lines for all, then see whether each is the right one, and find those
+ * that are not.
  *
  * One body for both families: the functions named _as take the table's family, which the ones
  * without that suffix turn into a constant, so that the compiler drops the other half. A caller
@@ -119,31 +120,39 @@ static __rte_always_inline void fb_flow_prefetch_index(const struct fb_flow_tabl
 	rte_prefetch0(&t->buckets[hash.home]);
 }
 
-/** Reads the index line. A key that spilled is not worth a second line here: find gets it. */
-static __rte_always_inline void fb_flow_prefetch_record_as(const struct fb_flow_table *t,
-							   enum fb_family family,
-							   struct fb_flow_hash hash)
+/**
+ * Reads the index line. A key that spilled is not worth a second line here: find gets it, slower.
+ *
+ * @param ret_dir  set with a record only
+ * @return the record that the key most likely is in, to be looked at by fb_flow_is() when it has arrived;
+ *         NULL if there is none or it is elsewhere
+ */
+static __rte_always_inline struct fb_flow *
+fb_flow_prefetch_record_as(const struct fb_flow_table *t, enum fb_family family,
+			   struct fb_flow_hash hash, enum fb_flow_dir *ret_dir)
 {
 	const struct fb_flow_bucket *b = &t->buckets[hash.home];
 	const uint32_t mask = fb_flow_match(b, hash.sig);
+	struct fb_flow *flow;
+	uint32_t entry;
 
-	if (likely(mask != 0)) {
-		const struct fb_flow *flow =
-			fb_flow_record(t, family, b->entry[__builtin_ctz(mask)] >> 1);
-
-		rte_prefetch0(flow);
-		if (family == FB_IPV6)
-			rte_prefetch0((const uint8_t *)flow + 64);
-	}
+	if (unlikely(mask == 0))
+		return NULL;
+	entry = b->entry[__builtin_ctz(mask)];
+	flow = fb_flow_record(t, family, entry >> 1);
+	rte_prefetch0(flow);
+	if (family == FB_IPV6)
+		rte_prefetch0((const uint8_t *)flow + 64);
+	*ret_dir = (enum fb_flow_dir)(entry & 1);
+	return flow;
 }
 
-static __rte_always_inline void fb_flow_prefetch_record(const struct fb_flow_table *t,
-							struct fb_flow_hash hash)
+static __rte_always_inline struct fb_flow *fb_flow_prefetch_record(const struct fb_flow_table *t,
+								   struct fb_flow_hash hash,
+								   enum fb_flow_dir *ret_dir)
 {
-	if (t->family == FB_IPV4)
-		fb_flow_prefetch_record_as(t, FB_IPV4, hash);
-	else
-		fb_flow_prefetch_record_as(t, FB_IPV6, hash);
+	return t->family == FB_IPV4 ? fb_flow_prefetch_record_as(t, FB_IPV4, hash, ret_dir)
+				    : fb_flow_prefetch_record_as(t, FB_IPV6, hash, ret_dir);
 }
 
 static __rte_always_inline bool fb_flow_key_equal(const struct fb_flow *flow, enum fb_family family,
@@ -163,6 +172,14 @@ static __rte_always_inline bool fb_flow_key_equal(const struct fb_flow *flow, en
 		diff |= fb_flow_load32(a + 32) ^ fb_flow_load32(b + 32);
 	}
 	return (diff | (uint64_t)(flow->proto ^ tuple->proto)) == 0;
+}
+
+/** Whether a packet with this tuple, from that side, belongs to the flow. */
+static __rte_always_inline bool fb_flow_is(const struct fb_flow *flow, enum fb_flow_dir dir,
+					   const struct fb_tuple *tuple)
+{
+	return tuple->family == FB_IPV4 ? fb_flow_key_equal(flow, FB_IPV4, dir, tuple)
+					: fb_flow_key_equal(flow, FB_IPV6, dir, tuple);
 }
 
 static __rte_always_inline struct fb_flow *

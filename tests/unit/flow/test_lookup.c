@@ -141,7 +141,7 @@ static void keys_that_collide_under_crc32c_do_not_pile_up(void **state)
 	fb_flow_table_free(t);
 }
 
-static void prefetching_changes_nothing(void **state)
+static void prefetching_tells_the_likely_record_and_changes_nothing(void **state)
 {
 	(void)state;
 	for (enum fb_family f = FB_IPV4; f <= FB_IPV6; f++) {
@@ -149,14 +149,24 @@ static void prefetching_changes_nothing(void **state)
 		struct fb_tuple client = numbered_tuple(f, 3, FB_DIR_CLIENT);
 		struct fb_tuple reply = numbered_tuple(f, 3, FB_DIR_ENDPOINT);
 		struct fb_flow_hash hash = fb_flow_hash_tuple(t, &client);
-		enum fb_flow_dir dir;
+		enum fb_flow_dir dir = FB_DIR_ENDPOINT;
 		struct fb_flow *flow;
 
 		for (int present = 0; present < 2; present++) {
+			struct fb_flow *likely_flow;
+
 			fb_flow_prefetch_index(t, hash);
-			fb_flow_prefetch_record(t, hash);
-			if (!present)
+			likely_flow = fb_flow_prefetch_record(t, hash, &dir);
+			if (!present) {
+				assert_null(likely_flow);
 				assert_int_equal(fb_flow_insert(t, &client, &reply, 0, &flow), 0);
+				continue;
+			}
+			assert_ptr_equal(likely_flow, flow);
+			assert_int_equal(dir, FB_DIR_CLIENT);
+			assert_true(fb_flow_is(likely_flow, dir, &client));
+			assert_false(fb_flow_is(likely_flow, dir, &reply));
+			assert_false(fb_flow_is(likely_flow, FB_DIR_ENDPOINT, &client));
 		}
 		assert_ptr_equal(fb_flow_find(t, &client, hash, &dir), flow);
 		assert_ptr_equal(
@@ -180,7 +190,7 @@ int main(void)
 		cmocka_unit_test(signatures_with_the_top_bit_are_matched_too),
 		cmocka_unit_test(every_byte_of_a_key_and_the_protocol_reach_the_hash),
 		cmocka_unit_test(keys_that_collide_under_crc32c_do_not_pile_up),
-		cmocka_unit_test(prefetching_changes_nothing),
+		cmocka_unit_test(prefetching_tells_the_likely_record_and_changes_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);
