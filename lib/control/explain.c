@@ -189,6 +189,7 @@ static void explain_new(const struct fb_explain_env *env, const struct fb_tuple 
 			struct fb_explanation *ret)
 {
 	uint32_t hash = fb_table_select_hash(env->snap, tuple);
+	struct fb_addr client = fb_tuple_src(tuple);
 
 	ret->verdict = FB_VERDICT_FORWARD;
 	ret->worker = env->owner(env->arg, ret->service, 0, tuple, &ret->worker_rule);
@@ -197,6 +198,12 @@ static void explain_new(const struct fb_explain_env *env, const struct fb_tuple 
 		ret->verdict = ret->service->elsewhere ? FB_VERDICT_DROP : FB_VERDICT_REJECT;
 		ret->reason = ret->service->elsewhere ? FB_REASON_NO_LOCAL_ENDPOINT
 						      : FB_REASON_NO_ENDPOINTS;
+		return;
+	}
+	if (!fb_table_admits(ret->service, &client)) {
+		ret->endpoint = NULL;
+		ret->verdict = FB_VERDICT_DROP;
+		ret->reason = FB_REASON_SOURCE_RANGE;
 		return;
 	}
 	ret->has_slot = true;

@@ -157,6 +157,7 @@ static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 {
 	const struct fb_packet *pkt = &b->pkts[i];
 	const struct fb_service *svc = fb_table_lookup(w->snap, &pkt->tuple);
+	struct fb_addr client = fb_tuple_src(&pkt->tuple);
 	struct fb_flow *flow;
 	enum fb_reason reason;
 
@@ -179,6 +180,11 @@ static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 	if (svc->n_slots == 0) {
 		w->service_counters[svc->id].rejected++;
 		fb_end_reject(w, b, i, FB_REASON_NO_ENDPOINTS);
+		return;
+	}
+	if (!fb_table_admits(svc, &client)) {
+		w->service_counters[svc->id].dropped++;
+		fb_end_drop(w, b, i, FB_REASON_SOURCE_RANGE);
 		return;
 	}
 	/*

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "desired/endpoints.h"
+#include "desired/sources.h"
 
 struct build {
 	const struct fb_desired_settings *settings;
@@ -19,8 +20,8 @@ struct build {
 	struct fb_service_specs specs;
 };
 
-/* ClusterIPs, and what the outside reaches, may want different endpoints. */
-#define PARTS_MAX 2
+/* ClusterIPs, load balancer addresses with source ranges, and the rest may want different things. */
+#define PARTS_MAX 3
 
 /* Has the Service entry points at all, and are they ours? */
 static bool is_proxied(const struct fb_object *object)
@@ -30,10 +31,11 @@ static bool is_proxied(const struct fb_object *object)
 	       fb_labels_get(&object->meta.labels, FB_LABEL_PROXY_NAME) == NULL;
 }
 
-/* What the frontends of one side (ClusterIPs, or those for the outside) want. */
+/* What the frontends of one kind want. */
 struct way {
 	enum desired_set set;
 	enum fb_service_mode mode;
+	bool filtered; /* by source ranges */
 };
 
 static enum fb_service_mode mode_of(const struct build *b, bool local)
@@ -44,33 +46,24 @@ static enum fb_service_mode mode_of(const struct build *b, bool local)
 }
 
 /* As no node, Local has no meaning but to keep the client's address, for the whole Service. */
-static struct way way_of(const struct build *b, bool external)
+static struct way way_of(const struct build *b, enum fb_frontend_kind kind, bool has_sources)
 {
+	bool external = kind != FB_FRONTEND_CLUSTER_IP;
+	bool filtered = kind == FB_FRONTEND_LOAD_BALANCER && has_sources;
 	enum fb_traffic_policy policy =
 		external ? b->service->external_policy : b->service->internal_policy;
 
 	if (b->node_name[0] == '\0')
 		return (struct way){DESIRED_CLUSTER,
-				    mode_of(b, b->service->external_policy == FB_TRAFFIC_LOCAL)};
+				    mode_of(b, b->service->external_policy == FB_TRAFFIC_LOCAL),
+				    filtered};
 	return (struct way){policy == FB_TRAFFIC_LOCAL ? DESIRED_LOCAL : DESIRED_CLUSTER,
-			    mode_of(b, external && policy == FB_TRAFFIC_LOCAL)};
+			    mode_of(b, external && policy == FB_TRAFFIC_LOCAL), filtered};
 }
 
-/* Do source ranges close the load balancer addresses of a family? (No source is filtered.) */
-static bool is_closed(const struct fb_model_service *service, enum fb_family family)
+static bool same_way(const struct way *a, const struct way *b)
 {
-	bool closed = false;
-
-	for (uint32_t i = 0; i < service->n_source_ranges; i++) {
-		const struct fb_prefix *range = &service->source_ranges[i];
-
-		if (fb_addr_family(&range->addr) != family)
-			continue;
-		if (range->len_bits == 0)
-			return false;
-		closed = true;
-	}
-	return closed;
+	return a->set == b->set && a->mode == b->mode && a->filtered == b->filtered;
 }
 
 struct frontends {
@@ -97,7 +90,7 @@ static void add(struct frontends *f, const struct fb_addr *addr, uint16_t port,
 static void add_load_balancer(struct frontends *f, const struct fb_model_service *service,
 			      uint16_t port)
 {
-	if (service->type != FB_SERVICE_LOAD_BALANCER || is_closed(service, f->family))
+	if (service->type != FB_SERVICE_LOAD_BALANCER)
 		return;
 	for (uint32_t i = 0; i < service->n_ingress; i++) {
 		const struct fb_ingress *ingress = &service->ingress[i];
@@ -125,59 +118,80 @@ static void add_frontends(struct frontends *f, const struct build *b,
 		add(f, &b->settings->node_addresses[i], port->node_port, FB_FRONTEND_NODE_PORT);
 }
 
-/* One spec: some of the port's frontends, which want the same. */
-static int add_spec(struct build *b, const struct fb_service_port *port, const struct frontends *f,
-		    struct way way, const struct desired_candidates *candidates, uint8_t part)
+/* A port in one family, while its parts are made. */
+struct port {
+	const struct fb_service_port *port;
+	struct frontends frontends;
+	struct desired_candidates candidates;
+	const struct fb_source_range *sources;
+	uint32_t n_sources;
+	struct way ways[FB_FRONTEND_KIND_COUNT];
+	uint8_t n_parts;
+};
+
+/* One spec: those of the port's frontends that want the same as a kind does. */
+static int add_spec(struct build *b, struct port *p, const struct way *way)
 {
 	struct fb_arena *arena = &b->specs.arena;
+	const struct frontends *f = &p->frontends;
+	struct fb_frontend_spec *frontends = fb_arena_alloc(arena, f->n, sizeof(*frontends));
 	struct fb_service_spec spec = {
-		.port = port->port,
-		.proto = port->proto,
+		.port = p->port->port,
+		.proto = p->port->proto,
 		.family = (uint8_t)f->family,
-		.mode = (uint8_t)way.mode,
-		.part = part,
-		.frontends = f->v,
-		.n_frontends = f->n,
+		.mode = (uint8_t)way->mode,
+		.part = p->n_parts,
+		.frontends = frontends,
+		.sources = way->filtered ? p->sources : NULL,
+		.n_sources = way->filtered ? p->n_sources : 0,
 	};
-	int rc = desired_choose(arena, candidates, way.set, &spec);
 
-	if (rc != 0)
-		return rc;
+	if (frontends == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < f->n; i++) {
+		if (same_way(&p->ways[f->v[i].kind], way))
+			frontends[spec.n_frontends++] = f->v[i];
+	}
+	if (spec.n_frontends == 0)
+		return 0;
+	if (desired_choose(arena, &p->candidates, way->set, &spec) != 0)
+		return -ENOMEM;
 	spec.namespace_ = fb_arena_strdup(arena, b->view->namespace_);
 	spec.name = fb_arena_strdup(arena, b->view->name);
-	spec.port_name = fb_arena_strdup(arena, port->name);
+	spec.port_name = fb_arena_strdup(arena, p->port->name);
 	if (spec.namespace_ == NULL || spec.name == NULL || spec.port_name == NULL)
 		return -ENOMEM;
 	b->specs.v[b->specs.n++] = spec;
+	p->n_parts++;
 	return 0;
 }
 
-/* ClusterIPs come first in f: they are one part and the others another, if they want different. */
-static int add_parts(struct build *b, const struct fb_service_port *port, const struct frontends *f,
-		     const struct desired_candidates *candidates)
+static int add_parts(struct build *b, struct port *p)
 {
-	struct way ways[] = {way_of(b, false), way_of(b, true)};
-	struct frontends sides[] = {*f, *f};
+	static const enum fb_frontend_kind order[] = {FB_FRONTEND_CLUSTER_IP,
+						      FB_FRONTEND_LOAD_BALANCER,
+						      FB_FRONTEND_EXTERNAL_IP,
+						      FB_FRONTEND_NODE_PORT};
 	int rc = 0;
 
-	sides[0].n = 0;
-	while (sides[0].n < f->n && f->v[sides[0].n].kind == FB_FRONTEND_CLUSTER_IP)
-		sides[0].n++;
-	sides[1].v += sides[0].n;
-	sides[1].n -= sides[0].n;
-	if (sides[0].n == 0 || sides[1].n == 0)
-		return add_spec(b, port, f, ways[sides[0].n == 0], candidates, 0);
-	if (ways[0].set == ways[1].set && ways[0].mode == ways[1].mode)
-		return add_spec(b, port, f, ways[0], candidates, 0);
-	for (uint8_t i = 0; i < 2 && rc == 0; i++)
-		rc = add_spec(b, port, &sides[i], ways[i], candidates, i);
+	_Static_assert(sizeof(order) / sizeof(order[0]) == FB_FRONTEND_KIND_COUNT, "each once");
+	for (size_t i = 0; i < FB_FRONTEND_KIND_COUNT; i++)
+		p->ways[i] = way_of(b, (enum fb_frontend_kind)i, p->n_sources > 0);
+	for (size_t i = 0; i < FB_FRONTEND_KIND_COUNT && rc == 0; i++) {
+		bool done = false;
+
+		for (size_t k = 0; k < i; k++)
+			done |= same_way(&p->ways[order[k]], &p->ways[order[i]]);
+		if (!done)
+			rc = add_spec(b, p, &p->ways[order[i]]);
+	}
 	return rc;
 }
 
 static int build_port(struct build *b, const struct fb_service_port *port, enum fb_family family)
 {
-	struct frontends f = {.family = family};
-	struct desired_candidates candidates;
+	struct fb_arena *arena = &b->specs.arena;
+	struct port p = {.port = port, .frontends = {.family = family}};
 	struct desired_query query = {
 		.store = b->store,
 		.view = b->view,
@@ -188,16 +202,17 @@ static int build_port(struct build *b, const struct fb_service_port *port, enum 
 	};
 	uint32_t most = b->service->n_cluster_ips + b->service->n_ingress + 1 +
 			b->service->n_external_ips + b->settings->n_node_addresses;
-	int rc;
 
-	f.v = fb_arena_alloc(&b->specs.arena, most, sizeof(*f.v));
-	if (f.v == NULL)
+	p.frontends.v = fb_arena_alloc(arena, most, sizeof(*p.frontends.v));
+	if (p.frontends.v == NULL)
 		return -ENOMEM;
-	add_frontends(&f, b, port);
-	if (f.n == 0)
+	add_frontends(&p.frontends, b, port);
+	if (p.frontends.n == 0)
 		return 0;
-	rc = desired_collect(&b->specs.arena, &query, &candidates);
-	return rc != 0 ? rc : add_parts(b, port, &f, &candidates);
+	if (desired_collect(arena, &query, &p.candidates) != 0 ||
+	    desired_sources(arena, b->service, family, &p.sources, &p.n_sources) != 0)
+		return -ENOMEM;
+	return add_parts(b, &p);
 }
 
 /* What is asked for and has no entry point, so that nobody waits for an answer. */

@@ -11,6 +11,9 @@
  * LoadBalancer's status has no ingress at all, spec.loadBalancerIP stands in: kube-proxy never
  * reads that field, but a box that is driven by files has nobody who fills in the status.
  *
+ * loadBalancerSourceRanges are for the load balancer's addresses only, each family by its own: with
+ * ranges of the other family alone, or with one that holds everybody, everybody may come.
+ *
  * Endpoints of a port: those of the Service's slices of that family whose port has the same name
  * and protocol, with the number that the slice says; without any slice, the older Endpoints. Ready
  * ones take traffic; if there is none, those that are terminating but still serve. Serving ones
@@ -32,8 +35,8 @@
  * ready endpoints on that node (or else those that terminate there and still serve), with the
  * client's address kept for what comes from outside; with none there the packet is dropped if there
  * are some elsewhere, and rejected if there are none at all. So ClusterIPs (internalTrafficPolicy)
- * and the other frontends (externalTrafficPolicy) may become two specs of one port. One thing is
- * different: kube-proxy gives a pod of its own node the whole cluster's endpoints behind an external
+ * and the other frontends (externalTrafficPolicy) may become two specs of one port, and source
+ * ranges make a third. One thing is different: kube-proxy gives a pod of its own node the whole cluster's endpoints behind an external
  * address with Local; a box cannot tell whose the client is, and treats all alike.
  *
  * Traffic policies, without one: this box is no node, so Local means all ready endpoints, with the client's
@@ -56,7 +59,7 @@ struct fb_desired_settings {
 	const char *zone;      /* "" or NULL: that of the Node called node_name, if it is known */
 };
 
-/* The specs of one Service, one or two per port and family with a frontend; owns what they point to. */
+/* The specs of one Service, one to three per port and family with a frontend; owns what they point to. */
 struct fb_service_specs {
 	struct fb_service_spec *v;
 	uint32_t n;

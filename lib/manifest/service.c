@@ -268,7 +268,6 @@ static void read_source_ranges(const struct field *spec, struct fb_model_service
 	struct field list = field_get(spec, "loadBalancerSourceRanges");
 	uint32_t n = field_list(&list);
 	struct fb_prefix *ranges = field_alloc(&list, n, sizeof(*ranges));
-	bool narrow = false;
 
 	for (uint32_t i = 0; ranges != NULL && i < n; i++) {
 		struct field f = field_at(&list, i);
@@ -277,13 +276,9 @@ static void read_source_ranges(const struct field *spec, struct fb_model_service
 		if (!parse_range(&f, &ranges[i]))
 			field_error(&f, "\"%s\" is not a range like 192.0.2.0/24",
 				    field_show(&f, shown));
-		narrow |= ranges[i].len_bits > 0;
 	}
 	service->source_ranges = ranges;
 	service->n_source_ranges = ranges != NULL ? n : 0;
-	if (narrow && service->type == FB_SERVICE_LOAD_BALANCER)
-		field_notice(&list, "sources are not filtered; load balancer addresses of a family "
-				    "that has ranges are not served, rather than opened to all");
 }
 
 static void read_ingress(const struct field *root, struct fb_model_service *service)

@@ -47,6 +47,8 @@ enum fb_verdict {
 	X(TOO_BIG, "too-big", "larger than the next hop's MTU, and no ICMP error could be sent")   \
 	X(NO_LOCAL_ENDPOINT, "no-local-endpoint",                                                  \
 	  "the traffic policy is Local, and the Service's endpoints are on other nodes")           \
+	X(SOURCE_RANGE, "source-range",                                                            \
+	  "the client is outside of the Service's loadBalancerSourceRanges")                       \
 	X(NO_SERVICE, "no-service", "no Service has this address and port")                        \
 	X(NO_ENDPOINTS, "no-endpoints", "the Service has no ready endpoint in this family")        \
 	X(REJECT_RATE, "reject-rate-limited", "would be rejected, but the reject rate is used up") \

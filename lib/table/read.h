@@ -42,6 +42,8 @@ struct fb_service {
 	const uint16_t *slots; /* Maglev table: place in endpoints */
 	const struct fb_endpoint *endpoints; /* active first; each by (addr, port) */
 	uint32_t n_endpoints;
+	uint32_t n_sources; /* 0: everybody may be a client */
+	const struct fb_source_range *sources; /* ascending, apart from each other */
 	/* For people: control, explain. */
 	const char *namespace_;
 	const char *name;
@@ -106,6 +108,12 @@ struct fb_snapshot {
  */
 const struct fb_service *fb_table_lookup(const struct fb_snapshot *snap,
 					 const struct fb_tuple *tuple);
+
+/**
+ * May this client open flows?
+ * Cost: nothing but a test where there are no source ranges; else log n of their lines.
+ */
+bool fb_table_admits(const struct fb_service *svc, const struct fb_addr *client);
 
 /** FB_ADDR_* bits of an address, 0 if it is nothing to us. */
 uint8_t fb_table_address(const struct fb_snapshot *snap, const struct fb_addr *addr);

@@ -71,6 +71,13 @@ static bool same_active(const struct fb_service_part *svc, const struct fb_servi
 	return true;
 }
 
+static bool same_sources(const struct fb_service_part *svc, const struct fb_service_spec *spec)
+{
+	return svc->pub.n_sources == spec->n_sources &&
+	       (spec->n_sources == 0 || memcmp(svc->sources, spec->sources,
+					       spec->n_sources * sizeof(*spec->sources)) == 0);
+}
+
 bool fb_service_same_port(const struct fb_service_part *svc, const struct fb_service_spec *spec)
 {
 	return svc->pub.proto == spec->proto && svc->pub.family == spec->family &&
@@ -80,7 +87,7 @@ bool fb_service_same_port(const struct fb_service_part *svc, const struct fb_ser
 bool fb_service_equals(const struct fb_service_part *svc, const struct fb_service_spec *spec)
 {
 	if (!fb_service_same_port(svc, spec) || svc->pub.mode != spec->mode ||
-	    svc->pub.elsewhere != spec->elsewhere ||
+	    svc->pub.elsewhere != spec->elsewhere || !same_sources(svc, spec) ||
 	    svc->pub.port != spec->port || svc->pub.n_endpoints != spec->n_endpoints ||
 	    !same_active(svc, spec, count_active(spec)) ||
 	    !same_frontends(svc->wanted, svc->n_wanted, spec->frontends, spec->n_frontends))
@@ -103,6 +110,8 @@ static void link_up(struct fb_service_part *svc)
 {
 	char *p = (char *)(svc + 1);
 
+	svc->sources = (struct fb_source_range *)p;
+	p += svc->pub.n_sources * sizeof(*svc->sources);
 	svc->endpoints = (struct fb_endpoint *)p;
 	p += svc->pub.n_endpoints * sizeof(*svc->endpoints);
 	svc->weights = (uint32_t *)p;
@@ -112,10 +121,13 @@ static void link_up(struct fb_service_part *svc)
 	svc->wanted = (struct fb_frontend_spec *)p;
 	p += svc->n_wanted * sizeof(*svc->wanted);
 	svc->names = p;
+	svc->pub.sources = svc->sources;
 	svc->pub.endpoints = svc->endpoints;
 	svc->pub.frontends = svc->frontends;
 }
 
+_Static_assert(_Alignof(struct fb_source_range) <= _Alignof(struct fb_service_part), "sources first");
+_Static_assert(_Alignof(struct fb_endpoint) <= _Alignof(struct fb_source_range), "then endpoints");
 _Static_assert(sizeof(struct fb_endpoint) % _Alignof(uint32_t) == 0, "weights follow endpoints");
 _Static_assert(_Alignof(struct fb_frontend_spec) <= _Alignof(uint32_t), "and then frontends");
 
@@ -172,6 +184,7 @@ static struct fb_service_part *alloc_service(const struct fb_service_spec *spec,
 	size_t name_len = strlen(spec->name) + 1;
 	size_t port_len = strlen(spec->port_name) + 1;
 	size_t size = sizeof(struct fb_service_part) +
+		      spec->n_sources * sizeof(struct fb_source_range) +
 		      spec->n_endpoints * sizeof(struct fb_endpoint) + n_active * sizeof(uint32_t) +
 		      2 * (size_t)spec->n_frontends * sizeof(struct fb_frontend_spec) + ns_len +
 		      name_len + port_len;
@@ -182,6 +195,7 @@ static struct fb_service_part *alloc_service(const struct fb_service_spec *spec,
 	svc->size_bytes = size;
 	svc->n_active = n_active;
 	svc->n_wanted = spec->n_frontends;
+	svc->pub.n_sources = spec->n_sources;
 	svc->pub.n_endpoints = spec->n_endpoints;
 	svc->pub.family = spec->family;
 	svc->pub.proto = spec->proto;
@@ -190,6 +204,8 @@ static struct fb_service_part *alloc_service(const struct fb_service_spec *spec,
 	svc->pub.elsewhere = spec->elsewhere;
 	svc->pub.port = spec->port;
 	link_up(svc);
+	if (spec->n_sources > 0)
+		memcpy(svc->sources, spec->sources, spec->n_sources * sizeof(*svc->sources));
 	if (spec->n_frontends > 0)
 		memcpy(svc->wanted, spec->frontends, spec->n_frontends * sizeof(*svc->wanted));
 	memcpy(svc->names, spec->namespace_, ns_len);

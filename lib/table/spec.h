@@ -56,6 +56,12 @@ struct fb_endpoint_spec {
 	uint32_t weight; /* at least 1 */
 };
 
+/* Client addresses from first to last: the 16 bytes of struct fb_addr as two numbers, higher first. */
+struct fb_source_range {
+	uint64_t first[2];
+	uint64_t last[2];
+};
+
 struct fb_service_spec {
 	const char *namespace_;
 	const char *name;
@@ -70,6 +76,8 @@ struct fb_service_spec {
 	uint32_t n_frontends;
 	const struct fb_endpoint_spec *endpoints; /* distinct (addr, port) */
 	uint32_t n_endpoints;
+	const struct fb_source_range *sources; /* who may be a client: ascending, apart from each other */
+	uint32_t n_sources;                    /* 0: everybody */
 };
 
 #endif

@@ -57,6 +57,9 @@ static uint16_t owner(void *arg, const struct fb_service *svc, uint16_t port,
 	return fb_nat_client_owner(&fix.nat_ports, &src, fb_tuple_sport(client));
 }
 
+/* The Service "members" is for 203.0.113.0/24. */
+static const struct fb_source_range members = {{0, 0xffffcb007100}, {0, 0xffffcb0071ff}};
+
 static void add(const char *name, uint16_t port, enum fb_service_mode mode, const char *endpoint)
 {
 	struct fb_errs errs = FB_ERRS_INIT;
@@ -82,6 +85,8 @@ static void add(const char *name, uint16_t port, enum fb_service_mode mode, cons
 		.n_frontends = 1,
 		.endpoints = &ep,
 		.n_endpoints = endpoint != NULL,
+		.sources = &members,
+		.n_sources = strcmp(name, "members") == 0,
 		.elsewhere = strcmp(name, "elsewhere") == 0,
 	};
 
@@ -106,6 +111,7 @@ static int setup(void **state)
 	assert_int_equal(fb_nat_ports_init(&fix.nat_ports, 32768, 65535, 2, &secret), 0);
 	add("web", 80, FB_MODE_SNAT, "10.1.0.1");
 	add("empty", 81, FB_MODE_SNAT, NULL);
+	add("members", 86, FB_MODE_SNAT, "10.1.0.1");
 	add("elsewhere", 85, FB_MODE_SNAT, NULL);
 	add("kept", 82, FB_MODE_DNAT, "10.1.0.1");
 	add("lost", 83, FB_MODE_SNAT, "10.9.0.1");
@@ -182,6 +188,8 @@ static void what_is_not_forwarded_has_its_reason(void **state)
 	} rows[] = {
 		{"tcp 198.51.100.7:1 192.0.2.10:81", FB_VERDICT_REJECT, FB_REASON_NO_ENDPOINTS},
 		{"tcp 198.51.100.7:1 192.0.2.10:85", FB_VERDICT_DROP, FB_REASON_NO_LOCAL_ENDPOINT},
+		{"tcp 198.51.100.7:1 192.0.2.10:86", FB_VERDICT_DROP, FB_REASON_SOURCE_RANGE},
+		{"tcp 203.0.113.7:1 192.0.2.10:86", FB_VERDICT_FORWARD, FB_REASON_NONE},
 		{"tcp 198.51.100.7:1 192.0.2.10:99", FB_VERDICT_REJECT, FB_REASON_NO_SERVICE},
 		{"udp 198.51.100.7:1 192.0.2.10:80", FB_VERDICT_REJECT, FB_REASON_NO_SERVICE},
 		{"tcp 198.51.100.7:1 192.0.2.10:83", FB_VERDICT_DROP, FB_REASON_NO_ROUTE},

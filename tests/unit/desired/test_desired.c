@@ -47,6 +47,29 @@ static struct fb_store *store_of(const char *text)
 	return store;
 }
 
+static size_t describe_sources(const struct fb_service_spec *s, char *text, size_t size)
+{
+	size_t len = s->n_sources > 0 ? (size_t)snprintf(text, size, " for") : 0;
+
+	for (uint32_t i = 0; i < s->n_sources; i++) {
+		char first[FB_ADDR_STRLEN];
+		char last[FB_ADDR_STRLEN];
+		struct fb_addr ends[2];
+
+		for (int half = 0; half < 2; half++) {
+			rte_be64_t be[2] = {rte_cpu_to_be_64(s->sources[i].first[half]),
+					    rte_cpu_to_be_64(s->sources[i].last[half])};
+
+			memcpy(ends[0].bytes + 8 * half, &be[0], 8);
+			memcpy(ends[1].bytes + 8 * half, &be[1], 8);
+		}
+		len += (size_t)snprintf(text + len, size - len, " %s-%s",
+					fb_addr_format(&ends[0], first),
+					fb_addr_format(&ends[1], last));
+	}
+	return len;
+}
+
 /*
  * What was built, one line a spec: "http 80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 -> 10.1.0.1:8080
  * 10.1.0.2:8080!" where "!" is a draining endpoint; "(elsewhere)" ends a spec that drops because only
@@ -72,6 +95,7 @@ static void describe(const struct fb_service_specs *specs, char *text, size_t si
 						kinds[s->frontends[j].kind],
 						fb_addr_format(&s->frontends[j].addr, addr),
 						rte_be_to_cpu_16(s->frontends[j].port_be));
+		len += describe_sources(s, text + len, size - len);
 		len += (size_t)snprintf(text + len, size - len, " ->");
 		for (uint32_t j = 0; j < s->n_endpoints; j++) {
 			assert_int_equal(s->endpoints[j].weight, 1);
@@ -144,10 +168,21 @@ static const struct rule rules[] = {
 	 SERVICE("type: LoadBalancer, loadBalancerIP: 192.0.2.9, externalIPs: [192.0.2.9], ports: "
 		 "[{port: 80}]"),
 	 "80/TCP IPv4 snat: LoadBalancer 192.0.2.9:80 ->\n"},
-	{"source ranges close the load balancer address of their family only",
-	 SERVICE("type: LoadBalancer, loadBalancerIP: 192.0.2.9, clusterIP: 10.0.0.1, "
-		 "loadBalancerSourceRanges: [192.0.2.0/24], ports: [{port: 80}]"),
-	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 ->\n"},
+	{"source ranges are for the load balancer's addresses, and unite where they touch",
+	 SERVICE("type: LoadBalancer, loadBalancerIP: 192.0.2.9, clusterIP: 10.0.0.1, externalIPs: "
+		 "[192.0.2.1], loadBalancerSourceRanges: [' 203.0.113.128/25', 198.51.100.7/32, "
+		 "203.0.113.0/25, 203.0.113.5/32, '2001:db8::/32'], ports: [{port: 80}]"),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 ExternalIP 192.0.2.1:80 ->\n"
+	 "80/TCP IPv4 snat: LoadBalancer 192.0.2.9:80 for 198.51.100.7-198.51.100.7 "
+	 "203.0.113.0-203.0.113.255 ->\n"},
+	{"a prefix of IPv6 may end on either side of its middle",
+	 SERVICE("type: LoadBalancer, loadBalancerIP: '2001:db8::9', loadBalancerSourceRanges: "
+		 "['2001:db8:1::/48', '2001:db8:2::100/120', '2001:db8:3::/64', ffff::/16], ports: "
+		 "[{port: 80}]"),
+	 "80/TCP IPv6 snat: LoadBalancer 2001:db8::9:80 for "
+	 "2001:db8:1::-2001:db8:1:ffff:ffff:ffff:ffff:ffff 2001:db8:2::100-2001:db8:2::1ff "
+	 "2001:db8:3::-2001:db8:3:0:ffff:ffff:ffff:ffff "
+	 "ffff::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ->\n"},
 	{"source ranges of the other family, or all sources, close nothing",
 	 SERVICE("type: LoadBalancer, loadBalancerIP: 192.0.2.9, loadBalancerSourceRanges: "
 		 "['2001:db8::/32', 192.0.2.0/24, 0.0.0.0/0], ports: [{port: 80}]"),

@@ -137,6 +137,66 @@ static void parts_of_a_port_share_identities_and_choose_for_themselves(void **st
 	fixture_close(&f);
 }
 
+/* Every address around the ends of every range, of one and of both halves. */
+static void clients_are_admitted_from_the_first_to_the_last_of_a_range(void **state)
+{
+	static const char *const in[] = {"10.0.0.0", "10.0.0.255", "10.0.2.0", "2001:db8::5",
+					 "2001:db8:1::", "2001:db8:1:0:ffff:ffff:ffff:ffff"};
+	static const char *const out[] = {"9.255.255.255", "10.0.1.0", "10.0.1.255", "10.0.2.1",
+					  "2001:db8::4", "2001:db8::6", "2001:db8:0:ffff::1",
+					  "2001:db8:1:1::", "::", "ffff::"};
+	const struct fb_source_range ranges[] = {
+		{{0, 0xffff0a000000}, {0, 0xffff0a0000ff}},
+		{{0, 0xffff0a000200}, {0, 0xffff0a000200}},
+		{{0x20010db800000000, 5}, {0x20010db800000000, 5}},
+		{{0x20010db800010000, 0}, {0x20010db800010000, UINT64_MAX}},
+	};
+	struct fb_frontend_spec fe = frontend("192.0.2.1", 80, LB);
+	struct fb_service_spec spec = spec_of("a", &fe, 1, NULL, 0);
+	struct fb_errs errs = FB_ERRS_INIT;
+	struct fb_snapshot *one = NULL;
+	struct fb_snapshot *two;
+	struct fixture f;
+
+	(void)state;
+	spec.sources = ranges;
+	spec.n_sources = 4;
+	fixture_open(&f, 10, 10);
+	for (int round = 0; round < 2; round++) {
+		assert_int_equal(fb_table_set_service(f.t, "default", "a", &spec, 1,
+						      (struct fb_place){0}, &errs),
+				 0);
+		/* The same ranges again are no change. */
+		if (round == 0)
+			one = commit(&f);
+		else
+			assert_null(fb_table_commit(f.t));
+	}
+	for (size_t i = 0; i < sizeof(in) / sizeof(in[0]); i++) {
+		struct fb_addr a = addr(in[i]);
+
+		assert_true(fb_table_admits(lookup(one, "192.0.2.1", 80), &a));
+	}
+	for (size_t i = 0; i < sizeof(out) / sizeof(out[0]); i++) {
+		struct fb_addr a = addr(out[i]);
+
+		assert_false(fb_table_admits(lookup(one, "192.0.2.1", 80), &a));
+	}
+	spec.n_sources = 0;
+	assert_int_equal(fb_table_set_service(f.t, "default", "a", &spec, 1, (struct fb_place){0},
+					      &errs),
+			 0);
+	two = commit(&f);
+	for (size_t i = 0; i < sizeof(out) / sizeof(out[0]); i++) {
+		struct fb_addr a = addr(out[i]);
+
+		assert_true(fb_table_admits(lookup(two, "192.0.2.1", 80), &a));
+	}
+	fb_snapshot_release(f.t, one);
+	fb_snapshot_release(f.t, two);
+	fixture_close(&f);
+}
+
 static void unchanged_parts_are_shared(void **state)
 {
 	struct fb_frontend_spec fa = frontend("192.0.2.1", 80, LB);
@@ -461,6 +521,7 @@ int main(void)
 		cmocka_unit_test(both_families_and_both_protocols_are_found),
 		cmocka_unit_test(a_draining_endpoint_is_kept_and_not_selected),
 		cmocka_unit_test(parts_of_a_port_share_identities_and_choose_for_themselves),
+		cmocka_unit_test(clients_are_admitted_from_the_first_to_the_last_of_a_range),
 		cmocka_unit_test(unchanged_parts_are_shared),
 		cmocka_unit_test(the_epoch_moves_when_a_known_endpoint_changes_only),
 		cmocka_unit_test(a_removed_endpoint_keeps_its_identity_until_its_flows_are_gone),
