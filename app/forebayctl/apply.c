@@ -192,13 +192,23 @@ static json_t *send_documents(const struct ctl *ctl, const char *verb)
 			   json_pack("{s:s,s:o}", "verb", verb, "documents", documents));
 }
 
+/* A pipe whose first half failed brings nothing; that is no success. */
+static bool is_nothing(const json_t *answer, const char *verb)
+{
+	if (json_array_size(json_object_get(answer, "results")) != 0 ||
+	    ctl_integer(answer, "refused") != 0)
+		return false;
+	ctl_error("%s: there is nothing in it that forebay reads", verb);
+	return true;
+}
+
 static int change(const struct ctl *ctl, const char *verb)
 {
 	json_t *answer = send_documents(ctl, verb);
 	int ret;
 
 	if (answer == NULL)
-		return ctl->n_files == 0 ? 2 : 1;
+		return ctl->n_files == 0 || ctl->n_args > 0 ? 2 : 1;
 	ret = ctl_integer(answer, "refused") != 0;
 	if (ctl->output == OUTPUT_JSON || ctl->output == OUTPUT_YAML) {
 		(void)ctl_print_value(ctl, answer);
@@ -207,6 +217,8 @@ static int change(const struct ctl *ctl, const char *verb)
 		(void)fflush(stdout);
 		print_messages(answer);
 	}
+	if (is_nothing(answer, verb))
+		ret = 1;
 	json_decref(answer);
 	return ret;
 }

@@ -50,7 +50,7 @@ struct fb_server {
 	struct fb_watch watch;
 	char *path;
 	struct client *clients;
-	uint32_t n_clients;
+	uint32_t n_clients; /* the dead ones, which the sweep frees, left out */
 	size_t in_bytes;
 };
 
@@ -79,6 +79,7 @@ static void kill_client(struct client *cl)
 	if (cl->reply != NULL)
 		cl->reply->client = NULL;
 	cl->reply = NULL;
+	cl->server->n_clients--;
 	fb_control_unwatch(cl->server->control, &cl->watch);
 	(void)close(cl->watch.fd);
 }
@@ -304,6 +305,23 @@ static void client_ready(void *arg, uint32_t events)
 		process_lines(cl);
 }
 
+/* Who only holds a connection, or is slow, gives way to who comes: an operator always gets in. */
+static void make_place(struct fb_server *server)
+{
+	struct client *oldest = NULL;
+
+	if (server->n_clients < FB_SERVER_MAX_CLIENTS)
+		return;
+	for (struct client *cl = server->clients; cl != NULL; cl = cl->next) {
+		/* Clients are listed newest first. */
+		if (!cl->dead && cl->reply == NULL &&
+		    (oldest == NULL || cl->since_ms <= oldest->since_ms))
+			oldest = cl;
+	}
+	if (oldest != NULL)
+		kill_client(oldest);
+}
+
 static void accept_client(void *arg, uint32_t events)
 {
 	struct fb_server *server = arg;
@@ -312,6 +330,7 @@ static void accept_client(void *arg, uint32_t events)
 
 	if (fd < 0)
 		return;
+	make_place(server);
 	cl = server->n_clients < FB_SERVER_MAX_CLIENTS ? calloc(1, sizeof(*cl)) : NULL;
 	if (cl == NULL) {
 		static const char busy[] = "{\"ok\":false,\"error\":\"too many clients\"}\n";
@@ -347,7 +366,6 @@ void fb_server_tick(struct fb_control *c)
 static void free_client(struct client *cl)
 {
 	cl->server->in_bytes -= cl->in_cap;
-	cl->server->n_clients--;
 	free(cl->in);
 	free(cl->out);
 	free(cl);
@@ -410,6 +428,9 @@ static int listen_on(const char *path, const char *group)
 		return -ENAMETOOLONG;
 	(void)strcpy(addr.sun_path, path);
 	(void)strcpy(dir, path);
+	gr = group[0] != '\0' ? getgrnam(group) : NULL;
+	if (group[0] != '\0' && gr == NULL)
+		return -ESRCH;
 	ret = fb_file_make_dir(dirname(dir));
 	if (ret == 0)
 		ret = remove_stale(&addr);
@@ -426,7 +447,6 @@ static int listen_on(const char *path, const char *group)
 		(void)close(fd);
 		return ret;
 	}
-	gr = group[0] != '\0' ? getgrnam(group) : NULL;
 	if ((gr != NULL && chown(path, (uid_t)-1, gr->gr_gid) != 0) || listen(fd, 64) != 0) {
 		ret = -errno;
 		(void)unlink(path);
@@ -461,10 +481,15 @@ struct fb_server *fb_server_open(struct fb_control *c, const char *path, const c
 		(void)unlink(path);
 		fd = ret;
 	}
-	fb_errs_add(errs, (struct fb_place){.file = path}, FB_SEV_ERROR, "control socket: %s",
-		    fd == -EADDRINUSE ? "another forebay listens here"
-		    : fd == -EEXIST   ? "there is a file that is no socket"
-				      : strerror(-fd));
+	if (fd == -ESRCH)
+		fb_errs_add(errs, (struct fb_place){.file = path}, FB_SEV_ERROR,
+			    "control socket: there is no group '%s'", group);
+	else
+		fb_errs_add(errs, (struct fb_place){.file = path}, FB_SEV_ERROR,
+			    "control socket: %s",
+			    fd == -EADDRINUSE ? "another forebay listens here"
+			    : fd == -EEXIST   ? "there is a file that is no socket"
+					      : strerror(-fd));
 	if (server != NULL)
 		free(server->path);
 	free(server);

@@ -204,25 +204,43 @@ static void half_a_request_times_out_and_silence_does_not(void **state)
 	(void)close(silent);
 }
 
-static void there_is_a_bound_on_clients(void **state)
+static void who_is_idle_for_longest_gives_way_to_one_client_too_many(void **state)
 {
 	struct fixture *f = *state;
 	int fds[FB_SERVER_MAX_CLIENTS];
 	int more;
 
-	for (int i = 0; i < FB_SERVER_MAX_CLIENTS; i++)
+	for (int i = 0; i < FB_SERVER_MAX_CLIENTS; i++) {
+		f->control.now_ms++;
 		fds[i] = connect_to(f);
-	more = connect_to(f);
-	assert_non_null(strstr(hear(more), "too many clients"));
-	(void)close(more);
-	(void)close(fds[0]);
-	serve(f);
+	}
+	/* The second one is the idlest once the first has asked something. */
+	f->control.now_ms++;
+	say(f, fds[0], "{\"verb\":\"version\"}\n");
+	assert_string_equal(hear(fds[0]), VERSION);
 	more = connect_to(f);
 	say(f, more, "{\"verb\":\"version\"}\n");
 	assert_string_equal(hear(more), VERSION);
-	(void)close(more);
-	for (int i = 1; i < FB_SERVER_MAX_CLIENTS; i++)
+	assert_string_equal(hear(fds[1]), "closed");
+	say(f, fds[0], "{\"verb\":\"version\"}\n");
+	assert_string_equal(hear(fds[0]), VERSION);
+	for (int i = 0; i < FB_SERVER_MAX_CLIENTS; i++)
 		(void)close(fds[i]);
+	(void)close(more);
+}
+
+static void a_group_that_is_not_there_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct fb_errs errs = FB_ERRS_INIT;
+	char path[80];
+
+	(void)snprintf(path, sizeof(path), "%s.2", f->path);
+	assert_null(fb_server_open(&f->control, path, "no such group", &errs));
+	assert_int_equal(errs.n_errors, 1);
+	assert_non_null(strstr(errs.v[0].text, "no such group"));
+	assert_int_equal(access(path, F_OK), -1);
+	fb_errs_fini(&errs);
 }
 
 static void a_socket_in_use_is_not_taken_over(void **state)
@@ -263,7 +281,8 @@ int main(void)
 		T(a_line_without_end_is_refused),
 		T(only_the_verbs_that_carry_manifests_may_be_long),
 		T(half_a_request_times_out_and_silence_does_not),
-		T(there_is_a_bound_on_clients),
+		T(who_is_idle_for_longest_gives_way_to_one_client_too_many),
+		T(a_group_that_is_not_there_is_refused),
 		T(a_socket_in_use_is_not_taken_over),
 		T(a_file_left_by_a_crash_is_replaced),
 	};
