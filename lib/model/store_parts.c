@@ -259,6 +259,8 @@ void fb_store_claim_free(struct fb_store *store, struct fb_store_claim *claim)
 	struct fb_store_origin *origin = claim->origin;
 	struct fb_store_claim **at = &claim->entry->claims;
 
+	/* While the entry lives: it says which list the bonds are in. */
+	fb_store_bonds_free(store, claim->bonds);
 	while (*at != claim)
 		at = &(*at)->next;
 	*at = claim->next;
@@ -272,7 +274,6 @@ void fb_store_claim_free(struct fb_store *store, struct fb_store_claim *claim)
 	else
 		origin->last = claim->prev_of;
 	fb_store_service_unreserve(store, claim->service);
-	fb_store_bonds_free(store, claim->bonds);
 	fb_object_release(claim->object);
 	free(claim);
 }
