@@ -90,16 +90,25 @@ static void add(struct frontends *f, const struct fb_addr *addr, uint16_t port,
 static void add_load_balancer(struct frontends *f, const struct fb_model_service *service,
 			      uint16_t port)
 {
-	if (service->type != FB_SERVICE_LOAD_BALANCER)
-		return;
 	for (uint32_t i = 0; i < service->n_ingress; i++) {
 		const struct fb_ingress *ingress = &service->ingress[i];
 
 		if (ingress->has_addr && !ingress->proxy)
 			add(f, &ingress->addr, port, FB_FRONTEND_LOAD_BALANCER);
 	}
-	if (service->n_ingress == 0 && service->has_load_balancer_ip)
+	if (service->type == FB_SERVICE_LOAD_BALANCER && service->n_ingress == 0 &&
+	    service->has_load_balancer_ip)
 		add(f, &service->load_balancer_ip, port, FB_FRONTEND_LOAD_BALANCER);
+}
+
+/* A Service that has ClusterIPs is of their families only. */
+static bool has_family(const struct fb_model_service *service, enum fb_family family)
+{
+	bool has = service->n_cluster_ips == 0;
+
+	for (uint32_t i = 0; i < service->n_cluster_ips; i++)
+		has |= fb_addr_family(&service->cluster_ips[i]) == family;
+	return has;
 }
 
 static void add_frontends(struct frontends *f, const struct build *b,
@@ -203,6 +212,8 @@ static int build_port(struct build *b, const struct fb_service_port *port, enum 
 	uint32_t most = b->service->n_cluster_ips + b->service->n_ingress + 1 +
 			b->service->n_external_ips + b->settings->n_node_addresses;
 
+	if (!has_family(b->service, family))
+		return 0;
 	p.frontends.v = fb_arena_alloc(arena, most, sizeof(*p.frontends.v));
 	if (p.frontends.v == NULL)
 		return -ENOMEM;

@@ -157,8 +157,19 @@ static const struct rule rules[] = {
 	 "80, nodePort: 30080}]}, status: {loadBalancer: {ingress: [{ip: 192.0.2.2}, {ip: "
 	 "192.0.2.3, ipMode: Proxy}, {hostname: a.b}]}}}",
 	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 LoadBalancer 192.0.2.2:80 ExternalIP 192.0.2.1:80 "
-	 "NodePort 198.51.100.1:30080 ->\n"
-	 "80/TCP IPv6 snat: NodePort 2001:db8:1::1:30080 ->\n"},
+	 "NodePort 198.51.100.1:30080 ->\n"},
+	{"a Service with ClusterIPs is of their families, one without any of both",
+	 SERVICE("clusterIP: 10.0.0.1, externalIPs: ['2001:db8::7'], ports: [{port: 80}]"),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 ->\n"},
+	{"without one its other addresses count",
+	 SERVICE("type: NodePort, externalIPs: ['2001:db8::7'], ports: [{port: 80, nodePort: "
+		 "30080}]"),
+	 "80/TCP IPv4 snat: NodePort 198.51.100.1:30080 ->\n"
+	 "80/TCP IPv6 snat: ExternalIP 2001:db8::7:80 NodePort 2001:db8:1::1:30080 ->\n"},
+	{"an ingress address in the status is one whatever the type",
+	 "---\n{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {clusterIP: 10.0.0.1, "
+	 "ports: [{port: 80}]}, status: {loadBalancer: {ingress: [{ip: 192.0.2.2}]}}}",
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 LoadBalancer 192.0.2.2:80 ->\n"},
 	{"without a status loadBalancerIP stands in",
 	 SERVICE("type: LoadBalancer, loadBalancerIP: 192.0.2.9, ports: [{port: 80}]"),
 	 "80/TCP IPv4 snat: LoadBalancer 192.0.2.9:80 ->\n"},

@@ -1,0 +1,224 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""What Kubernetes' own tests say about Services, asked of forebay: prints TAP.
+
+usage: service_cases.py FOREBAYCTL CASES.json
+
+CASES.json has objects and flows with the verdict that kube-proxy gives on one node, re-expressed from
+its tests. Each case becomes a config (services.node-name, the node's addresses) and a manifest for
+`forebayctl explain --offline`, which goes the packet path's way: manifest, store, desired state, table,
+decision. Each flow is a test; as_flows.py makes flows of the cases that are about something else.
+
+Where a box in front of the nodes differs from a node, the flow is in DIFFERS with a sentence, and what
+the box does instead is tested. A pattern that no flow needs any more is a failure too.
+"""
+
+import fnmatch
+import ipaddress
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from as_flows import all_cases
+
+SHORT_CIRCUIT = (
+    "Local is about where the client is: a node gives its own pods and itself all endpoints behind an "
+    "external address; a box sees no difference between clients and treats all as the outside"
+)
+LOOPBACK = "loopback addresses never arrive on a wire, so no NodePort is answered on them"
+VIP_SOURCE = (
+    "a node's own packets to a load balancer address may come back with that address as their source "
+    "and are let through its source ranges; a box sends none, so such a source is a forged one"
+)
+UNALLOCATED = (
+    "a service CIDR is not configured here: an address that no Service has is the kernel's affair"
+)
+GATE = "the gate PreferSameTrafficDistribution is on by default since 1.35 and cannot be turned off here"
+REFUSED = "the API server refuses a nodePort in a Service of type ClusterIP, and so does forebay"
+SCTP = "SCTP is not carried: the port is left out and the packet is refused"
+
+# (pattern of "case: flow", why the box differs, what it does instead). "as outside": the same as for a
+# client outside. Other words are a verdict of explain and its reason, or "error".
+DIFFERS = [
+    ("*/etp-local: pod to external IP hits both endpoints, *", SHORT_CIRCUIT, "as outside"),
+    ("*/etp-local: pod to LB IP hits only both endpoints, *", SHORT_CIRCUIT, "as outside"),
+    ("*/etp-local: pod to NodePort hits both endpoints, *", SHORT_CIRCUIT, "as outside"),
+    ("*/masquerade-matrix/?: pod to NodePort with eTP:Local", SHORT_CIRCUIT, "as outside"),
+    ("*/masquerade-matrix/?: pod to LB with eTP:Local", SHORT_CIRCUIT, "as outside"),
+    ("*/masquerade-matrix/?: node to LB with eTP:Local", SHORT_CIRCUIT, "as outside"),
+    ("iptables/mixed-services: LOCAL, KUBE-MARK-MASQ", SHORT_CIRCUIT, "as outside"),
+    ("iptables/nodeports/1: localhost to nodePort gets masqueraded", LOOPBACK, "punt"),
+    ("iptables/masquerade-matrix/?: localhost to NodePort", LOOPBACK, "punt"),
+    ("iptables/masquerade-matrix/?: localhost to NodePort with ?TP:Local", LOOPBACK, "punt"),
+    ("*/loadbalancer-sourceranges: same node to LB?, SNATted*", VIP_SOURCE, "drop source-range"),
+    ("nftables/clusterip-general: packet to unallocated cluster ip", UNALLOCATED, "punt"),
+    ("*/clusterip-general: clusterIP with TCP, UDP, and SCTP on same port (SCTP)", SCTP, "error"),
+    ("categorize/PreferSameNode falls back to same-zone when feature gate*", GATE, "forward"),
+    ("frontends/cluster ip service: *", REFUSED, "punt"),
+]
+
+def box_config(case):
+    """The box as that node: its addresses, and those of them that answer NodePorts."""
+    config = case["config"]
+    addresses = [ipaddress.ip_address(a) for a in config["nodeIPs"]]
+    answering = addresses
+    if config["nodePortAddresses"] is not None:
+        ranges = [ipaddress.ip_network(r) for r in config["nodePortAddresses"]]
+        answering = [a for a in addresses if any(a in r for r in ranges)]
+    elif config["mode"] == "nftables":
+        answering = [ipaddress.ip_address(config["primaryNodeIP"])]
+    # An empty list would mean all of the box's addresses; this one is nobody's.
+    answering = answering or [ipaddress.ip_address("192.0.2.254")]
+    return {
+        "ports": [
+            {
+                "name": "lan",
+                "device": "net_null0",
+                "addresses": [f"{a}/{24 if a.version == 4 else 64}" for a in addresses],
+            }
+        ],
+        "lab": {
+            "neighbours": [
+                {"address": via, "mac": "02:00:00:00:00:01", "port": "lan"}
+                for via in ("192.168.0.254", "2001:db8::fe")
+            ],
+            "routes": [
+                {"prefix": "0.0.0.0/0", "via": "192.168.0.254", "port": "lan"},
+                {"prefix": "::/0", "via": "2001:db8::fe", "port": "lan"},
+            ],
+        },
+        "services": {
+            "node-name": config["nodeName"],
+            "zone": config.get("zone", ""),
+            "node-addresses": [str(a) for a in answering],
+        },
+    }
+
+
+def endpoint(address, port):
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def query(flow, source):
+    return (
+        f"{flow['protocol'].lower()} {endpoint(source, 40000)} "
+        f"{endpoint(flow['destIP'], flow['destPort'])}"
+    )
+
+
+def outside(flow):
+    """A client of that family that no case knows."""
+    return "2600:5200::99" if ":" in flow["destIP"] else "203.0.113.3"
+
+
+def explain(forebayctl, folder, case):
+    """Answers by query, for each flow's own source and for one outside."""
+    (folder / "config.yaml").write_text(json.dumps(box_config(case)))
+    (folder / "objects.json").write_text(
+        json.dumps({"apiVersion": "v1", "kind": "List", "items": case["objects"]})
+    )
+    queries = []
+    for flow in case["flows"]:
+        queries += [query(flow, flow["sourceIP"]), query(flow, outside(flow))]
+    run = subprocess.run(
+        [forebayctl, "explain", "--offline", "--config", folder / "config.yaml"]
+        + ["-f", folder / "objects.json", "-o", "json"],
+        input="\n".join(queries) + "\n",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    answers = [json.loads(line) for line in run.stdout.splitlines()]
+    if len(answers) != len(queries):
+        raise RuntimeError(f"{len(answers)} answers to {len(queries)} queries: {run.stderr}")
+    return dict(zip(queries, answers))
+
+
+def canonical(text):
+    """An endpoint in one spelling."""
+    address, port = text.rsplit(":", 1)
+    return str(ipaddress.ip_address(address.strip("[]"))), int(port)
+
+
+def wrong(answer, flow):
+    """What is not as expected, as a sentence; None: all of it is."""
+    expect = flow["expect"]
+    verdict = answer.get("verdict", answer.get("error"))
+    said = f"{verdict} ({answer.get('reason')}), not {expect['verdict']}"
+    if expect["verdict"] == "FORWARD":
+        have = sorted(canonical(e) for e in answer.get("candidates", []))
+        want = sorted(canonical(e) for e in expect["endpoints"])
+        if verdict != "forward":
+            return said
+        if have != want:
+            return f"endpoints are {have}, not {want}"
+        # A node hides pods of its own less often: a box does not know them, see nat.mode.
+        known = flow["source"] == "external" and flow["entry"] != "ClusterIP"
+        if known and (answer["snat"] is not None) != expect["masquerade"]:
+            return f"the client is hidden behind {answer['snat']}, masquerade {expect['masquerade']}"
+        return None
+    if expect["verdict"] == "NO_ENDPOINTS":
+        return None if answer.get("reason") == "no-endpoints" else said
+    if expect["verdict"] == "REJECT":
+        return None if verdict == "reject" else said
+    if expect["verdict"] == "DROP":
+        silent = answer.get("reason") in ("no-local-endpoint", "source-range")
+        return None if verdict == "drop" and silent else said
+    if expect["verdict"] == "ACCEPT":
+        return None if verdict == "punt" else said
+    # NOT_A_SERVICE: what becomes of it is the box's own affair (a port that a service address does
+    # not have is refused), but no Service is it.
+    return None if answer.get("service", "") is None else said
+
+
+def instead(answer, from_outside, what):
+    """The same for what a box does instead."""
+    if what == "as outside":
+        keys = ("verdict", "reason", "candidates")
+        have, want = ([a.get(k) for k in keys] for a in (answer, from_outside))
+        return None if have == want else f"{have}, but {want} for a client outside"
+    said = " ".join(filter(None, (answer.get("verdict", "error"), answer.get("reason"))))
+    return None if said == what else f"{said}, not {what}"
+
+
+def main():
+    forebayctl, cases = sys.argv[1], all_cases(json.loads(Path(sys.argv[2]).read_text()))
+    used = set()
+    n = 0
+    failed = 0
+
+    def point(name, problem, remark=""):
+        nonlocal n, failed
+        n += 1
+        failed += problem is not None
+        # "#" would begin a directive.
+        print(f"{'not ok' if problem else 'ok'} {n} - {name.replace('#', '')}{remark}")
+        if problem:
+            print(f"# {problem}")
+
+    with tempfile.TemporaryDirectory() as folder:
+        for case in cases:
+            answers = explain(forebayctl, Path(folder), case)
+            for flow in case["flows"]:
+                name = f"{case['id']}: {flow['name']}"
+                answer = answers[query(flow, flow["sourceIP"])]
+                problem = wrong(answer, flow)
+                found = next((d for d in DIFFERS if fnmatch.fnmatchcase(name, d[0])), None)
+                if found is None or problem is None:
+                    point(name, problem)
+                    continue
+                used.add(found[0])
+                other = answers[query(flow, outside(flow))]
+                point(f"{name}; here it differs: {found[1]}", instead(answer, other, found[2]))
+    for pattern, _, _ in DIFFERS:
+        if pattern not in used:
+            point(f"a difference that there is none of any more: {pattern}", "remove it")
+    print(f"1..{n}")
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
