@@ -42,7 +42,8 @@ dns() {
 	done
 }
 
-# 200 connections to each of four addresses are 800 flows, no more and no fewer.
+# 200 connections to each of four addresses are 800 flows and no more: none has two owners. A few fewer,
+# where the client takes a port that it has just closed for the next connection.
 flows_are_shared() {
 	lab_ctl get workers -o json | tee "$LAB_DIR/workers" | python3 -c '
 import json, sys
@@ -51,7 +52,7 @@ created = [w["flows_created"] for w in workers]
 print("flows created:", created)
 assert len(workers) == int(sys.argv[1])
 assert min(created) > 0
-assert sum(created) == 800
+assert 760 <= sum(created) <= 800
 ' "$1"
 }
 
