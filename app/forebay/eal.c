@@ -254,6 +254,16 @@ static void free_args(void)
 	eal_args.n = 0;
 }
 
+/*
+ * EAL makes it even when it puts nothing there, as the arguments above have it. Taken away at once, it
+ * is not left behind by a crash either.
+ */
+static void remove_runtime_dir(const char *dir)
+{
+	if (dir != NULL)
+		(void)rmdir(dir);
+}
+
 int fb_eal_init(const struct fb_config *config, const char *program, char *const *extra, int n_extra,
 		struct fb_errs *errs)
 {
@@ -274,6 +284,7 @@ int fb_eal_init(const struct fb_config *config, const char *program, char *const
 			err = -rte_errno;
 		(void)rte_openlog_stream(NULL);
 		(void)fclose(stream);
+		remove_runtime_dir(rte_eal_get_runtime_dir());
 		if (err != 0)
 			say_why(log, err, errs);
 		else
@@ -291,9 +302,7 @@ void fb_eal_fini(void)
 	char *dir = strdup(rte_eal_get_runtime_dir());
 
 	(void)rte_eal_cleanup();
-	/* EAL makes it even when it puts nothing there. */
-	if (dir != NULL)
-		(void)rmdir(dir);
+	remove_runtime_dir(dir); /* other arguments after -- may have used it */
 	free(dir);
 	free_args();
 }

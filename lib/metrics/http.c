@@ -162,9 +162,8 @@ struct fb_http *fb_http_open(const char *listen, void (*render)(void *arg, struc
 	http->daemon = MHD_start_daemon(
 		MHD_USE_EPOLL | (addr.ss_family == AF_INET6 ? MHD_USE_IPv6 : 0), 0, NULL, NULL,
 		handle, http, MHD_OPTION_EXTERNAL_LOGGER, discard_log, NULL, MHD_OPTION_SOCK_ADDR,
-		&addr, MHD_OPTION_LISTENING_ADDRESS_REUSE, 1U, MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned int)MAX_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
-		(unsigned int)TIMEOUT_S, MHD_OPTION_END);
+		&addr, MHD_OPTION_CONNECTION_LIMIT, (unsigned int)MAX_CONNECTIONS,
+		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)TIMEOUT_S, MHD_OPTION_END);
 	if (http->daemon == NULL) {
 		fb_errs_add(errs, place, FB_SEV_ERROR, "metrics: cannot listen on %s: %s", listen,
 			    strerror(errno));

@@ -29,6 +29,7 @@ no_twin() {
 # A crash leaves a socket; the next start takes its place.
 survives_kill() {
 	lab_forebay
+	[ ! -e "/var/run/dpdk/forebay-$LAB_FOREBAY_PID" ]
 	lab_forebay_stop KILL
 	lab_forebay
 	requests http://192.0.2.20 5
@@ -69,9 +70,28 @@ no_device() {
 	grep -q 'none0\|lan' "$LAB_DIR/out"
 }
 
+# Another one beside it: one line says what is in the way, and the first one goes on.
+second_refused() {
+	local status=0
+	lab_forebay
+	sed "$1" "$LAB_CONFIG" >"$LAB_DIR/second.yaml"
+	timeout 20 ip netns exec "$(lab_ns box)" "$forebay" --config "$LAB_DIR/second.yaml" --foreground \
+		>"$LAB_DIR/out" 2>&1 || status=$?
+	cat "$LAB_DIR/out"
+	[ "$status" -eq 1 ]
+	grep -q "error: .*$2" "$LAB_DIR/out"
+	requests http://192.0.2.20 5
+	lab_forebay_stop TERM
+}
+
 check "it stops on SIGTERM" stops_on TERM
 check "it stops on SIGINT" stops_on INT
 check "after a crash it starts again" survives_kill
+check "a second one with the same ports is refused" second_refused "" "fb-lan exists already"
+check "a second one on the same metrics port is refused" second_refused \
+	"s/name: lan/name: lan2/; s/name: svc/name: svc2/; s/forebay.sock/second.sock/" 127.0.0.1:9464
+check "a second one on the same socket is refused" second_refused \
+	"s/name: lan/name: lan2/; s/name: svc/name: svc2/; s/:9464/:9465/" "another forebay listens here"
 check "a config with two errors: both are named with their places" bad_config
 check "a device that is not there: it says so" no_device
 check "--check is content with a good config" "$forebay" --check --config "$LAB_CONFIG"

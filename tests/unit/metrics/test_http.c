@@ -106,11 +106,27 @@ static void an_address_that_cannot_be_read_or_bound_is_told(void **state)
 	}
 }
 
+/* Two processes on one port would each answer some of the scrapes. */
+static void a_port_in_use_is_told(void **state)
+{
+	struct fb_errs errs = FB_ERRS_INIT;
+	struct fb_http *http = open_http();
+	char listen[32];
+
+	(void)snprintf(listen, sizeof(listen), "127.0.0.1:%u", fb_http_port(http));
+	assert_null(fb_http_open(listen, render, NULL, &errs));
+	assert_int_equal(errs.n_errors, 1);
+	assert_non_null(strstr(errs.v[0].text, listen));
+	fb_errs_fini(&errs);
+	fb_http_close(http);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(metrics_and_health_are_served_and_nothing_else),
 		cmocka_unit_test(an_address_that_cannot_be_read_or_bound_is_told),
+		cmocka_unit_test(a_port_in_use_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
