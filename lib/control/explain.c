@@ -188,7 +188,7 @@ static void choose_reply(const struct fb_explain_env *env, const struct fb_tuple
 static void explain_new(const struct fb_explain_env *env, const struct fb_tuple *tuple,
 			struct fb_explanation *ret)
 {
-	uint32_t hash = fb_table_select_hash(env->snap, tuple);
+	uint32_t hash = fb_table_select_hash(env->snap, ret->service, tuple);
 	struct fb_addr client = fb_tuple_src(tuple);
 
 	ret->verdict = FB_VERDICT_FORWARD;

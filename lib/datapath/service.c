@@ -120,7 +120,7 @@ static enum fb_reason create_flow(struct fb_worker *w, const struct fb_packet *p
 	enum fb_reason reason;
 	struct fb_flow *flow;
 
-	ep = fb_table_select(svc, fb_table_select_hash(w->snap, &pkt->tuple), NULL);
+	ep = fb_table_select(svc, fb_table_select_hash(w->snap, svc, &pkt->tuple), NULL);
 	if (ep == NULL)
 		return FB_REASON_NO_ENDPOINTS;
 	info = &w->snap->endpoints[ep->id];

@@ -150,6 +150,7 @@ static int add_spec(struct build *b, struct port *p, const struct way *way)
 		.family = (uint8_t)f->family,
 		.mode = (uint8_t)way->mode,
 		.part = p->n_parts,
+		.by_client = b->service->affinity_timeout_s > 0,
 		.frontends = frontends,
 		.sources = way->filtered ? p->sources : NULL,
 		.n_sources = way->filtered ? p->n_sources : 0,

@@ -14,6 +14,10 @@
  * loadBalancerSourceRanges are for the load balancer's addresses only, each family by its own: with
  * ranges of the other family alone, or with one that holds everybody, everybody may come.
  *
+ * sessionAffinity ClientIP: all flows of a client address go to one endpoint, by the consistent hash.
+ * Nothing is remembered, so it does not end after timeoutSeconds, and where endpoints come or go the
+ * hash's share of clients moves.
+ *
  * Endpoints of a port: those of the Service's slices of that family whose port has the same name
  * and protocol, with the number that the slice says; without any slice, the older Endpoints. Ready
  * ones take traffic; if there is none, those that are terminating but still serve. Serving ones

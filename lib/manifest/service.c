@@ -346,8 +346,8 @@ static void read_affinity(const struct field *spec, struct fb_model_service *ser
 	service->affinity_timeout_s = (uint32_t)field_int(&f, 1, AFFINITY_MAX_S,
 							  "a number of seconds",
 							  AFFINITY_DEFAULT_S);
-	field_notice(&affinity, "ClientIP is not kept: a client's connections are spread over all "
-				"endpoints");
+	field_notice(&affinity, "ClientIP is kept by a hash of the client's address: without a "
+				"timeout, and some clients move when endpoints come or go");
 }
 
 static void read_mode(const struct field *root, struct fb_model_service *service)

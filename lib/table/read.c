@@ -72,7 +72,8 @@ bool fb_table_admits(const struct fb_service *svc, const struct fb_addr *client)
 	return high < range->last[0] || (high == range->last[0] && low <= range->last[1]);
 }
 
-uint32_t fb_table_select_hash(const struct fb_snapshot *snap, const struct fb_tuple *tuple)
+uint32_t fb_table_select_hash(const struct fb_snapshot *snap, const struct fb_service *svc,
+			      const struct fb_tuple *tuple)
 {
 	const struct fb_hash_secret *s = &snap->secret;
 	struct fb_addr src = address(tuple->family, &tuple->v4.src, tuple->v6.src);
@@ -83,6 +84,8 @@ uint32_t fb_table_select_hash(const struct fb_snapshot *snap, const struct fb_tu
 	memcpy(&w[0], src.bytes, 16);
 	memcpy(&w[2], dst.bytes, 16);
 	h = fb_hash_2(s, w[0] ^ SELECT_SRC, w[1]);
+	if (svc->by_client)
+		return (uint32_t)(h >> 32);
 	h = fb_hash_2(s, h ^ w[2], w[3] ^ SELECT_DST);
 	h = fb_hash_2(s, h,
 		      SELECT_END ^ ((uint64_t)fb_tuple_sport(tuple) << 32 |

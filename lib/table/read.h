@@ -36,6 +36,7 @@ struct fb_service {
 	uint8_t family;
 	uint8_t proto;
 	uint8_t mode;         /* enum fb_service_mode */
+	bool by_client;       /* all flows of a client address go to one endpoint */
 	bool elsewhere;       /* with n_slots 0: drop, since other nodes have endpoints */
 	uint8_t part;         /* parts of a port share id; each has the same endpoints, in other states */
 	uint32_t n_slots;     /* 0: no endpoint takes new flows */
@@ -118,8 +119,12 @@ bool fb_table_admits(const struct fb_service *svc, const struct fb_addr *client)
 /** FB_ADDR_* bits of an address, 0 if it is nothing to us. */
 uint8_t fb_table_address(const struct fb_snapshot *snap, const struct fb_addr *addr);
 
-/** Hash for selection: client's address and port, service address and port, protocol; host-independent. */
-uint32_t fb_table_select_hash(const struct fb_snapshot *snap, const struct fb_tuple *tuple);
+/**
+ * Hash for selection, the same on every box: client's address and port, service address and port,
+ * protocol; of a service by_client the client's address alone, whichever of its addresses is asked.
+ */
+uint32_t fb_table_select_hash(const struct fb_snapshot *snap, const struct fb_service *svc,
+			      const struct fb_tuple *tuple);
 
 /** The endpoint for a hash; NULL if the service has none. ret_slot may be NULL. */
 const struct fb_endpoint *fb_table_select(const struct fb_service *svc, uint32_t hash,

@@ -87,7 +87,8 @@ bool fb_service_same_port(const struct fb_service_part *svc, const struct fb_ser
 bool fb_service_equals(const struct fb_service_part *svc, const struct fb_service_spec *spec)
 {
 	if (!fb_service_same_port(svc, spec) || svc->pub.mode != spec->mode ||
-	    svc->pub.elsewhere != spec->elsewhere || !same_sources(svc, spec) ||
+	    svc->pub.by_client != spec->by_client || svc->pub.elsewhere != spec->elsewhere ||
+	    !same_sources(svc, spec) ||
 	    svc->pub.port != spec->port || svc->pub.n_endpoints != spec->n_endpoints ||
 	    !same_active(svc, spec, count_active(spec)) ||
 	    !same_frontends(svc->wanted, svc->n_wanted, spec->frontends, spec->n_frontends))
@@ -201,6 +202,7 @@ static struct fb_service_part *alloc_service(const struct fb_service_spec *spec,
 	svc->pub.proto = spec->proto;
 	svc->pub.mode = spec->mode;
 	svc->pub.part = spec->part;
+	svc->pub.by_client = spec->by_client;
 	svc->pub.elsewhere = spec->elsewhere;
 	svc->pub.port = spec->port;
 	link_up(svc);

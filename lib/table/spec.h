@@ -71,6 +71,7 @@ struct fb_service_spec {
 	uint8_t family;
 	uint8_t mode;          /* enum fb_service_mode */
 	uint8_t part;          /* 0, 1 ...: which of the specs of this port and family */
+	bool by_client;        /* all flows of a client address go to one endpoint */
 	bool elsewhere;        /* none active here, but on other nodes: drop, do not reject */
 	const struct fb_frontend_spec *frontends;
 	uint32_t n_frontends;

@@ -456,9 +456,11 @@ static void selection_agrees_between_boxes_and_ignores_the_order(void **state)
 		const struct fb_endpoint *b;
 
 		t.v4.sport = htons((uint16_t)i);
-		a = fb_table_select(lookup(one, "192.0.2.1", 80), fb_table_select_hash(one, &t),
+		a = fb_table_select(lookup(one, "192.0.2.1", 80),
+				    fb_table_select_hash(one, lookup(one, "192.0.2.1", 80), &t),
 				    NULL);
-		b = fb_table_select(lookup(two, "192.0.2.1", 80), fb_table_select_hash(two, &t),
+		b = fb_table_select(lookup(two, "192.0.2.1", 80),
+				    fb_table_select_hash(two, lookup(two, "192.0.2.1", 80), &t),
 				    NULL);
 		assert_true(fb_addr_equal(&a->addr, &b->addr));
 	}
@@ -466,6 +468,59 @@ static void selection_agrees_between_boxes_and_ignores_the_order(void **state)
 	fb_snapshot_release(g.t, two);
 	fixture_close(&f);
 	fixture_close(&g);
+}
+
+/* One client, many ports of its own, every address of the service; and many clients. */
+static void by_client_a_client_has_one_endpoint_and_clients_are_spread(void **state)
+{
+	struct fb_frontend_spec fes[2] = {frontend("192.0.2.1", 80, LB),
+					  frontend("10.0.0.1", 80, FB_FRONTEND_CLUSTER_IP)};
+	struct fb_endpoint_spec eps[10];
+	struct fb_service_spec spec = spec_of("a", fes, 2, eps, 10);
+	struct fb_errs errs = FB_ERRS_INIT;
+	uint32_t counts[10] = {0};
+	const struct fb_service *svc;
+	struct fb_snapshot *snap;
+	struct fixture f;
+
+	(void)state;
+	for (uint32_t i = 0; i < 10; i++)
+		eps[i] = endpoint(i, FB_EP_ACTIVE);
+	spec.by_client = true;
+	fixture_open(&f, 100, 10);
+	assert_int_equal(fb_table_set_service(f.t, "default", "a", &spec, 1, (struct fb_place){0},
+					      &errs),
+			 0);
+	snap = commit(&f);
+	svc = lookup(snap, "192.0.2.1", 80);
+	for (uint32_t client = 0; client < 1000; client++) {
+		const struct fb_endpoint *first = NULL;
+
+		for (uint16_t port = 1; port < 20; port++) {
+			struct fb_tuple t =
+				tuple_to(&fes[port % 2].addr, fes[port % 2].port_be, IPPROTO_TCP);
+			const struct fb_endpoint *ep;
+
+			t.v4.src = htonl(0xcb007100 + client);
+			t.v4.sport = htons(port);
+			ep = fb_table_select(svc, fb_table_select_hash(snap, svc, &t), NULL);
+			assert_true(first == NULL || ep == first);
+			first = ep;
+		}
+		counts[first - svc->endpoints]++;
+	}
+	/* 100 each, give or take 9.5. */
+	for (uint32_t i = 0; i < 10; i++)
+		assert_in_range(counts[i], 50, 150);
+	spec.by_client = false;
+	assert_int_equal(fb_table_set_service(f.t, "default", "a", &spec, 1, (struct fb_place){0},
+					      &errs),
+			 0);
+	fb_snapshot_release(f.t, snap);
+	snap = commit(&f);
+	assert_false(lookup(snap, "192.0.2.1", 80)->by_client);
+	fb_snapshot_release(f.t, snap);
+	fixture_close(&f);
 }
 
 static void a_diff_tells_what_moves_and_why(void **state)
@@ -530,6 +585,7 @@ int main(void)
 		cmocka_unit_test(addresses_say_what_they_are),
 		cmocka_unit_test(a_snat_pool_is_copied_and_abort_restores_it),
 		cmocka_unit_test(selection_agrees_between_boxes_and_ignores_the_order),
+		cmocka_unit_test(by_client_a_client_has_one_endpoint_and_clients_are_spread),
 		cmocka_unit_test(a_diff_tells_what_moves_and_why),
 	};
 
