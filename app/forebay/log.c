@@ -41,7 +41,10 @@ void fb_log_line(enum fb_config_log level, const char *line)
 		return;
 	if (!out.foreground)
 		syslog(priority[level], "%s", line);
-	else if (out.journal)
+	/* Whoever starts the daemon by hand wants to see why it does not. */
+	if (!out.foreground && level != FB_LOG_ERROR)
+		return;
+	if (out.journal)
 		(void)fprintf(stderr, "<%d>%s\n", priority[level], line);
 	else
 		(void)fprintf(stderr, "forebay: %s: %s\n", level_name[level], line);

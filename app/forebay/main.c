@@ -31,7 +31,7 @@ static const char usage[] =
 	"\n"
 	"  -c, --config FILE   settings (YAML); forebay --print-config shows every key and its default\n"
 	"      --check         read the config, report every error in it, and exit (0: fine, 1: not)\n"
-	"  -f, --foreground    log to stderr instead of syslog\n"
+	"  -f, --foreground    log to stderr instead of syslog (errors go to both)\n"
 	"      --print-config  print the commented sample config and exit\n"
 	"  -V, --version       print the version and exit\n"
 	"  -h, --help          print this and exit\n"

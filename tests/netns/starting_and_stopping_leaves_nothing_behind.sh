@@ -59,11 +59,11 @@ bad_config() {
 		"bad\.yaml:$(grep -n natt "$LAB_DIR/bad.yaml" | cut -d: -f1):[0-9]+: "
 }
 
-# One line that names what is missing.
+# One line that names what is missing, whether the log goes to stderr or to syslog.
 no_device() {
 	local status=0
 	sed 's/iface=lan0/iface=none0/' "$LAB_CONFIG" >"$LAB_DIR/bad.yaml"
-	lab_in box timeout 20 "$forebay" --config "$LAB_DIR/bad.yaml" --foreground \
+	lab_in box timeout 20 "$forebay" --config "$LAB_DIR/bad.yaml" "$@" \
 		>"$LAB_DIR/out" 2>&1 || status=$?
 	cat "$LAB_DIR/out"
 	[ "$status" -eq 1 ]
@@ -93,6 +93,7 @@ check "a second one on the same metrics port is refused" second_refused \
 check "a second one on the same socket is refused" second_refused \
 	"s/name: lan/name: lan2/; s/name: svc/name: svc2/; s/:9464/:9465/" "another forebay listens here"
 check "a config with two errors: both are named with their places" bad_config
-check "a device that is not there: it says so" no_device
+check "a device that is not there: it says so" no_device --foreground
+check "a device that is not there, with the log in syslog: it says so all the same" no_device
 check "--check is content with a good config" "$forebay" --check --config "$LAB_CONFIG"
 done_testing
