@@ -108,7 +108,9 @@ static int compare_compiled(const void *a, const void *b)
 		order = (int)x->port - (int)y->port;
 	if (order == 0)
 		order = (int)x->proto - (int)y->proto;
-	return order != 0 ? order : (int)x->family - (int)y->family;
+	if (order == 0)
+		order = (int)x->family - (int)y->family;
+	return order != 0 ? order : (int)x->part - (int)y->part;
 }
 
 static struct compiled sort_compiled(const struct fb_control *c)
@@ -296,7 +298,7 @@ static json_t *next_hop_json(struct fb_control *c, const struct fb_snapshot *sna
 }
 
 static json_t *endpoint_json(struct fb_control *c, const struct fb_service *svc,
-			     const struct fb_endpoint *ep)
+			     const struct fb_endpoint *ep, uint8_t state)
 {
 	struct fb_endpoint_counters counters;
 	json_t *o = json_pack("{s:s,s:s,s:s,s:i,s:s}", "namespace", svc->namespace_, "name",
@@ -304,12 +306,8 @@ static json_t *endpoint_json(struct fb_control *c, const struct fb_service *svc,
 			      "protocol", fb_protocol_name(svc->proto));
 
 	set_addr_port(o, "endpoint", &ep->addr, ep->port_be);
-	/* Of all parts of the port: active where one gives it new flows. */
-	(void)json_object_set_new(
-		o, "state",
-		json_string(fb_control_snapshot(c)->endpoints[ep->id].state == FB_EP_ACTIVE
-				    ? "active"
-				    : "draining"));
+	(void)json_object_set_new(o, "state",
+				  json_string(state == FB_EP_ACTIVE ? "active" : "draining"));
 	fb_datapath_endpoint_counters(c->p.datapath, ep->id, &counters);
 	set_integer(o, "flows", counters.live);
 	set_integer(o, "created", counters.flows);
@@ -329,9 +327,13 @@ static json_t *get_endpoints(struct fb_control *c, const json_t *request)
 
 		if (svc->part != 0 || !wanted(request, svc->namespace_, svc->name))
 			continue;
-		for (uint32_t e = 0; e < svc->n_endpoints; e++)
-			(void)json_array_append_new(list,
-						    endpoint_json(c, svc, &svc->endpoints[e]));
+		for (uint32_t e = 0; e < svc->n_endpoints; e++) {
+			const struct fb_endpoint *ep = &svc->endpoints[e];
+			/* Of all parts of the port: active where one gives it new flows. */
+			uint8_t state = fb_control_snapshot(c)->endpoints[ep->id].state;
+
+			(void)json_array_append_new(list, endpoint_json(c, svc, ep, state));
+		}
 	}
 	free(sorted.v);
 	return list;
@@ -539,14 +541,18 @@ static json_t *compiled_json(struct fb_control *c, const struct fb_service *svc)
 	json_t *endpoints = json_array();
 	json_t *o;
 
-	for (uint32_t e = 0; e < svc->n_endpoints; e++)
-		(void)json_array_append_new(endpoints, endpoint_json(c, svc, &svc->endpoints[e]));
+	for (uint32_t e = 0; e < svc->n_endpoints; e++) {
+		const struct fb_endpoint *ep = &svc->endpoints[e];
+
+		(void)json_array_append_new(endpoints, endpoint_json(c, svc, ep, ep->state));
+	}
 	fb_datapath_service_counters(c->p.datapath, svc->id, &counters);
 	o = json_pack("{s:s,s:i,s:s,s:s,s:s,s:i,s:o,s:o}", "name", svc->port_name, "port",
 		      (int)svc->port, "protocol", fb_protocol_name(svc->proto), "family",
 		      fb_ip_family_names[svc->family], "mode", fb_service_mode_names[svc->mode],
 		      "slots", (int)svc->n_slots, "frontends", frontends_json(svc), "endpoints",
 		      endpoints);
+	set_integer(o, "source_ranges", svc->n_sources);
 	set_integer(o, "rejected", counters.rejected);
 	set_integer(o, "dropped", counters.dropped);
 	return o;
