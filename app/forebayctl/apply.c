@@ -261,6 +261,12 @@ static void print_port_diff(const json_t *service, const json_t *port)
 			     ctl_string(item, "state"));
 	if (json_object_get(port, "mode") != NULL)
 		(void)printf("  ~ mode %s\n", ctl_string(port, "mode"));
+	if (json_object_get(port, "source_ranges") != NULL)
+		(void)printf("  ~ source ranges: %lld\n", ctl_integer(port, "source_ranges"));
+	if (json_object_get(port, "by_client") != NULL)
+		(void)printf("  ~ a client's flows go to %s\n",
+			     json_is_true(json_object_get(port, "by_client")) ? "one endpoint"
+									      : "all endpoints");
 	if (moved != NULL)
 		(void)printf("  slots: %.2f %% of endpoints that stay move, %.2f %% of endpoints "
 			     "that leave\n",
