@@ -24,6 +24,9 @@
  * that are not chosen drain. The result is sorted by address and port and does not depend on the
  * order of anything.
  *
+ * Weights: the Service's annotation forebay.io/weights by address or node, else the Pod's own
+ * forebay.io/weight, else 1. With 0 an endpoint that would take new flows drains instead.
+ *
  * With neither slices nor Endpoints, and a selector, it is the Pods: forebay does what the cluster's
  * endpoint controller would. A Pod of the Service's namespace whose labels have all of the selector,
  * with an address of the family, that has not finished; ready by its condition (or always, with

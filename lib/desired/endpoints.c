@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "desired/weights.h"
+
 /*
  * What is known of one (address, port). Where it is listed twice the first of these wins: an
  * address whose pod is going away may already belong to a new pod, so terminating ones come last.
@@ -26,13 +28,6 @@ enum standing {
 #define HAS_ZONE_HINT 0x08
 #define FOR_ZONE      0x10
 
-struct desired_candidate {
-	struct fb_addr addr;
-	uint16_t port;
-	uint8_t standing;
-	uint8_t place;
-};
-
 struct candidates {
 	const struct desired_query *query;
 	struct desired_candidate *v; /* NULL: only counting */
@@ -40,10 +35,17 @@ struct candidates {
 };
 
 static void add(struct candidates *c, const struct fb_addr *addr, uint16_t port,
-		enum standing standing, uint8_t place)
+		enum standing standing, uint8_t place, const char *node_name)
 {
 	if (c->v != NULL)
-		c->v[c->n] = (struct desired_candidate){*addr, port, (uint8_t)standing, place};
+		c->v[c->n] = (struct desired_candidate){
+			.addr = *addr,
+			.port = port,
+			.standing = (uint8_t)standing,
+			.place = place,
+			.weight = FB_WEIGHT_DEFAULT,
+			.node_name = node_name,
+		};
 	c->n++;
 }
 
@@ -111,7 +113,7 @@ static void add_slice(struct candidates *c, const struct fb_endpoint_slice *slic
 			const struct fb_slice_endpoint *e = &slice->endpoints[j];
 
 			add(c, &e->addrs[0], slice->ports[i].port, standing_of(e),
-			    place_of(c->query, e));
+			    place_of(c->query, e), e->node_name);
 		}
 	}
 }
@@ -122,7 +124,8 @@ static void add_addresses(struct candidates *c, const struct fb_endpoints_addres
 	for (uint32_t i = 0; i < n; i++) {
 		if (fb_addr_family(&addresses[i].addr) == c->query->family)
 			add(c, &addresses[i].addr, port, READY,
-			    is_called(c->query->node_name, addresses[i].node_name) ? LOCAL : 0);
+			    is_called(c->query->node_name, addresses[i].node_name) ? LOCAL : 0,
+			    addresses[i].node_name);
 	}
 }
 
@@ -192,7 +195,7 @@ static void add_pod(struct candidates *c, const struct fb_pod *pod, bool publish
 	for (uint32_t i = 0; i < pod->n_addrs && number != 0 && !pod->finished; i++) {
 		if (fb_addr_family(&pod->addrs[i]) == c->query->family)
 			add(c, &pod->addrs[i], number, standing_of_pod(pod, publish_not_ready),
-			    place_of_pod(c->query, pod));
+			    place_of_pod(c->query, pod), pod->node_name);
 	}
 }
 
@@ -268,7 +271,7 @@ int desired_collect(struct fb_arena *arena, const struct desired_query *query,
 	collect(&c);
 	ret->v = c.v;
 	ret->n = sort_and_unite(c.v, c.n);
-	return 0;
+	return desired_weigh(arena, query, c.v, ret->n);
 }
 
 const char *desired_zone_of(const struct fb_store *store, const char *node_name)
@@ -321,17 +324,19 @@ int desired_choose(struct fb_arena *arena, const struct desired_candidates *from
 	for (uint32_t i = 0; i < from->n; i++) {
 		const struct desired_candidate *c = &from->v[i];
 		bool fits = any_ready ? is_ready(c->standing) : c->standing == TERMINATING_SERVING;
-		bool takes = fits && (c->place & must) == must;
+		bool is_chosen = fits && (c->place & must) == must;
+		bool takes = is_chosen && c->weight > 0;
 
 		if (c->standing == NOT_READY || c->standing == TERMINATING)
 			continue;
-		any_active |= takes;
+		/* With no weight at all there is nobody to take flows, here or elsewhere. */
+		any_active |= is_chosen;
 		any_usable |= c->standing != NOT_READY_SERVING;
 		v[n++] = (struct fb_endpoint_spec){
 			.addr = c->addr,
 			.port_be = rte_cpu_to_be_16(c->port),
 			.state = takes ? FB_EP_ACTIVE : FB_EP_DRAINING,
-			.weight = 1,
+			.weight = c->weight,
 		};
 	}
 	spec->endpoints = v;

@@ -16,7 +16,14 @@ struct desired_query {
 	const char *zone;      /* "": unknown */
 };
 
-struct desired_candidate;
+struct desired_candidate {
+	struct fb_addr addr;
+	uint16_t port;
+	uint8_t standing; /* enum standing of endpoints.c */
+	uint8_t place;	  /* bits of endpoints.c */
+	uint32_t weight;
+	const char *node_name; /* "": unknown */
+};
 
 /* All endpoints that are known, by address and port, each once. */
 struct desired_candidates {

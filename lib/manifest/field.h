@@ -91,5 +91,6 @@ enum field_name_kind {
 	NAME_PORT,	/* IANA service name: at most 15, with a letter */
 };
 const char *field_name(const struct field *f, enum field_name_kind kind);
+bool name_is_subdomain(const char *text);
 
 #endif

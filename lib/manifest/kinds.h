@@ -15,6 +15,9 @@
 #include "manifest/field.h"
 
 void kind_read_meta(const struct field *root, enum field_name_kind name_kind);
+/* annotations.c: what forebay itself reads beside the API's fields. */
+void kind_read_service_annotations(const struct field *root, struct fb_model_service *service);
+void kind_read_pod_annotations(const struct field *root, struct fb_pod *pod);
 void kind_read_service(const struct field *root);
 void kind_read_slice(const struct field *root);
 void kind_read_endpoints(const struct field *root);

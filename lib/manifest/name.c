@@ -27,7 +27,7 @@ static bool is_label(const char *text, size_t len)
 	return true;
 }
 
-static bool is_subdomain(const char *text)
+bool name_is_subdomain(const char *text)
 {
 	if (strlen(text) > SUBDOMAIN_MAX)
 		return false;
@@ -67,7 +67,7 @@ const char *field_name(const struct field *f, enum field_name_kind kind)
 			    "\"%s\" is not a name (1 to 63 of a-z, 0-9 and \"-\", with a letter or "
 			    "digit at both ends)",
 			    field_show(f, shown));
-	else if (kind == NAME_SUBDOMAIN && !is_subdomain(name))
+	else if (kind == NAME_SUBDOMAIN && !name_is_subdomain(name))
 		field_error(f,
 			    "\"%s\" is not a name (at most 253 of a-z, 0-9, \"-\" and \".\", "
 			    "with a letter or digit at both ends of each part)",

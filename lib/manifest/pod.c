@@ -152,6 +152,7 @@ void kind_read_pod(const struct field *root)
 	pod->ready = is_ready(&status);
 	read_addresses(&status, pod);
 	read_ports(&spec, pod);
+	kind_read_pod_annotations(root, pod);
 }
 
 void kind_read_node(const struct field *root)

@@ -350,16 +350,6 @@ static void read_affinity(const struct field *spec, struct fb_model_service *ser
 				"timeout, and some clients move when endpoints come or go");
 }
 
-static void read_mode(const struct field *root, struct fb_model_service *service)
-{
-	struct field metadata = field_get(root, "metadata");
-	struct field annotations = field_get(&metadata, "annotations");
-	struct field f = field_get(&annotations, FB_ANNOTATION_MODE);
-
-	service->mode =
-		field_enum(&f, fb_mode_wish_names, FB_MODE_WISH_COUNT, FB_MODE_WISH_NONE);
-}
-
 void kind_read_service(const struct field *root)
 {
 	struct fb_model_service *service = &root->reader->object->service;
@@ -383,7 +373,7 @@ void kind_read_service(const struct field *root)
 	read_ingress(root, service);
 	read_policies(&spec, service);
 	read_affinity(&spec, service);
-	read_mode(root, service);
+	kind_read_service_annotations(root, service);
 	f = field_get(&spec, "selector");
 	field_labels(&f, &service->selector);
 	f = field_get(&spec, "externalName");

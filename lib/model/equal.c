@@ -59,8 +59,14 @@ static bool same_ingress(const struct fb_ingress *a, const struct fb_ingress *b)
 static bool same_service_lists(const struct fb_model_service *a, const struct fb_model_service *b)
 {
 	if (a->n_ports != b->n_ports || a->n_ingress != b->n_ingress ||
-	    a->n_source_ranges != b->n_source_ranges)
+	    a->n_source_ranges != b->n_source_ranges || a->n_weights != b->n_weights)
 		return false;
+	for (uint32_t i = 0; i < a->n_weights; i++) {
+		if (a->weights[i].weight != b->weights[i].weight ||
+		    !same(a->weights[i].node_name, b->weights[i].node_name) ||
+		    !fb_addr_equal(&a->weights[i].addr, &b->weights[i].addr))
+			return false;
+	}
 	for (uint32_t i = 0; i < a->n_ports; i++) {
 		if (!same_service_port(&a->ports[i], &b->ports[i]))
 			return false;
@@ -174,7 +180,8 @@ static bool same_pod(const struct fb_pod *a, const struct fb_pod *b)
 			return false;
 	}
 	return a->ready == b->ready && a->terminating == b->terminating &&
-	       a->finished == b->finished && same(a->node_name, b->node_name) &&
+	       a->finished == b->finished && a->has_weight == b->has_weight &&
+	       a->weight == b->weight && same(a->node_name, b->node_name) &&
 	       same_addrs(a->addrs, a->n_addrs, b->addrs, b->n_addrs);
 }
 

@@ -117,6 +117,8 @@ extern const char *const fb_mode_wish_names[FB_MODE_WISH_COUNT];
 const char *fb_protocol_name(uint8_t proto);
 
 #define FB_ANNOTATION_MODE    "forebay.io/mode"
+#define FB_ANNOTATION_WEIGHT  "forebay.io/weight"
+#define FB_ANNOTATION_WEIGHTS "forebay.io/weights"
 #define FB_LABEL_SERVICE_NAME "kubernetes.io/service-name"
 #define FB_LABEL_PROXY_NAME   "service.kubernetes.io/service-proxy-name"
 #define FB_LABEL_ZONE	      "topology.kubernetes.io/zone"
@@ -137,6 +139,19 @@ struct fb_ingress {
 	struct fb_addr addr;
 	bool has_addr;
 	bool proxy; /* ipMode: Proxy, this address is not for us to answer */
+};
+
+/*
+ * One of annotation FB_ANNOTATION_WEIGHTS: new flows for an endpoint, in proportion to the others' weights.
+ * 0: none.
+ */
+#define FB_WEIGHT_DEFAULT 1
+#define FB_WEIGHT_MAX	  1000
+
+struct fb_endpoint_weight {
+	struct fb_addr addr;   /* of the endpoint, where node_name is "" */
+	const char *node_name; /* all endpoints on this node */
+	uint32_t weight;
 };
 
 /* Not struct fb_service: that is the compiled one (table/read.h), and control reads both. */
@@ -165,6 +180,8 @@ struct fb_model_service {
 	const struct fb_addr *external_ips;
 	const struct fb_prefix *source_ranges;
 	const struct fb_ingress *ingress;
+	const struct fb_endpoint_weight *weights; /* by node_name, then address */
+	uint32_t n_weights;
 	uint32_t n_ports;
 	uint32_t n_external_ips;
 	uint32_t n_source_ranges;
@@ -237,7 +254,9 @@ struct fb_pod {
 	bool ready;	  /* condition Ready is True */
 	bool terminating; /* it has a deletionTimestamp */
 	bool finished;	  /* phase Succeeded or Failed: its address may be another pod's by now */
+	bool has_weight;  /* by annotation FB_ANNOTATION_WEIGHT */
 	uint8_t n_addrs;
+	uint32_t weight;
 	struct fb_addr addrs[2]; /* status.podIPs, one of a family; with hostNetwork the node's */
 	const char *node_name;
 	const struct fb_pod_port *ports; /* named ones, of containers first, then of sidecars */

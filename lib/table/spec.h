@@ -53,7 +53,7 @@ struct fb_endpoint_spec {
 	struct fb_addr addr;
 	rte_be16_t port_be;
 	uint8_t state;   /* FB_EP_ACTIVE or FB_EP_DRAINING */
-	uint32_t weight; /* at least 1 */
+	uint32_t weight; /* of an active one: at least 1; only ratios matter */
 };
 
 /* Client addresses from first to last: the 16 bytes of struct fb_addr as two numbers, higher first. */

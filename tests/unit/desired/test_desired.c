@@ -72,7 +72,7 @@ static size_t describe_sources(const struct fb_service_spec *s, char *text, size
 
 /*
  * What was built, one line a spec: "http 80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 -> 10.1.0.1:8080
- * 10.1.0.2:8080!" where "!" is a draining endpoint; "(elsewhere)" ends a spec that drops because only
+ * 10.1.0.2:8080!" where "!" is a draining endpoint, "*3" a weight other than 1; "(elsewhere)" ends a spec that drops because only
  * other nodes have endpoints. Parts of a port come in their order.
  */
 static void describe(const struct fb_service_specs *specs, char *text, size_t size)
@@ -100,11 +100,13 @@ static void describe(const struct fb_service_specs *specs, char *text, size_t si
 		len += describe_sources(s, text + len, size - len);
 		len += (size_t)snprintf(text + len, size - len, " ->");
 		for (uint32_t j = 0; j < s->n_endpoints; j++) {
-			assert_int_equal(s->endpoints[j].weight, 1);
 			len += (size_t)snprintf(text + len, size - len, " %s:%u%s",
 						fb_addr_format(&s->endpoints[j].addr, addr),
 						rte_be_to_cpu_16(s->endpoints[j].port_be),
 						s->endpoints[j].state == FB_EP_DRAINING ? "!" : "");
+			if (s->endpoints[j].weight != 1)
+				len += (size_t)snprintf(text + len, size - len, "*%u",
+							s->endpoints[j].weight);
 		}
 		len += (size_t)snprintf(text + len, size - len, "%s\n",
 					s->elsewhere ? " (elsewhere)" : "");
@@ -129,6 +131,24 @@ static const struct rule rules[] = {
 	{"ExternalName is a matter of DNS", SERVICE("type: ExternalName, externalName: a.b"), ""},
 	{"a label gives the Service to another proxy",
 	 SERVICE_META(", labels: {service.kubernetes.io/service-proxy-name: ''}", PLAIN), ""},
+	{"the Service gives weights by address, by node, and the nearer one counts",
+	 SERVICE_META(", annotations: {forebay.io/weights: '10.1.0.2=3, node-a=5 ,10.1.0.4=0'}", PLAIN)
+		 SLICE("a", "IPv4",
+		       PORT8080 ", endpoints: [{addresses: [10.1.0.1], nodeName: node-a}, {addresses: "
+				"[10.1.0.2], nodeName: node-a}, {addresses: [10.1.0.3], nodeName: b}, "
+				"{addresses: [10.1.0.4]}]"),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 -> 10.1.0.1:8080*5 10.1.0.2:8080*3 10.1.0.3:8080 "
+	 "10.1.0.4:8080!*0\n"},
+	{"a Pod gives its own weight, also where slices say who the endpoints are",
+	 SERVICE(SELECTS) SLICE("a", "IPv4", PORT8080 ", endpoints: [{addresses: [10.1.0.1]}, "
+						      "{addresses: [10.1.0.2]}]")
+		 POD("a", APP ", annotations: {forebay.io/weight: '7'}", HTTP, "podIP: 10.1.0.1")
+			 POD("b", ", annotations: {forebay.io/weight: '9'}", HTTP, "podIP: 10.1.0.2"),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 -> 10.1.0.1:8080*7 10.1.0.2:8080\n"},
+	{"the Service's word on an endpoint goes before the Pod's, and no weight at all is nobody",
+	 SERVICE_META(", annotations: {forebay.io/weights: '10.1.0.1=0'}", SELECTS)
+		 POD("a", APP ", annotations: {forebay.io/weight: '7'}", HTTP, "podIP: 10.1.0.1"),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 -> 10.1.0.1:8080!*0\n"},
 	{"the number comes from the slice, not from targetPort",
 	 SERVICE("clusterIP: 10.0.0.1, ports: [{port: 80, targetPort: 9}]")
 		 SLICE("a", "IPv4", PORT8080 ", endpoints: [{addresses: [10.1.0.1]}]"),

@@ -238,6 +238,37 @@ static void the_lightest_beside_the_heaviest_still_gets_a_slot(void **state)
 	free(m);
 }
 
+/* Who keeps its weight keeps nearly all of its slots, but for the share that the other gains or loses. */
+static void changing_one_weight_moves_little_among_the_others(void **state)
+{
+	static const uint32_t to[] = {1, 4, 6, 10, 20};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(to) / sizeof(to[0]); i++) {
+		const uint32_t n = 20;
+		uint32_t n_slots = fb_maglev_size(n);
+		struct fb_maglev_member *m = members_of(n);
+		uint32_t moved = 0;
+		uint16_t *before;
+		uint16_t *after;
+
+		for (uint32_t k = 0; k < n; k++)
+			m[k].weight = 1 + k % 10;
+		m[4].weight = 5;
+		before = build(m, n, n_slots);
+		m[4].weight = to[i];
+		after = build(m, n, n_slots);
+		for (uint32_t s = 0; s < n_slots; s++)
+			moved += before[s] != after[s] && before[s] != 4 && after[s] != 4;
+		print_message("weight 5 to %u: %.1f %% of all slots move among the others\n", to[i],
+			      100.0 * moved / n_slots);
+		assert_in_range(moved, 0, n_slots / 20);
+		free(before);
+		free(after);
+		free(m);
+	}
+}
+
 static void equal_keys_still_fill_the_table(void **state)
 {
 	struct fb_maglev_member m[3] = {{7, 1}, {7, 1}, {7, 1}};
@@ -321,6 +352,7 @@ int main(void)
 		cmocka_unit_test(adding_it_back_restores_the_table),
 		cmocka_unit_test(shares_follow_the_weights),
 		cmocka_unit_test(the_lightest_beside_the_heaviest_still_gets_a_slot),
+		cmocka_unit_test(changing_one_weight_moves_little_among_the_others),
 		cmocka_unit_test(equal_keys_still_fill_the_table),
 		cmocka_unit_test(bad_sizes_and_weights_are_refused),
 		cmocka_unit_test(the_table_is_the_same_on_every_machine),

@@ -198,6 +198,19 @@ static const struct wrong wrongs[] = {
 	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/mode: "
 	 "nat}}, spec: {ports: [{port: 80}]}}",
 	 "m:1:86: metadata.annotations.forebay.io/mode: \"nat\" is none of snat, dnat\n"},
+	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/weights: "
+	 "'10.1.0.1=3, 10.1.0.300=2'}}, spec: {ports: [{port: 80}]}}",
+	 "m:1:89: metadata.annotations.forebay.io/weights: \"10.1.0.300=2\" is no weight like "
+	 "10.1.0.11=3 or NODE=3 (0 to 1000, separated by commas)\n"},
+	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/weights: "
+	 "'a=3,10.1.0.1=1,a=2'}}, spec: {ports: [{port: 80}]}}",
+	 "m:1:89: metadata.annotations.forebay.io/weights: a has two weights\n"},
+	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/weights: "
+	 "'a=1001'}}, spec: {ports: [{port: 80}]}}",
+	 "m:1:89: metadata.annotations.forebay.io/weights: \"a=1001\" is no weight like "
+	 "10.1.0.11=3 or NODE=3 (0 to 1000, separated by commas)\n"},
+	{"{apiVersion: v1, kind: Pod, metadata: {name: web, annotations: {forebay.io/weight: '-1'}}}",
+	 "m:1:84: metadata.annotations.forebay.io/weight: \"-1\" is not a weight (0 to 1000)\n"},
 	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {a: true}}, spec: "
 	 "{ports: [{port: 80}]}}",
 	 "m:1:72: metadata.annotations.a: \"true\" is a boolean; a string is wanted\n"},

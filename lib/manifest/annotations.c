@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/* Annotations of forebay's own, on Services and Pods: text, as all annotations are. */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "manifest/kinds.h"
+
+/* A decimal number up to FB_WEIGHT_MAX and nothing else. */
+static bool parse_weight(const char *text, size_t len, uint32_t *ret)
+{
+	uint32_t value = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] < '0' || text[i] > '9')
+			return false;
+		value = value * 10 + (uint32_t)(text[i] - '0');
+		if (value > FB_WEIGHT_MAX)
+			return false;
+	}
+	*ret = value;
+	return len > 0;
+}
+
+/* An address or the name of a node. */
+static bool parse_whom(const struct field *f, const char *text, size_t len,
+		       struct fb_endpoint_weight *ret)
+{
+	char *name = field_alloc(f, (uint32_t)len + 1, 1);
+
+	if (name == NULL || len == 0)
+		return false;
+	memcpy(name, text, len);
+	name[len] = '\0';
+	if (fb_addr_parse(name, &ret->addr) == 0) {
+		ret->node_name = "";
+		return true;
+	}
+	ret->node_name = name;
+	ret->addr = (struct fb_addr){0};
+	/* Digits and dots alone are an address with a mistake in it. */
+	return name[strspn(name, "0123456789.")] != '\0' && name_is_subdomain(name);
+}
+
+static void say_no_pair(const struct field *f, const char *text, size_t len)
+{
+	char pair[FIELD_SHOWN_SIZE];
+	char shown[FIELD_SHOWN_SIZE];
+
+	len = len < sizeof(pair) ? len : sizeof(pair) - 1;
+	memcpy(pair, text, len);
+	pair[len] = '\0';
+	field_error(f,
+		    "\"%s\" is no weight like 10.1.0.11=3 or NODE=3 (0 to %d, separated by commas)",
+		    reader_show(pair, shown), FB_WEIGHT_MAX);
+}
+
+static bool parse_pair(const struct field *f, const char *pair, size_t len,
+		       struct fb_endpoint_weight *ret)
+{
+	const char *equals = memchr(pair, '=', len);
+	size_t whom_len = equals != NULL ? (size_t)(equals - pair) : 0;
+
+	return equals != NULL && parse_whom(f, pair, whom_len, ret) &&
+	       parse_weight(equals + 1, len - whom_len - 1, &ret->weight);
+}
+
+/* By node name, then by address: what desired looks up in. */
+static int compare_weights(const void *a, const void *b)
+{
+	const struct fb_endpoint_weight *x = a;
+	const struct fb_endpoint_weight *y = b;
+	int order = strcmp(x->node_name, y->node_name);
+
+	return order != 0 ? order : memcmp(x->addr.bytes, y->addr.bytes, sizeof(x->addr.bytes));
+}
+
+static bool are_distinct(const struct field *f, const struct fb_endpoint_weight *v, uint32_t n)
+{
+	for (uint32_t i = 1; i < n; i++) {
+		char addr[FB_ADDR_STRLEN];
+
+		if (compare_weights(&v[i - 1], &v[i]) != 0)
+			continue;
+		field_error(f, "%s has two weights",
+			    v[i].node_name[0] != '\0' ? v[i].node_name
+						      : fb_addr_format(&v[i].addr, addr));
+		return false;
+	}
+	return true;
+}
+
+/* "10.1.0.11=3, fd00::11=1, node-a=2" */
+static void read_weights(const struct field *f, struct fb_model_service *service)
+{
+	struct fb_endpoint_weight *v;
+	uint32_t n_max = 1;
+	uint32_t n = 0;
+
+	if (!field_is(f, FB_NODE_STRING))
+		return;
+	for (const char *p = f->node->text; *p != '\0'; p++)
+		n_max += *p == ',';
+	v = field_alloc(f, n_max, sizeof(*v));
+	for (const char *p = f->node->text; v != NULL && n < n_max; n++) {
+		const char *from = p + strspn(p, " ");
+		const char *next = from + strcspn(from, ",");
+		const char *end = next;
+
+		while (end > from && end[-1] == ' ')
+			end--;
+		if (!parse_pair(f, from, (size_t)(end - from), &v[n])) {
+			say_no_pair(f, from, (size_t)(end - from));
+			return;
+		}
+		p = *next == ',' ? next + 1 : next;
+	}
+	if (v == NULL)
+		return;
+	qsort(v, n, sizeof(*v), compare_weights);
+	if (!are_distinct(f, v, n))
+		return;
+	service->weights = v;
+	service->n_weights = n;
+}
+
+void kind_read_service_annotations(const struct field *root, struct fb_model_service *service)
+{
+	struct field metadata = field_get(root, "metadata");
+	struct field annotations = field_get(&metadata, "annotations");
+	struct field f = field_get(&annotations, FB_ANNOTATION_MODE);
+
+	service->mode = field_enum(&f, fb_mode_wish_names, FB_MODE_WISH_COUNT, FB_MODE_WISH_NONE);
+	f = field_get(&annotations, FB_ANNOTATION_WEIGHTS);
+	read_weights(&f, service);
+}
+
+void kind_read_pod_annotations(const struct field *root, struct fb_pod *pod)
+{
+	struct field metadata = field_get(root, "metadata");
+	struct field annotations = field_get(&metadata, "annotations");
+	struct field f = field_get(&annotations, FB_ANNOTATION_WEIGHT);
+	char shown[FIELD_SHOWN_SIZE];
+
+	pod->weight = FB_WEIGHT_DEFAULT;
+	if (!field_is(&f, FB_NODE_STRING))
+		return;
+	pod->has_weight = parse_weight(f.node->text, strlen(f.node->text), &pod->weight);
+	if (!pod->has_weight)
+		field_error(&f, "\"%s\" is not a weight (0 to %d)", field_show(&f, shown),
+			    FB_WEIGHT_MAX);
+}
