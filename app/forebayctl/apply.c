@@ -242,6 +242,17 @@ static void print_list(const json_t *port, const char *key, const char *sign, co
 		(void)printf("  %s %s %s\n", sign, what, json_string_value(item));
 }
 
+static void print_affinity(long long seconds)
+{
+	char buf[CTL_DURATION_LEN];
+
+	if (seconds > 0)
+		(void)printf("  ~ a client's flows go to one endpoint, for %s after the last\n",
+			     ctl_duration(seconds, buf));
+	else
+		(void)printf("  ~ a client's flows go to all endpoints\n");
+}
+
 static void print_port_diff(const json_t *service, const json_t *port)
 {
 	const json_t *moved = json_object_get(port, "slots_moved_of_staying");
@@ -263,10 +274,12 @@ static void print_port_diff(const json_t *service, const json_t *port)
 		(void)printf("  ~ mode %s\n", ctl_string(port, "mode"));
 	if (json_object_get(port, "source_ranges") != NULL)
 		(void)printf("  ~ source ranges: %lld\n", ctl_integer(port, "source_ranges"));
-	if (json_object_get(port, "by_client") != NULL)
-		(void)printf("  ~ a client's flows go to %s\n",
-			     json_is_true(json_object_get(port, "by_client")) ? "one endpoint"
-									      : "all endpoints");
+	if (json_is_true(json_object_get(port, "weights")))
+		(void)printf("  ~ weights of endpoints\n");
+	if (json_object_get(port, "selection") != NULL)
+		(void)printf("  ~ selection %s\n", ctl_string(port, "selection"));
+	if (json_object_get(port, "affinity_s") != NULL)
+		print_affinity(ctl_integer(port, "affinity_s"));
 	if (moved != NULL)
 		(void)printf("  slots: %.2f %% of endpoints that stay move, %.2f %% of endpoints "
 			     "that leave\n",

@@ -437,6 +437,19 @@ int ctl_get(const struct ctl *ctl)
 	}
 }
 
+static void describe_selection(const json_t *port)
+{
+	char buf[CTL_DURATION_LEN];
+
+	(void)printf("  %-14s %s", "selection", ctl_string(port, "selection"));
+	if (ctl_integer(port, "slow_start_s") > 0)
+		(void)printf(", slow start %s", ctl_duration(ctl_integer(port, "slow_start_s"), buf));
+	if (ctl_integer(port, "affinity_s") > 0)
+		(void)printf(", a client keeps its endpoint for %s",
+			     ctl_duration(ctl_integer(port, "affinity_s"), buf));
+	(void)printf("\n");
+}
+
 static void describe_port(const json_t *port)
 {
 	const json_t *o;
@@ -446,13 +459,19 @@ static void describe_port(const json_t *port)
 		     ctl_integer(port, "port"), ctl_string(port, "protocol"),
 		     ctl_string(port, "family"), ctl_string(port, "mode"),
 		     ctl_integer(port, "slots"));
+	describe_selection(port);
 	json_array_foreach(json_object_get(port, "frontends"), i, o)
 		(void)printf("  %-14s %s\n", ctl_string(o, "kind"), ctl_string(o, "address"));
 	json_array_foreach(json_object_get(port, "endpoints"), i, o) {
 		const json_t *hop = json_object_get(o, "next_hop");
 
-		(void)printf("  %-14s %s: %lld flows, %lld packets, %lld bytes, next hop %s %s\n",
-			     ctl_string(o, "state"), ctl_string(o, "endpoint"),
+		char weight[32] = "";
+
+		if (json_object_get(o, "weight") != NULL)
+			(void)snprintf(weight, sizeof(weight), "weight %lld, ",
+				       ctl_integer(o, "weight"));
+		(void)printf("  %-14s %s: %s%lld flows, %lld packets, %lld bytes, next hop %s %s\n",
+			     ctl_string(o, "state"), ctl_string(o, "endpoint"), weight,
 			     ctl_integer(o, "flows"), ctl_integer(o, "packets"),
 			     ctl_integer(o, "bytes"), ctl_string(hop, "address"),
 			     ctl_string(hop, "state"));

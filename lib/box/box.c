@@ -99,6 +99,8 @@ int fb_box_settings(const struct fb_config *config, struct fb_desired_settings *
 			nodes[n++] = config->ports[p].addresses[i].addr;
 	*ret = (struct fb_desired_settings){
 		.default_mode = config->default_mode,
+		.selection = config->selection,
+		.slow_start_s = config->slow_start_s,
 		.node_addresses = nodes,
 		.n_node_addresses = n,
 		.node_name = config->node_name,

@@ -38,6 +38,7 @@ struct fb_config_port {
 
 enum fb_config_hugepages { FB_HUGEPAGES_AUTO, FB_HUGEPAGES_ON, FB_HUGEPAGES_OFF };
 enum fb_config_idle { FB_IDLE_POLL, FB_IDLE_SLEEP };
+enum fb_config_removed { FB_REMOVED_KEEP, FB_REMOVED_RESET, FB_REMOVED_TIMEOUT };
 enum fb_config_log { FB_LOG_ERROR, FB_LOG_WARNING, FB_LOG_NOTICE, FB_LOG_INFO, FB_LOG_DEBUG };
 
 struct fb_config_source {
@@ -97,6 +98,11 @@ struct fb_config {
 	uint32_t n_node_addresses;
 	char *node_name; /* act as this node; "": as no node */
 	char *zone;      /* for topology hints; "": the zone of that node, if it is known */
+	uint8_t selection;       /* enum fb_selection */
+	uint8_t removed_tcp;     /* enum fb_config_removed */
+	uint32_t slow_start_s;
+	uint32_t drain_deadline_s; /* 0: none */
+	uint32_t removed_tcp_timeout_s;
 	uint32_t max_services;   /* service ports */
 	uint32_t max_endpoints;
 

@@ -31,9 +31,12 @@
 static const char *const hugepages_names[] = {"auto", "on", "off", NULL};
 static const char *const idle_names[] = {"poll", "sleep", NULL};
 static const char *const log_names[] = {"error", "warning", "notice", "info", "debug", NULL};
-/* In the order of enum fb_service_mode and enum fb_frontend_kind, which stand in a layer above;
+/* In the order of enum fb_service_mode, fb_selection and fb_frontend_kind, which stand in a layer above;
  * tests/unit/config holds them together. */
 static const char *const mode_names[] = {"snat", "dnat", NULL};
+static const char *const selection_names[] = {"maglev", "source-ip", "random", "round-robin",
+					      "least-connections", NULL};
+static const char *const removed_names[] = {"keep", "reset", "timeout", NULL};
 static const char *const kind_names[] = {"ClusterIP", "NodePort", "LoadBalancer", "ExternalIP",
 					 NULL};
 
@@ -175,6 +178,23 @@ static const struct setting service_rows[] = {
 	 .help = "Endpoints that are hinted for this zone are preferred, as trafficDistribution and "
 		 "topology hints want. Empty: the zone of the Node called node-name, if there is "
 		 "one; else hints are not used."},
+	{"selection", CHOICE(selection), .choices = selection_names, .standard = "maglev",
+	 .help = "How a new flow's endpoint is chosen, for Services without the annotation "
+		 "forebay.io/selection. maglev (consistent hash of the 5-tuple) and source-ip (of the "
+		 "client's address) choose alike on every box and after a restart; random, round-robin "
+		 "and least-connections do not. Weights count with all of them."},
+	{"slow-start", DURATION(slow_start_s), .most = DAY_S, .standard = "30s",
+	 .help = "Under least-connections a new endpoint has none, and would get every new flow. Its "
+		 "weight grows from near nothing to its own over this time. 0: at once."},
+	{"drain-deadline", DURATION(drain_deadline_s), .most = 30 * DAY_S, .standard = "0s",
+	 .help = "How long an endpoint that terminates keeps its flows; then TCP is reset and UDP gets "
+		 "another endpoint. 0: as long as they last, as kube-proxy does."},
+	{"removed-tcp", CHOICE(removed_tcp), .choices = removed_names, .standard = "keep",
+	 .help = "TCP flows of an endpoint that is gone from the cluster: keep them until they end by "
+		 "themselves (the pod may still be there), reset them at once, or after "
+		 "removed-tcp-timeout. UDP flows get another endpoint at once."},
+	{"removed-tcp-timeout", DURATION(removed_tcp_timeout_s), .least = 1, .most = 30 * DAY_S,
+	 .standard = "1m", .help = "For removed-tcp: timeout."},
 	{"max-services", NUMBER(max_services), .least = 1, .most = 1048576, .standard = "65536",
 	 .unit = "service ports", .help = "Room for (address family, Service, port) together."},
 	{"max-endpoints", NUMBER(max_endpoints), .least = 1, .most = 16777216,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/duration.h"
 #include "config/schema.h"
 
 static bool put_number(const struct setting *row, uint64_t value, void *field)
@@ -56,25 +57,13 @@ static bool take_digits(const char **text, uint64_t *ret)
 /* "2h5m", "30s", or plain seconds */
 static bool set_duration(const struct setting *row, const struct fb_node *node, void *field)
 {
-	const char *text = node->text;
-	uint64_t total_s = 0;
-	uint64_t unit_s;
-	uint64_t n;
+	uint32_t seconds;
 
 	if (node->kind == FB_NODE_INT)
 		return set_number(row, node, field);
-	if (node->kind != FB_NODE_STRING || *text == '\0')
+	if (node->kind != FB_NODE_STRING || fb_duration_parse(node->text, &seconds) != 0)
 		return false;
-	for (uint64_t last_unit_s = UINT64_MAX; *text != '\0'; text++, last_unit_s = unit_s) {
-		if (!take_digits(&text, &n))
-			return false;
-		unit_s = *text == 's' ? 1 : *text == 'm' ? 60 : *text == 'h' ? 3600 :
-			 *text == 'd' ? 86400 : 0;
-		if (unit_s == 0 || unit_s >= last_unit_s)
-			return false;
-		total_s += n * unit_s;
-	}
-	return put_number(row, total_s, field);
+	return put_number(row, seconds, field);
 }
 
 /* Index of the choice; -1 if it is none. */

@@ -544,7 +544,11 @@ static json_t *compiled_json(struct fb_control *c, const struct fb_service *svc)
 	for (uint32_t e = 0; e < svc->n_endpoints; e++) {
 		const struct fb_endpoint *ep = &svc->endpoints[e];
 
-		(void)json_array_append_new(endpoints, endpoint_json(c, svc, ep, ep->state));
+		json_t *one = endpoint_json(c, svc, ep, ep->state);
+
+		if (e < svc->n_active)
+			set_integer(one, "weight", svc->weights[e]);
+		(void)json_array_append_new(endpoints, one);
 	}
 	fb_datapath_service_counters(c->p.datapath, svc->id, &counters);
 	o = json_pack("{s:s,s:i,s:s,s:s,s:s,s:i,s:o,s:o}", "name", svc->port_name, "port",
@@ -552,6 +556,10 @@ static json_t *compiled_json(struct fb_control *c, const struct fb_service *svc)
 		      fb_ip_family_names[svc->family], "mode", fb_service_mode_names[svc->mode],
 		      "slots", (int)svc->n_slots, "frontends", frontends_json(svc), "endpoints",
 		      endpoints);
+	(void)json_object_set_new(o, "selection", json_string(fb_selection_names[svc->selection]));
+	set_integer(o, "affinity_s", svc->affinity_s);
+	if (svc->selection == FB_SELECT_LEAST_CONNECTIONS)
+		set_integer(o, "slow_start_s", svc->slow_start_s);
 	set_integer(o, "source_ranges", svc->n_sources);
 	set_integer(o, "rejected", counters.rejected);
 	set_integer(o, "dropped", counters.dropped);

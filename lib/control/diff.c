@@ -155,21 +155,57 @@ static void diff_endpoints(const struct sides *sides, json_t *o, const struct fb
 	(void)json_object_set_new(o, "flows_leaving", json_integer((json_int_t)flows));
 }
 
+/* Of endpoints that take new flows in both; active ones come first and in order of their addresses. */
+static bool weights_differ(const struct fb_service *old, const struct fb_service *new)
+{
+	uint32_t k = 0;
+
+	for (uint32_t i = 0; i < old->n_active; i++) {
+		const struct fb_endpoint *was = &old->endpoints[i];
+
+		while (k < new->n_active &&
+		       memcmp(&new->endpoints[k].addr, &was->addr, sizeof(was->addr)) < 0)
+			k++;
+		for (uint32_t m = k; m < new->n_active; m++) {
+			const struct fb_endpoint *is = &new->endpoints[m];
+
+			if (!fb_addr_equal(&is->addr, &was->addr))
+				break;
+			if (is->port_be == was->port_be && new->weights[m] != old->weights[i])
+				return true;
+		}
+	}
+	return false;
+}
+
 /* What a part says beside frontends and endpoints. @return whether anything of it changed */
 static bool diff_manner(json_t *o, const struct fb_service *old, const struct fb_service *new)
 {
 	bool sources = old->n_sources != new->n_sources ||
 		       (new->n_sources > 0 && memcmp(old->sources, new->sources,
 						     new->n_sources * sizeof(*new->sources)) != 0);
+	bool weights = weights_differ(old, new);
 
 	if (old->mode != new->mode)
 		(void)json_object_set_new(o, "mode",
 					  json_string(fb_service_mode_names[new->mode]));
-	if (old->by_client != new->by_client)
-		(void)json_object_set_new(o, "by_client", json_boolean(new->by_client));
+	if (old->selection != new->selection)
+		(void)json_object_set_new(o, "selection",
+					  json_string(fb_selection_names[new->selection]));
+	if (old->affinity_s != new->affinity_s)
+		(void)json_object_set_new(o, "affinity_s", json_integer(new->affinity_s));
 	if (sources)
 		(void)json_object_set_new(o, "source_ranges", json_integer(new->n_sources));
-	return sources || old->mode != new->mode || old->by_client != new->by_client;
+	if (weights)
+		(void)json_object_set_new(o, "weights", json_true());
+	return sources || weights || old->mode != new->mode ||
+	       old->selection != new->selection || old->affinity_s != new->affinity_s;
+}
+
+/* Shares of slots say something where a slot decides. */
+static bool is_by_hash(const struct fb_service *svc)
+{
+	return svc == NULL || fb_selection_by_hash(svc->selection);
 }
 
 static bool is_empty(const json_t *o, const char *key)
@@ -196,7 +232,8 @@ static void diff_port(const struct sides *sides, json_t *list, const struct fb_s
 	diff_endpoints(sides, o, old, new);
 	if (old != NULL && new != NULL)
 		differs = diff_manner(o, old, new);
-	if (old != NULL && fb_table_diff_service(old, new, &share) == 0) {
+	if (old != NULL && is_by_hash(old) && is_by_hash(new) &&
+	    fb_table_diff_service(old, new, &share) == 0) {
 		(void)json_object_set_new(o, "slots_moved_of_staying", json_real(share.moved_stays));
 		(void)json_object_set_new(o, "slots_of_leaving", json_real(share.moved_left));
 	}

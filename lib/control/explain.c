@@ -206,6 +206,11 @@ static void explain_new(const struct fb_explain_env *env, const struct fb_tuple 
 		ret->reason = FB_REASON_SOURCE_RANGE;
 		return;
 	}
+	if (!fb_selection_by_hash(ret->service->selection)) {
+		ret->endpoint = NULL;
+		ret->at_run_time = true;
+		return;
+	}
 	ret->has_slot = true;
 	if (check_next_hop(env, ret))
 		choose_reply(env, tuple, ret);
@@ -372,6 +377,9 @@ static void add_service(json_t *o, const struct fb_explanation *e)
 	if (e->frontend != NULL)
 		(void)json_object_set_new(o, "frontend",
 					  json_string(fb_frontend_kind_names[e->frontend->kind]));
+	(void)json_object_set_new(o, "selection", json_string(fb_selection_names[svc->selection]));
+	if (e->at_run_time)
+		(void)json_object_set_new(o, "decided", json_string("at run time"));
 	if (svc->n_slots > 0)
 		(void)json_object_set_new(o, "slots", json_integer(svc->n_slots));
 }

@@ -58,6 +58,7 @@ struct fb_explanation {
 	uint16_t worker;
 	const char *worker_rule; /* NULL: no worker decides */
 	struct fb_tuple reply;   /* the endpoint's packets, where has_reply */
+	bool at_run_time; /* no hash: which of the candidates it is, the worker decides then */
 	bool has_slot;
 	bool has_reply;
 	bool hides_client; /* SNAT: reply goes to an address of ours */

@@ -77,8 +77,12 @@ void fb_reconcile_log(struct fb_control *c, const struct fb_errs *errs)
 /* @return whether a new generation is in force */
 static bool publish(struct fb_control *c)
 {
-	struct fb_snapshot *snap = fb_table_commit(c->p.table);
-	int ret = snap == NULL ? -errno : 0;
+	struct fb_snapshot *snap;
+	int ret;
+
+	fb_table_set_now(c->p.table, fb_datapath_now_s(c->p.datapath));
+	snap = fb_table_commit(c->p.table);
+	ret = snap == NULL ? -errno : 0;
 
 	if (ret == -EALREADY)
 		return false;

@@ -71,7 +71,8 @@ static struct fb_worker *worker_create(struct fb_datapath *dp, uint16_t idx,
 {
 	const uint32_t capacity[FB_FAMILY_COUNT] = {config->flows_ipv4, config->flows_ipv6};
 	size_t endpoints_bytes = dp->max_endpoints * sizeof(struct fb_endpoint_counters);
-	size_t services_bytes = dp->max_services * sizeof(struct fb_service_counters);
+	size_t services_bytes = dp->max_services *
+				(sizeof(struct fb_service_counters) + sizeof(uint32_t));
 	struct fb_region region;
 	struct fb_worker *w;
 
@@ -82,8 +83,10 @@ static struct fb_worker *worker_create(struct fb_datapath *dp, uint16_t idx,
 	w->region = region;
 	w->endpoint_counters = (void *)(w + 1);
 	w->service_counters = (void *)(w->endpoint_counters + dp->max_endpoints);
+	w->turns = (void *)(w->service_counters + dp->max_services);
 	w->dp = dp;
 	w->idx = idx;
+	w->random = fb_hash_2(&dp->nat.secret, idx, 0);
 	w->burst_size = (uint16_t)config->burst;
 	w->rcu = rcu;
 	w->pool = dp->pool;
@@ -244,6 +247,11 @@ void fb_datapath_stop(struct fb_datapath *dp)
 	}
 	drain(dp->punt_ring);
 	dp->started = false;
+}
+
+uint32_t fb_datapath_now_s(const struct fb_datapath *dp)
+{
+	return (uint32_t)((rte_rdtsc() - dp->start_tsc) / rte_get_tsc_hz());
 }
 
 int fb_datapath_request(struct fb_datapath *dp, uint16_t worker, struct fb_request *request)

@@ -95,6 +95,9 @@ uint32_t fb_datapath_punted(struct fb_datapath *dp, struct rte_mbuf **mbufs, uin
 /** Send a frame (untagged) out of a port, through a worker's transmit queue. @return 0, -ENOBUFS, -EAGAIN */
 int fb_datapath_transmit(struct fb_datapath *dp, uint16_t port, const void *frame, size_t len);
 
+/** Seconds since the datapath was created: what workers count endpoints' ages by. */
+uint32_t fb_datapath_now_s(const struct fb_datapath *dp);
+
 /** Which worker would own this client's flow, and by what rule ("client hash", "RSS queue"). For explain. */
 uint16_t fb_datapath_owner(const struct fb_datapath *dp, const struct fb_service *svc, uint16_t port,
 			   const struct fb_tuple *client, const char **ret_rule);

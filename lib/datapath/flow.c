@@ -37,6 +37,10 @@ void fb_worker_expire(struct fb_worker *w)
 	if (elapsed_ms > 16)
 		elapsed_ms = 16;
 	w->expire_ms = w->now_ms;
+	while (w->now_ms - w->second_ms >= 1000) {
+		w->second_ms += 1000;
+		w->now_s++;
+	}
 	for (int family = 0; family < FB_FAMILY_COUNT; family++) {
 		struct fb_flow_table *t = w->flows[family];
 		uint64_t high = fb_flow_high_water(t);

@@ -10,6 +10,7 @@
 
 #include <rte_tcp.h>
 
+#include "datapath/select.h"
 #include "datapath/stages.h"
 #include "flow/lookup.h"
 #include "flow/state.h"
@@ -120,7 +121,7 @@ static enum fb_reason create_flow(struct fb_worker *w, const struct fb_packet *p
 	enum fb_reason reason;
 	struct fb_flow *flow;
 
-	ep = fb_table_select(svc, fb_table_select_hash(w->snap, svc, &pkt->tuple), NULL);
+	ep = fb_select(w, svc, &pkt->tuple);
 	if (ep == NULL)
 		return FB_REASON_NO_ENDPOINTS;
 	info = &w->snap->endpoints[ep->id];
@@ -190,10 +191,11 @@ static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 	/*
 	 * In the middle of a connection that nobody here knows. With the client's address kept, the hash
 	 * leads to the endpoint that another box or an earlier run chose; with a hidden one the port is
-	 * lost, and a reset lets the client start again at once.
+	 * lost, and without a hash the endpoint: a reset lets the client start again at once.
 	 */
 	if (pkt->proto == IPPROTO_TCP && (pkt->tcp_flags & RTE_TCP_SYN_FLAG) == 0 &&
-	    (svc->mode == FB_MODE_SNAT || (pkt->tcp_flags & RTE_TCP_RST_FLAG))) {
+	    (svc->mode == FB_MODE_SNAT || !fb_selection_by_hash(svc->selection) ||
+	     (pkt->tcp_flags & RTE_TCP_RST_FLAG))) {
 		w->service_counters[svc->id].rejected++;
 		fb_end_reject(w, b, i, FB_REASON_NO_FLOW);
 		return;

@@ -87,10 +87,14 @@ struct fb_worker {
 	struct fb_flow_timeouts timeouts;
 	struct fb_endpoint_counters *endpoint_counters;
 	struct fb_service_counters *service_counters;
+	uint32_t *turns; /* round robin, by service id: the next turn + 1; 0: none taken yet */
 
 	/* Of the burst in hand. */
 	const struct fb_snapshot *snap;
 	uint32_t now_ms;
+	uint32_t now_s;    /* whole seconds, not wrapping; kept up by fb_worker_expire() */
+	uint32_t second_ms; /* now_ms when now_s began */
+	uint64_t random;   /* state of fb_worker_random() */
 	struct fb_burst burst;
 	struct fb_tx_buffer tx[FB_MAX_PORTS];
 	uint32_t tx_ports; /* bit per port with frames in tx */

@@ -45,6 +45,25 @@ static enum fb_service_mode mode_of(const struct build *b, bool local)
 	return local ? FB_MODE_DNAT : b->settings->default_mode;
 }
 
+static enum fb_selection selection_of(const struct build *b)
+{
+	static const enum fb_selection wishes[FB_SELECTION_WISH_COUNT] = {
+		[FB_SELECTION_WISH_MAGLEV] = FB_SELECT_MAGLEV,
+		[FB_SELECTION_WISH_SOURCE_IP] = FB_SELECT_SOURCE_IP,
+		[FB_SELECTION_WISH_RANDOM] = FB_SELECT_RANDOM,
+		[FB_SELECTION_WISH_ROUND_ROBIN] = FB_SELECT_ROUND_ROBIN,
+		[FB_SELECTION_WISH_LEAST_CONNECTIONS] = FB_SELECT_LEAST_CONNECTIONS,
+	};
+
+	return b->service->selection != FB_SELECTION_WISH_NONE ? wishes[b->service->selection]
+							       : b->settings->selection;
+}
+
+static uint32_t said_or(uint32_t said, uint32_t otherwise)
+{
+	return said != FB_UNSAID ? said : otherwise;
+}
+
 /* As no node, Local has no meaning but to keep the client's address, for the whole Service. */
 static struct way way_of(const struct build *b, enum fb_frontend_kind kind, bool has_sources)
 {
@@ -150,7 +169,9 @@ static int add_spec(struct build *b, struct port *p, const struct way *way)
 		.family = (uint8_t)f->family,
 		.mode = (uint8_t)way->mode,
 		.part = p->n_parts,
-		.by_client = b->service->affinity_timeout_s > 0,
+		.selection = (uint8_t)selection_of(b),
+		.affinity_s = b->service->affinity_timeout_s,
+		.slow_start_s = said_or(b->service->slow_start_s, b->settings->slow_start_s),
 		.frontends = frontends,
 		.sources = way->filtered ? p->sources : NULL,
 		.n_sources = way->filtered ? p->n_sources : 0,

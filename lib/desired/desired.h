@@ -14,9 +14,9 @@
  * loadBalancerSourceRanges are for the load balancer's addresses only, each family by its own: with
  * ranges of the other family alone, or with one that holds everybody, everybody may come.
  *
- * sessionAffinity ClientIP: all flows of a client address go to one endpoint, by the consistent hash.
- * Nothing is remembered, so it does not end after timeoutSeconds, and where endpoints come or go the
- * hash's share of clients moves.
+ * sessionAffinity ClientIP: a client address keeps its endpoint of a port until timeoutSeconds after its
+ * last new flow, or until the endpoint takes no new flows. It goes over any way of selection, which is
+ * the Service's annotation forebay.io/selection, or else the settings'.
  *
  * Endpoints of a port: those of the Service's slices of that family whose port has the same name
  * and protocol, with the number that the slice says; without any slice, the older Endpoints. Ready
@@ -60,6 +60,8 @@
 
 struct fb_desired_settings {
 	enum fb_service_mode default_mode;
+	enum fb_selection selection; /* for Services that do not say it */
+	uint32_t slow_start_s;	     /* likewise */
 	const struct fb_addr *node_addresses; /* NodePorts are answered here; both families */
 	uint32_t n_node_addresses;
 	const char *node_name; /* "" or NULL: as no node */

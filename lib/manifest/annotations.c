@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/duration.h"
 #include "manifest/kinds.h"
+
+#define DAY_S 86400
 
 /* A decimal number up to FB_WEIGHT_MAX and nothing else. */
 static bool parse_weight(const char *text, size_t len, uint32_t *ret)
@@ -125,6 +128,31 @@ static void read_weights(const struct field *f, struct fb_model_service *service
 	service->n_weights = n;
 }
 
+static uint32_t read_duration(const struct field *f, uint32_t most_s, const char *allowed)
+{
+	char shown[FIELD_SHOWN_SIZE];
+	uint32_t s = FB_UNSAID;
+
+	if (!field_is(f, FB_NODE_STRING))
+		return FB_UNSAID;
+	if (fb_duration_parse(f->node->text, &s) == 0 && s <= most_s)
+		return s;
+	field_error(f, "\"%s\" is not a duration like 30s or 1h30m (%s)", field_show(f, shown),
+		    allowed);
+	return FB_UNSAID;
+}
+
+static uint32_t read_removed(const struct field *f)
+{
+	if (f->node != NULL && f->node->kind == FB_NODE_STRING) {
+		if (strcmp(f->node->text, "keep") == 0)
+			return FB_FOREVER;
+		if (strcmp(f->node->text, "reset") == 0)
+			return 0;
+	}
+	return read_duration(f, 30 * DAY_S, "or keep, or reset; at most 30d");
+}
+
 void kind_read_service_annotations(const struct field *root, struct fb_model_service *service)
 {
 	struct field metadata = field_get(root, "metadata");
@@ -132,6 +160,15 @@ void kind_read_service_annotations(const struct field *root, struct fb_model_ser
 	struct field f = field_get(&annotations, FB_ANNOTATION_MODE);
 
 	service->mode = field_enum(&f, fb_mode_wish_names, FB_MODE_WISH_COUNT, FB_MODE_WISH_NONE);
+	f = field_get(&annotations, FB_ANNOTATION_SELECTION);
+	service->selection = field_enum(&f, fb_selection_wish_names, FB_SELECTION_WISH_COUNT,
+					FB_SELECTION_WISH_NONE);
+	f = field_get(&annotations, FB_ANNOTATION_SLOW_START);
+	service->slow_start_s = read_duration(&f, DAY_S, "0s to 1d");
+	f = field_get(&annotations, FB_ANNOTATION_DRAIN_DEADLINE);
+	service->drain_deadline_s = read_duration(&f, 30 * DAY_S, "0s, which is none, to 30d");
+	f = field_get(&annotations, FB_ANNOTATION_REMOVED_TCP);
+	service->removed_tcp_s = read_removed(&f);
 	f = field_get(&annotations, FB_ANNOTATION_WEIGHTS);
 	read_weights(&f, service);
 }

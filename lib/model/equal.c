@@ -98,6 +98,9 @@ static bool same_service(const struct fb_model_service *a, const struct fb_model
 	       a->external_policy == b->external_policy &&
 	       a->internal_policy == b->internal_policy && a->distribution == b->distribution &&
 	       a->mode == b->mode && a->affinity_timeout_s == b->affinity_timeout_s &&
+	       a->selection == b->selection && a->slow_start_s == b->slow_start_s &&
+	       a->drain_deadline_s == b->drain_deadline_s &&
+	       a->removed_tcp_s == b->removed_tcp_s &&
 	       a->health_check_node_port == b->health_check_node_port &&
 	       same(a->load_balancer_class, b->load_balancer_class) &&
 	       same(a->external_name, b->external_name) &&

@@ -47,6 +47,15 @@ const char *const fb_traffic_distribution_names[FB_DISTRIBUTION_COUNT] = {
 	[FB_DISTRIBUTION_PREFER_SAME_NODE] = "PreferSameNode",
 };
 
+const char *const fb_selection_wish_names[FB_SELECTION_WISH_COUNT] = {
+	[FB_SELECTION_WISH_NONE] = "",
+	[FB_SELECTION_WISH_MAGLEV] = "maglev",
+	[FB_SELECTION_WISH_SOURCE_IP] = "source-ip",
+	[FB_SELECTION_WISH_RANDOM] = "random",
+	[FB_SELECTION_WISH_ROUND_ROBIN] = "round-robin",
+	[FB_SELECTION_WISH_LEAST_CONNECTIONS] = "least-connections",
+};
+
 const char *const fb_mode_wish_names[FB_MODE_WISH_COUNT] = {
 	[FB_MODE_WISH_NONE] = "",
 	[FB_MODE_WISH_SNAT] = "snat",

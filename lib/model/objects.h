@@ -106,12 +106,24 @@ enum fb_mode_wish {
 	FB_MODE_WISH_COUNT,
 };
 
+/* Annotation FB_ANNOTATION_SELECTION: how a new flow's endpoint is chosen. */
+enum fb_selection_wish {
+	FB_SELECTION_WISH_NONE,
+	FB_SELECTION_WISH_MAGLEV,
+	FB_SELECTION_WISH_SOURCE_IP,
+	FB_SELECTION_WISH_RANDOM,
+	FB_SELECTION_WISH_ROUND_ROBIN,
+	FB_SELECTION_WISH_LEAST_CONNECTIONS,
+	FB_SELECTION_WISH_COUNT,
+};
+
 /* As the YAML says it; the entry of a _NONE value is "". */
 extern const char *const fb_ip_family_names[FB_FAMILY_COUNT]; /* "IPv4", "IPv6" */
 extern const char *const fb_ip_family_policy_names[FB_FAMILY_POLICY_COUNT];
 extern const char *const fb_traffic_policy_names[FB_TRAFFIC_COUNT];
 extern const char *const fb_traffic_distribution_names[FB_DISTRIBUTION_COUNT];
 extern const char *const fb_mode_wish_names[FB_MODE_WISH_COUNT];
+extern const char *const fb_selection_wish_names[FB_SELECTION_WISH_COUNT];
 
 /** "TCP", "UDP" or "SCTP" of an IPPROTO_ number of a port. */
 const char *fb_protocol_name(uint8_t proto);
@@ -119,6 +131,10 @@ const char *fb_protocol_name(uint8_t proto);
 #define FB_ANNOTATION_MODE    "forebay.io/mode"
 #define FB_ANNOTATION_WEIGHT  "forebay.io/weight"
 #define FB_ANNOTATION_WEIGHTS "forebay.io/weights"
+#define FB_ANNOTATION_SELECTION	     "forebay.io/selection"
+#define FB_ANNOTATION_SLOW_START     "forebay.io/slow-start"
+#define FB_ANNOTATION_DRAIN_DEADLINE "forebay.io/drain-deadline"
+#define FB_ANNOTATION_REMOVED_TCP    "forebay.io/removed-tcp"
 #define FB_LABEL_SERVICE_NAME "kubernetes.io/service-name"
 #define FB_LABEL_PROXY_NAME   "service.kubernetes.io/service-proxy-name"
 #define FB_LABEL_ZONE	      "topology.kubernetes.io/zone"
@@ -154,6 +170,9 @@ struct fb_endpoint_weight {
 	uint32_t weight;
 };
 
+#define FB_UNSAID  UINT32_MAX
+#define FB_FOREVER (UINT32_MAX - 1)
+
 /* Not struct fb_service: that is the compiled one (table/read.h), and control reads both. */
 struct fb_model_service {
 	enum fb_service_type type;
@@ -169,7 +188,12 @@ struct fb_model_service {
 	enum fb_traffic_policy internal_policy;
 	enum fb_traffic_distribution distribution;
 	enum fb_mode_wish mode;
+	enum fb_selection_wish selection;
 	uint32_t affinity_timeout_s; /* 0: sessionAffinity None */
+	/* Annotations; FB_UNSAID where there is none. */
+	uint32_t slow_start_s;
+	uint32_t drain_deadline_s; /* 0: none */
+	uint32_t removed_tcp_s;	   /* FB_FOREVER: keep; 0: reset at once */
 	uint16_t health_check_node_port;
 	struct fb_addr cluster_ips[2];
 	struct fb_addr load_balancer_ip;

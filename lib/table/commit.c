@@ -29,28 +29,42 @@ static int draft_services(const struct fb_table *t, struct draft *d)
 	return 0;
 }
 
+/* since_s is of snapshots only: it is known when they are made. */
+static bool is_same_info(const struct fb_endpoint_info *a, const struct fb_endpoint_info *b)
+{
+	return a->nh_idx == b->nh_idx && a->state == b->state;
+}
+
 static int draft_endpoints(const struct fb_table *t, struct draft *d)
 {
 	const struct fb_endpoint_info *now = t->ids.infos;
 	const struct fb_endpoint_info *last = t->parts[FB_PART_ENDPOINTS];
 	uint32_t n = t->ids.endpoint_pool.high;
 	struct fb_endpoint_info *infos;
+	uint32_t n_same = 0;
 
 	while (n > 0 && now[n - 1].state == FB_EP_ABSENT)
 		n--;
 	d->n_endpoints = n;
-	if (last != NULL && n == t->n_endpoints && memcmp(now, last, n * sizeof(*now)) == 0)
+	while (n_same < n && n_same < t->n_endpoints && is_same_info(&now[n_same], &last[n_same]))
+		n_same++;
+	if (last != NULL && n == t->n_endpoints && n_same == n)
 		return 0;
 	infos = fb_part_alloc((n + 1) * sizeof(*infos));
 	if (infos == NULL)
 		return -ENOMEM;
-	memcpy(infos, now, n * sizeof(*now));
+	for (uint32_t i = 0; i < n; i++) {
+		infos[i] = now[i];
+		infos[i].since_s = i < t->n_endpoints && last[i].state == now[i].state
+					   ? last[i].since_s
+					   : t->now_s;
+	}
 	d->parts[FB_PART_ENDPOINTS] = infos;
 	/* An identity that appears or was reaped has no flows that would need to hear of it. */
 	for (uint32_t i = 0; i < n && i < t->n_endpoints && !d->epoch_moves; i++)
 		d->epoch_moves = last[i].state != FB_EP_ABSENT &&
 				 now[i].state != FB_EP_ABSENT &&
-				 memcmp(&last[i], &now[i], sizeof(*now)) != 0;
+				 !is_same_info(&last[i], &now[i]);
 	return 0;
 }
 

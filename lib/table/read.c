@@ -93,6 +93,24 @@ uint32_t fb_table_select_hash(const struct fb_snapshot *snap, const struct fb_se
 	return (uint32_t)(h >> 32);
 }
 
+const struct fb_endpoint *fb_table_endpoint(const struct fb_service *svc, uint32_t ep_id)
+{
+	uint32_t from = 0;
+	uint32_t to = svc->places != NULL ? svc->n_active : 0;
+
+	while (from < to) {
+		uint32_t mid = from + (to - from) / 2;
+
+		if (svc->places[mid].id == ep_id)
+			return &svc->endpoints[svc->places[mid].place];
+		if (svc->places[mid].id < ep_id)
+			from = mid + 1;
+		else
+			to = mid;
+	}
+	return NULL;
+}
+
 const struct fb_endpoint *fb_table_select(const struct fb_service *svc, uint32_t hash,
 					  uint32_t *ret_slot)
 {

@@ -31,20 +31,35 @@ struct fb_endpoint {
 	uint32_t id;   /* index of fb_snapshot.endpoints and of the workers' counters */
 };
 
+/* Where an endpoint of this service stands, by its identity. */
+struct fb_endpoint_place {
+	uint32_t id;
+	uint32_t place;
+};
+
 struct fb_service {
 	uint32_t id;          /* index of the workers' service counters; stable while the port exists */
 	uint8_t family;
 	uint8_t proto;
 	uint8_t mode;         /* enum fb_service_mode */
-	bool by_client;       /* all flows of a client address go to one endpoint */
+	bool by_client;       /* the hash is of the client's address alone */
 	bool elsewhere;       /* with n_slots 0: drop, since other nodes have endpoints */
 	uint8_t part;         /* parts of a port share id; each has the same endpoints, in other states */
+	uint8_t selection;    /* enum fb_selection */
 	uint32_t n_slots;     /* 0: no endpoint takes new flows */
 	const uint16_t *slots; /* Maglev table: place in endpoints */
 	const struct fb_endpoint *endpoints; /* active first; each by (addr, port) */
 	uint32_t n_endpoints;
 	uint32_t n_sources; /* 0: everybody may be a client */
 	const struct fb_source_range *sources; /* ascending, apart from each other */
+	uint32_t n_active;    /* endpoints that take new flows: the first ones */
+	uint32_t affinity_s;  /* 0: no session affinity */
+	/* From here on not for Maglev without affinity. */
+	uint32_t slow_start_s; /* least connections */
+	uint32_t n_turns;      /* round robin: length of a round */
+	const uint16_t *turns; /* place in endpoints; NULL: each in its order, weights are equal */
+	const uint32_t *weights; /* of the active endpoints, by place */
+	const struct fb_endpoint_place *places; /* of the active ones, by id; NULL without affinity */
 	/* For people: control, explain. */
 	const char *namespace_;
 	const char *name;
@@ -73,11 +88,12 @@ struct fb_next_hop {
 	uint16_t mtu;  /* of the route or port, L3 bytes */
 };
 
-/* What a flow has to learn about its endpoint when ep_epoch moved on: 4 bytes, indexed by ep_id. */
+/* What a flow has to learn about its endpoint when ep_epoch moved on: 8 bytes, indexed by ep_id. */
 struct fb_endpoint_info {
 	uint16_t nh_idx;
 	uint8_t state; /* enum fb_endpoint_state */
 	uint8_t pad;
+	uint32_t since_s; /* when the state began, by the clock of fb_table_set_now() */
 };
 
 #define FB_MAX_PORTS 32
@@ -125,6 +141,12 @@ uint8_t fb_table_address(const struct fb_snapshot *snap, const struct fb_addr *a
  */
 uint32_t fb_table_select_hash(const struct fb_snapshot *snap, const struct fb_service *svc,
 			      const struct fb_tuple *tuple);
+
+/**
+ * The endpoint of this identity, if it takes new flows of the service; else NULL. For services with
+ * affinity. Cost: log n.
+ */
+const struct fb_endpoint *fb_table_endpoint(const struct fb_service *svc, uint32_t ep_id);
 
 /** The endpoint for a hash; NULL if the service has none. ret_slot may be NULL. */
 const struct fb_endpoint *fb_table_select(const struct fb_service *svc, uint32_t hash,

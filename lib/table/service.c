@@ -8,6 +8,7 @@
 
 #include "maglev/maglev.h"
 #include "table/part.h"
+#include "table/turns.h"
 
 static int compare_endpoints(const void *a, const void *b)
 {
@@ -61,7 +62,7 @@ static uint32_t count_active(const struct fb_service_spec *spec)
 static bool same_active(const struct fb_service_part *svc, const struct fb_service_spec *spec,
 			uint32_t n_active)
 {
-	if (svc->n_active != n_active)
+	if (svc->pub.n_active != n_active)
 		return false;
 	for (uint32_t i = 0; i < n_active; i++) {
 		if (!same_endpoint(&svc->endpoints[i], &spec->endpoints[i]) ||
@@ -87,13 +88,15 @@ bool fb_service_same_port(const struct fb_service_part *svc, const struct fb_ser
 bool fb_service_equals(const struct fb_service_part *svc, const struct fb_service_spec *spec)
 {
 	if (!fb_service_same_port(svc, spec) || svc->pub.mode != spec->mode ||
-	    svc->pub.by_client != spec->by_client || svc->pub.elsewhere != spec->elsewhere ||
+	    svc->pub.selection != spec->selection || svc->pub.affinity_s != spec->affinity_s ||
+	    svc->pub.slow_start_s != spec->slow_start_s ||
+	    svc->pub.elsewhere != spec->elsewhere ||
 	    !same_sources(svc, spec) ||
 	    svc->pub.port != spec->port || svc->pub.n_endpoints != spec->n_endpoints ||
 	    !same_active(svc, spec, count_active(spec)) ||
 	    !same_frontends(svc->wanted, svc->n_wanted, spec->frontends, spec->n_frontends))
 		return false;
-	for (uint32_t i = svc->n_active; i < spec->n_endpoints; i++) {
+	for (uint32_t i = svc->pub.n_active; i < spec->n_endpoints; i++) {
 		if (!same_endpoint(&svc->endpoints[i], &spec->endpoints[i]))
 			return false;
 	}
@@ -106,6 +109,12 @@ bool fb_service_same_wanted(const struct fb_service_part *a, const struct fb_ser
 	       same_frontends(a->wanted, a->n_wanted, b->wanted, b->n_wanted);
 }
 
+/* Only affinity looks endpoints up by their identity. */
+static uint32_t n_places(uint32_t affinity_s, uint32_t n_active)
+{
+	return affinity_s > 0 ? n_active : 0;
+}
+
 /* Give pub the addresses of this part: what points into it, and what it shares. */
 static void link_up(struct fb_service_part *svc)
 {
@@ -116,7 +125,9 @@ static void link_up(struct fb_service_part *svc)
 	svc->endpoints = (struct fb_endpoint *)p;
 	p += svc->pub.n_endpoints * sizeof(*svc->endpoints);
 	svc->weights = (uint32_t *)p;
-	p += svc->n_active * sizeof(*svc->weights);
+	p += svc->pub.n_active * sizeof(*svc->weights);
+	svc->places = (struct fb_endpoint_place *)p;
+	p += n_places(svc->pub.affinity_s, svc->pub.n_active) * sizeof(*svc->places);
 	svc->frontends = (struct fb_frontend_spec *)p;
 	p += svc->n_wanted * sizeof(*svc->frontends);
 	svc->wanted = (struct fb_frontend_spec *)p;
@@ -124,12 +135,15 @@ static void link_up(struct fb_service_part *svc)
 	svc->names = p;
 	svc->pub.sources = svc->sources;
 	svc->pub.endpoints = svc->endpoints;
+	svc->pub.weights = svc->weights;
+	svc->pub.places = svc->pub.affinity_s > 0 ? svc->places : NULL;
 	svc->pub.frontends = svc->frontends;
 }
 
 _Static_assert(_Alignof(struct fb_source_range) <= _Alignof(struct fb_service_part), "sources first");
 _Static_assert(_Alignof(struct fb_endpoint) <= _Alignof(struct fb_source_range), "then endpoints");
 _Static_assert(sizeof(struct fb_endpoint) % _Alignof(uint32_t) == 0, "weights follow endpoints");
+_Static_assert(_Alignof(struct fb_endpoint_place) <= _Alignof(uint32_t), "places follow weights");
 _Static_assert(_Alignof(struct fb_frontend_spec) <= _Alignof(uint32_t), "and then frontends");
 
 static void link_names(struct fb_service_part *svc)
@@ -144,39 +158,95 @@ static void use_slots(struct fb_service_part *svc, struct fb_slots *slots)
 	svc->slots = slots;
 	svc->pub.slots = slots != NULL ? slots->v : NULL;
 	svc->pub.n_slots = slots != NULL ? slots->n : 0;
+	svc->pub.n_turns = slots != NULL && slots->n_turns > 0 ? slots->n_turns : svc->pub.n_active;
+	svc->pub.turns = slots != NULL && slots->n_turns > 0 ? slots->v + slots->n : NULL;
 	if (slots != NULL)
 		slots->n_users++;
+}
+
+/* Turns of a round: 0 where each endpoint has one, in order. */
+static uint32_t count_turns(const struct fb_service_spec *spec, uint32_t n_active)
+{
+	bool is_equal = true;
+
+	for (uint32_t i = 1; i < n_active; i++)
+		is_equal &= spec->endpoints[i].weight == spec->endpoints[0].weight;
+	if (spec->selection != FB_SELECT_ROUND_ROBIN || is_equal)
+		return 0;
+	return fb_turns_count(spec->endpoints, n_active);
+}
+
+static int fill_slots(const struct fb_hash_secret *secret, const struct fb_service_spec *spec,
+		      uint32_t n_active, struct fb_slots *slots)
+{
+	struct fb_maglev_member *members = malloc(n_active * sizeof(*members));
+	int rc;
+
+	if (members == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n_active; i++) {
+		const struct fb_endpoint_spec *ep = &spec->endpoints[i];
+		uint8_t identity[18];
+
+		memcpy(identity, ep->addr.bytes, 16);
+		memcpy(identity + 16, &ep->port_be, 2);
+		members[i].key = fb_hash_bytes(secret, identity, sizeof(identity));
+		members[i].weight = ep->weight;
+	}
+	rc = fb_maglev_build(members, n_active, slots->v, slots->n);
+	free(members);
+	return rc;
 }
 
 static int build_slots(const struct fb_hash_secret *secret, const struct fb_service_spec *spec,
 		       uint32_t n_active, struct fb_slots **ret)
 {
 	uint32_t n_slots = fb_maglev_size(n_active);
-	struct fb_maglev_member *members = malloc(n_active * sizeof(*members));
-	struct fb_slots *slots =
-		fb_part_alloc(sizeof(*slots) + (size_t)n_slots * sizeof(slots->v[0]));
+	uint32_t n_turns = count_turns(spec, n_active);
+	struct fb_slots *slots = fb_part_alloc(sizeof(*slots) + ((size_t)n_slots + n_turns) *
+									sizeof(slots->v[0]));
 	int rc = -ENOMEM;
 
-	if (members != NULL && slots != NULL) {
-		for (uint32_t i = 0; i < n_active; i++) {
-			const struct fb_endpoint_spec *ep = &spec->endpoints[i];
-			uint8_t identity[18];
-
-			memcpy(identity, ep->addr.bytes, 16);
-			memcpy(identity + 16, &ep->port_be, 2);
-			members[i].key = fb_hash_bytes(secret, identity, sizeof(identity));
-			members[i].weight = ep->weight;
-		}
+	if (slots != NULL) {
 		slots->n = n_slots;
-		rc = fb_maglev_build(members, n_active, slots->v, n_slots);
+		slots->n_turns = n_turns;
+		rc = fill_slots(secret, spec, n_active, slots);
 	}
-	free(members);
+	if (rc == 0 && n_turns > 0)
+		rc = fb_turns_fill(spec->endpoints, n_active, slots->v + n_slots, n_turns);
 	if (rc != 0) {
 		fb_part_free(slots);
 		return rc;
 	}
 	*ret = slots;
 	return 0;
+}
+
+static int compare_places(const void *a, const void *b)
+{
+	const struct fb_endpoint_place *x = a;
+	const struct fb_endpoint_place *y = b;
+
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+static void index_places(struct fb_service_part *svc)
+{
+	uint32_t n = n_places(svc->pub.affinity_s, svc->pub.n_active);
+
+	for (uint32_t i = 0; i < n; i++)
+		svc->places[i] = (struct fb_endpoint_place){svc->endpoints[i].id, i};
+	if (n > 0)
+		qsort(svc->places, n, sizeof(*svc->places), compare_places);
+}
+
+/* The table of the version before, if it would be built the same. */
+static bool can_share_slots(const struct fb_service_part *old, const struct fb_service_spec *spec,
+			    uint32_t n_active)
+{
+	return old != NULL && same_active(old, spec, n_active) &&
+	       (old->pub.selection == FB_SELECT_ROUND_ROBIN) ==
+		       (spec->selection == FB_SELECT_ROUND_ROBIN);
 }
 
 static struct fb_service_part *alloc_service(const struct fb_service_spec *spec, uint32_t n_active)
@@ -187,6 +257,7 @@ static struct fb_service_part *alloc_service(const struct fb_service_spec *spec,
 	size_t size = sizeof(struct fb_service_part) +
 		      spec->n_sources * sizeof(struct fb_source_range) +
 		      spec->n_endpoints * sizeof(struct fb_endpoint) + n_active * sizeof(uint32_t) +
+		      n_places(spec->affinity_s, n_active) * sizeof(struct fb_endpoint_place) +
 		      2 * (size_t)spec->n_frontends * sizeof(struct fb_frontend_spec) + ns_len +
 		      name_len + port_len;
 	struct fb_service_part *svc = fb_part_alloc(size);
@@ -194,7 +265,7 @@ static struct fb_service_part *alloc_service(const struct fb_service_spec *spec,
 	if (svc == NULL)
 		return NULL;
 	svc->size_bytes = size;
-	svc->n_active = n_active;
+	svc->pub.n_active = n_active;
 	svc->n_wanted = spec->n_frontends;
 	svc->pub.n_sources = spec->n_sources;
 	svc->pub.n_endpoints = spec->n_endpoints;
@@ -202,7 +273,10 @@ static struct fb_service_part *alloc_service(const struct fb_service_spec *spec,
 	svc->pub.proto = spec->proto;
 	svc->pub.mode = spec->mode;
 	svc->pub.part = spec->part;
-	svc->pub.by_client = spec->by_client;
+	svc->pub.selection = spec->selection;
+	svc->pub.by_client = spec->selection == FB_SELECT_SOURCE_IP || spec->affinity_s > 0;
+	svc->pub.affinity_s = spec->affinity_s;
+	svc->pub.slow_start_s = spec->slow_start_s;
 	svc->pub.elsewhere = spec->elsewhere;
 	svc->pub.port = spec->port;
 	link_up(svc);
@@ -249,7 +323,7 @@ int fb_service_build(struct fb_ids *ids, const struct fb_service_spec *spec,
 		if (rc != 0)
 			break;
 	}
-	if (rc == 0 && old != NULL && same_active(old, spec, n_active))
+	if (rc == 0 && can_share_slots(old, spec, n_active))
 		slots = old->slots;
 	else if (rc == 0 && n_active > 0)
 		rc = build_slots(&ids->secret, spec, n_active, &slots);
@@ -259,6 +333,7 @@ int fb_service_build(struct fb_ids *ids, const struct fb_service_spec *spec,
 		return rc;
 	}
 	use_slots(svc, slots);
+	index_places(svc);
 	fb_ids_hold(ids, &svc->pub);
 	*ret = svc;
 	return 0;

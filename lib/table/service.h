@@ -5,7 +5,7 @@
 /*
  * One service port as snapshots hold it, with what only the write side knows about it.
  *
- * One part (table/part.h): this struct, sources, endpoints, weights, frontends, names. The Maglev table is
+ * One part (table/part.h): this struct, sources, endpoints, weights, places, frontends, names. The Maglev table is
  * apart, since it outlives a service whose active endpoints did not change; that is why active
  * endpoints come first: what drains behind them does not move their places.
  *
@@ -14,9 +14,11 @@
 
 #include "table/identity.h"
 
+/* Maglev slots, and after them the turns of a weighted round. */
 struct fb_slots {
 	uint32_t n_users; /* services that point here */
 	uint32_t n;
+	uint32_t n_turns;
 	uint16_t v[] __attribute__((aligned(64)));
 };
 
@@ -24,7 +26,6 @@ struct fb_service_part {
 	struct fb_service pub;
 	/* Control only, from here on: on lines that workers do not read. */
 	uint32_t place __attribute__((aligned(64))); /* in the staged services */
-	uint32_t n_active;
 	uint32_t n_wanted; /* frontends asked for; pub.frontends are those it got */
 	uint32_t n_refused;
 	bool published;
@@ -32,7 +33,8 @@ struct fb_service_part {
 	struct fb_slots *slots;             /* NULL: no active endpoint */
 	struct fb_source_range *sources;    /* pub.sources */
 	struct fb_endpoint *endpoints;      /* pub.endpoints */
-	uint32_t *weights;                  /* of the active endpoints */
+	uint32_t *weights;                  /* pub.weights */
+	struct fb_endpoint_place *places;   /* pub.places */
 	struct fb_frontend_spec *frontends; /* pub.frontends; room for n_wanted */
 	struct fb_frontend_spec *wanted;
 	char *names;

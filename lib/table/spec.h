@@ -23,6 +23,27 @@ enum fb_service_mode {
 	FB_MODE_DNAT, /* client's address kept; replies must be routed through the box */
 };
 
+/*
+ * How a new flow's endpoint is chosen. The first two are a hash over the Maglev table: every box and every
+ * run choose alike. The others are the worker's decision at that moment. Weights count with all.
+ */
+enum fb_selection {
+	FB_SELECT_MAGLEV,	     /* by client's address and port, service address and port */
+	FB_SELECT_SOURCE_IP,	     /* by the client's address alone */
+	FB_SELECT_RANDOM,
+	FB_SELECT_ROUND_ROBIN,	     /* each worker its own round, from a random start */
+	FB_SELECT_LEAST_CONNECTIONS, /* the least of its worker's flows: all or the better of two */
+	FB_SELECT_COUNT,
+};
+
+/* "maglev", "source-ip", "random", "round-robin", "least-connections". */
+extern const char *const fb_selection_names[FB_SELECT_COUNT];
+
+static inline bool fb_selection_by_hash(enum fb_selection selection)
+{
+	return selection == FB_SELECT_MAGLEV || selection == FB_SELECT_SOURCE_IP;
+}
+
 enum fb_frontend_kind {
 	FB_FRONTEND_CLUSTER_IP,
 	FB_FRONTEND_NODE_PORT,
@@ -71,7 +92,9 @@ struct fb_service_spec {
 	uint8_t family;
 	uint8_t mode;          /* enum fb_service_mode */
 	uint8_t part;          /* 0, 1 ...: which of the specs of this port and family */
-	bool by_client;        /* all flows of a client address go to one endpoint */
+	uint8_t selection;     /* enum fb_selection */
+	uint32_t affinity_s;   /* a client keeps its endpoint for so long after its last new flow; 0: not */
+	uint32_t slow_start_s; /* least connections: a new endpoint's weight grows over this time; 0: not */
 	bool elsewhere;        /* none active here, but on other nodes: drop, do not reject */
 	const struct fb_frontend_spec *frontends;
 	uint32_t n_frontends;

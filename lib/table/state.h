@@ -61,6 +61,7 @@ struct fb_table {
 	struct fb_ids ids;
 	uint64_t generation;
 	uint32_t ep_epoch;
+	uint32_t now_s;
 
 	/* Staged. */
 	struct fb_frontend_index *index;

@@ -129,6 +129,11 @@ int fb_table_set_snat(struct fb_table *t, uint8_t port, enum fb_family family,
 	return 0;
 }
 
+void fb_table_set_now(struct fb_table *t, uint32_t now_s)
+{
+	t->now_s = now_s;
+}
+
 void fb_table_reroute(struct fb_table *t)
 {
 	t->reroute = true;

@@ -66,6 +66,12 @@ void fb_table_set_announce(struct fb_table *t, uint32_t kinds);
 int fb_table_set_snat(struct fb_table *t, uint8_t port, enum fb_family family,
 		      const struct fb_addr *addrs, uint32_t n);
 
+/**
+ * The time, in seconds by the workers' clock (fb_datapath_now_s()): states of endpoints that change with
+ * the next commits begin now. Without it time stands still at 0.
+ */
+void fb_table_set_now(struct fb_table *t, uint32_t now_s);
+
 /** Stage: ask the router again for every endpoint's next hop (routes changed). */
 void fb_table_reroute(struct fb_table *t);
 

@@ -39,16 +39,19 @@ class Result:
 
 
 class Row:
-    def __init__(self, name, function, bench, only_one_worker, args):
+    def __init__(self, name, function, bench, only_one_worker, any_endpoint, args):
         self.name, self.function, self.bench, self.args = name, function, bench, args
-        self.only_one_worker = only_one_worker
+        self.only_one_worker, self.any_endpoint = only_one_worker, any_endpoint
 
 
 ROWS = []
 
 
-def row(name, bench="main", only_one_worker=False, **axes):
-    """Register a row for each combination of the axes; {axis} in the name stands for its value."""
+def row(name, bench="main", only_one_worker=False, any_endpoint=False, **axes):
+    """Register a row for each combination of the axes; {axis} in the name stands for its value.
+
+    any_endpoint: workers decide, so with another number of them it is another endpoint.
+    """
 
     def register(function):
         for values in itertools.product(*axes.values()):
@@ -56,7 +59,7 @@ def row(name, bench="main", only_one_worker=False, **axes):
             words = dict(args)
             if "family" in args:
                 words["family"] = f"IPv{args['family']}"
-            ROWS.append(Row(name.format(**words), function, bench, only_one_worker, args))
+            ROWS.append(Row(name.format(**words), function, bench, only_one_worker, any_endpoint, args))
         return function
 
     return register
@@ -83,11 +86,13 @@ def read_pcap(path):
 class Bench:
     """One config, one number of workers, many rows."""
 
-    TIMEOUTS = {"main": "{}", "limits": "{}"}
+    TIMEOUTS = {"main": "{}", "limits": "{}", "select": "{}"}
     TIMEOUTS["short"] = (
         "{tcp-opening: 2s, tcp-established: 60s, tcp-closing: 4s, udp-new: 2s, udp: 5s}"
     )
-    LIMITS = {"main": "{}", "short": "{}", "limits": "{reject-rate: 5, icmp-rate: 5}"}
+    LIMITS = {"main": "{}", "short": "{}", "select": "{}"}
+    LIMITS["limits"] = "{reject-rate: 5, icmp-rate: 5}"
+    OBJECTS = {}  # by bench: objects instead of services.yaml
 
     def __init__(self, replay, name, workers, scratch):
         self.replay, self.workers, self.scratch = replay, workers, scratch
@@ -95,10 +100,15 @@ class Bench:
         text = (HERE / "bed.yaml").read_text()
         text = text.replace("TIMEOUTS", self.TIMEOUTS[name]).replace("LIMITS", self.LIMITS[name])
         self.config.write_text(text.replace("WORKERS", str(workers)))
+        self.manifest = HERE / "services.yaml"
+        if name in self.OBJECTS:
+            self.manifest = scratch / f"{name}.json"
+            items = {"apiVersion": "v1", "kind": "List", "items": self.OBJECTS[name]}
+            self.manifest.write_text(json.dumps(items))
 
     def run_once(self, steps):
         """Replay the steps. @return {time_ns: Result}"""
-        command = [self.replay, "-c", self.config, "-f", HERE / "services.yaml", "-o", "json"]
+        command = [self.replay, "-c", self.config, "-f", self.manifest, "-o", "json"]
         for port in PORTS:
             mine = sorted((s for s in steps if s.port == port), key=lambda s: s.time_ns)
             write_pcap(self.scratch / f"{port}.in", [(s.time_ns, s.frame) for s in mine])

@@ -95,8 +95,12 @@ static void describe(const struct fb_service_specs *specs, char *text, size_t si
 						kinds[s->frontends[j].kind],
 						fb_addr_format(&s->frontends[j].addr, addr),
 						rte_be_to_cpu_16(s->frontends[j].port_be));
-		if (s->by_client)
-			len += (size_t)snprintf(text + len, size - len, " by client");
+		if (s->selection != FB_SELECT_MAGLEV)
+			len += (size_t)snprintf(text + len, size - len, " by %s",
+						fb_selection_names[s->selection]);
+		if (s->affinity_s > 0)
+			len += (size_t)snprintf(text + len, size - len, " a client for %us",
+						s->affinity_s);
 		len += describe_sources(s, text + len, size - len);
 		len += (size_t)snprintf(text + len, size - len, " ->");
 		for (uint32_t j = 0; j < s->n_endpoints; j++) {
@@ -325,9 +329,12 @@ static const struct rule rules[] = {
 	{"where none is known, that does not matter",
 	 SERVICE(SELECTS) POD("a", APP, "nodeName: n1, " HTTP, "podIP: 10.1.0.1"),
 	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 -> 10.1.0.1:8080\n"},
-	{"sessionAffinity ClientIP is by client",
+	{"sessionAffinity ClientIP has the API server's timeout",
 	 SERVICE("sessionAffinity: ClientIP, " PLAIN),
-	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 by client ->\n"},
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 a client for 10800s ->\n"},
+	{"a Service says how its endpoints are chosen",
+	 SERVICE_META(", annotations: {forebay.io/selection: least-connections}", PLAIN),
+	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 by least-connections ->\n"},
 	{"the annotation says how",
 	 SERVICE_META(", annotations: {forebay.io/mode: dnat}", PLAIN),
 	 "80/TCP IPv4 dnat: ClusterIP 10.0.0.1:80 ->\n"},

@@ -209,6 +209,17 @@ static const struct wrong wrongs[] = {
 	 "'a=1001'}}, spec: {ports: [{port: 80}]}}",
 	 "m:1:89: metadata.annotations.forebay.io/weights: \"a=1001\" is no weight like "
 	 "10.1.0.11=3 or NODE=3 (0 to 1000, separated by commas)\n"},
+	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/selection: "
+	 "fastest, forebay.io/slow-start: 2d, forebay.io/drain-deadline: soon, forebay.io/removed-tcp: "
+	 "drop}}, spec: {ports: [{port: 80}]}}",
+	 "m:1:91: metadata.annotations.forebay.io/selection: \"fastest\" is none of maglev, "
+	 "source-ip, random, round-robin, least-connections\n"
+	 "m:1:123: metadata.annotations.forebay.io/slow-start: \"2d\" is not a duration like 30s or "
+	 "1h30m (0s to 1d)\n"
+	 "m:1:154: metadata.annotations.forebay.io/drain-deadline: \"soon\" is not a duration like "
+	 "30s or 1h30m (0s, which is none, to 30d)\n"
+	 "m:1:184: metadata.annotations.forebay.io/removed-tcp: \"drop\" is not a duration like 30s "
+	 "or 1h30m (or keep, or reset; at most 30d)\n"},
 	{"{apiVersion: v1, kind: Pod, metadata: {name: web, annotations: {forebay.io/weight: '-1'}}}",
 	 "m:1:84: metadata.annotations.forebay.io/weight: \"-1\" is not a weight (0 to 1000)\n"},
 	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {a: true}}, spec: "

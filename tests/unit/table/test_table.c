@@ -486,7 +486,7 @@ static void by_client_a_client_has_one_endpoint_and_clients_are_spread(void **st
 	(void)state;
 	for (uint32_t i = 0; i < 10; i++)
 		eps[i] = endpoint(i, FB_EP_ACTIVE);
-	spec.by_client = true;
+	spec.selection = FB_SELECT_SOURCE_IP;
 	fixture_open(&f, 100, 10);
 	assert_int_equal(fb_table_set_service(f.t, "default", "a", &spec, 1, (struct fb_place){0},
 					      &errs),
@@ -512,7 +512,7 @@ static void by_client_a_client_has_one_endpoint_and_clients_are_spread(void **st
 	/* 100 each, give or take 9.5. */
 	for (uint32_t i = 0; i < 10; i++)
 		assert_in_range(counts[i], 50, 150);
-	spec.by_client = false;
+	spec.selection = FB_SELECT_MAGLEV;
 	assert_int_equal(fb_table_set_service(f.t, "default", "a", &spec, 1, (struct fb_place){0},
 					      &errs),
 			 0);

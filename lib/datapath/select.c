@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+/*
+ * Which endpoint a new flow gets, where it is not the consistent hash alone.
+ *
+ * Everything read here is the worker's own or of the snapshot. A worker's rounds and counts of flows are
+ * its own too, so nothing is shared: whatever is spread evenly by each worker is spread evenly in sum.
+ */
+
+#include "datapath/select.h"
+
+/* So many endpoints are compared all; of more, two. */
+#define COMPARE_ALL 8
+
+uint32_t fb_worker_random(struct fb_worker *w)
+{
+	w->random += UINT64_C(0x9e3779b97f4a7c15);
+	return (uint32_t)(fb_hash_mix(w->random, w->random ^ w->dp->nat.secret.k[3]) >> 32);
+}
+
+/* A random slot of the Maglev table: endpoints by their weights, without dividing. */
+static uint32_t random_place(struct fb_worker *w, const struct fb_service *svc)
+{
+	return svc->slots[fb_hash_reduce(fb_worker_random(w), svc->n_slots)];
+}
+
+/* What is kept is the next turn + 1; 0 is a round that has not begun. */
+static uint32_t next_turn(struct fb_worker *w, const struct fb_service *svc)
+{
+	uint32_t *kept = &w->turns[svc->id];
+	uint32_t turn = *kept - 1;
+
+	if (unlikely(turn >= svc->n_turns))
+		turn = fb_hash_reduce(fb_worker_random(w), svc->n_turns);
+	*kept = turn + 1 < svc->n_turns ? turn + 2 : 1;
+	return svc->turns != NULL ? svc->turns[turn] : turn;
+}
+
+/* The weight of an endpoint, that of a new one as far as it has grown; in units of the service. */
+static uint64_t strength(const struct fb_worker *w, const struct fb_service *svc, uint32_t place)
+{
+	const uint64_t weight = svc->weights[place];
+	uint32_t age_s;
+
+	if (svc->slow_start_s == 0)
+		return weight;
+	/* The worker's second may begin a little later than control's. */
+	age_s = w->now_s - w->snap->endpoints[svc->endpoints[place].id].since_s;
+	if (age_s == UINT32_MAX)
+		age_s = 0;
+	return weight * RTE_MIN((uint64_t)age_s + 1, (uint64_t)svc->slow_start_s);
+}
+
+/* Would one more flow leave a less loaded than b? Counts are below 2^32, strengths below 2^27. */
+static bool is_freer(const struct fb_worker *w, const struct fb_service *svc, uint32_t a,
+		     uint32_t b)
+{
+	const uint64_t flows_a = w->endpoint_counters[svc->endpoints[a].id].live + 1;
+	const uint64_t flows_b = w->endpoint_counters[svc->endpoints[b].id].live + 1;
+
+	return flows_a * strength(w, svc, b) < flows_b * strength(w, svc, a);
+}
+
+static uint32_t freest_of_all(struct fb_worker *w, const struct fb_service *svc)
+{
+	/* Begin anywhere, so that not the first one gets all ties. */
+	uint32_t place = fb_hash_reduce(fb_worker_random(w), svc->n_active);
+	uint32_t best = place;
+
+	for (uint32_t i = 1; i < svc->n_active; i++) {
+		place = place + 1 < svc->n_active ? place + 1 : 0;
+		if (is_freer(w, svc, place, best))
+			best = place;
+	}
+	return best;
+}
+
+/*
+ * The better of two choices (Mitzenmacher, 2001): the fullest of n has log log n more than the mean, not
+ * log n, at the cost of two lines, and with no herd on the emptiest.
+ */
+static uint32_t freer_of_two(struct fb_worker *w, const struct fb_service *svc)
+{
+	const uint32_t a = random_place(w, svc);
+	uint32_t b = random_place(w, svc);
+
+	for (int i = 0; i < 3 && b == a; i++)
+		b = random_place(w, svc);
+	return is_freer(w, svc, b, a) ? b : a;
+}
+
+const struct fb_endpoint *fb_select_at_run_time(struct fb_worker *w, const struct fb_service *svc)
+{
+	uint32_t place;
+
+	if (svc->selection == FB_SELECT_ROUND_ROBIN)
+		place = next_turn(w, svc);
+	else if (svc->selection == FB_SELECT_RANDOM)
+		place = random_place(w, svc);
+	else if (svc->n_active <= COMPARE_ALL)
+		place = freest_of_all(w, svc);
+	else
+		place = freer_of_two(w, svc);
+	return &svc->endpoints[place];
+}
