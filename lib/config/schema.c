@@ -87,7 +87,7 @@ static const struct setting worker_rows[] = {
 	 .help = "At most so many packets are taken at once. Vector drivers work in 32s."},
 	{"idle", CHOICE(idle), .choices = idle_names, .standard = "poll",
 	 .help = "What a worker does when nothing arrives: poll (a full core, least latency) or "
-		 "sleep (for labs and laptops: adds up to a millisecond)."},
+		 "sleep (for labs and laptops: adds about 0.1 ms)."},
 	{"ring-size", .type = SETTING_POWER_OF_2, AT(ring_size), .size = 4, .least = 64,
 	 .most = 65536, .standard = "1024", .unit = "packets",
 	 .help = "Room between two workers, and from a worker to the kernel: 32 full bursts, which "

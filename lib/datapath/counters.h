@@ -31,9 +31,9 @@ struct fb_worker_counters {
 	uint64_t polls;      /* receive calls */
 	uint64_t busy_polls; /* of which returned packets */
 	uint64_t busy_tsc;   /* cycles in bursts that had packets */
-	/* Gauges, stored once per second's worth of bursts or when they change. */
-	uint64_t generation;
-	uint64_t flows_live[FB_FAMILY_COUNT];
+	/* Gauges: what is so now. */
+	uint64_t generation; /* stored when it changes */
+	uint64_t flows_live[FB_FAMILY_COUNT]; /* stored with each ageing step, once a millisecond */
 };
 
 /* Per worker and port. */

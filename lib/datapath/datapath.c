@@ -70,20 +70,23 @@ static struct fb_worker *worker_create(struct fb_datapath *dp, uint16_t idx,
 				       const struct fb_config *config, struct fb_rcu *rcu, int node)
 {
 	const uint32_t capacity[FB_FAMILY_COUNT] = {config->flows_ipv4, config->flows_ipv6};
-	size_t endpoints_bytes = dp->max_endpoints * sizeof(struct fb_endpoint_counters);
-	size_t services_bytes = dp->max_services *
-				(sizeof(struct fb_service_counters) + sizeof(uint32_t));
+	size_t endpoints_bytes = RTE_CACHE_LINE_ROUNDUP(
+		dp->max_endpoints * sizeof(struct fb_endpoint_counters));
+	size_t services_bytes = RTE_CACHE_LINE_ROUNDUP(
+		dp->max_services * sizeof(struct fb_service_counters));
 	struct fb_region region;
 	struct fb_worker *w;
+	size_t turns_bytes = dp->max_services * sizeof(*w->turns);
 
-	/* The worker and its counters in one piece of its node's memory; each part is whole cache lines. */
-	if (fb_region_map(sizeof(*w) + endpoints_bytes + services_bytes, node, &region) != 0)
+	/* The worker and its counters in one piece of its node's memory; each part begins a cache line. */
+	if (fb_region_map(sizeof(*w) + endpoints_bytes + services_bytes + turns_bytes, node,
+			  &region) != 0)
 		return NULL;
 	w = region.base;
 	w->region = region;
 	w->endpoint_counters = (void *)(w + 1);
-	w->service_counters = (void *)(w->endpoint_counters + dp->max_endpoints);
-	w->turns = (void *)(w->service_counters + dp->max_services);
+	w->service_counters = (void *)((uint8_t *)w->endpoint_counters + endpoints_bytes);
+	w->turns = (void *)((uint8_t *)w->service_counters + services_bytes);
 	w->dp = dp;
 	w->idx = idx;
 	w->random = fb_hash_2(&dp->nat.secret, idx, 0);
@@ -129,6 +132,21 @@ static int steer_create(struct fb_datapath *dp)
 	return 0;
 }
 
+/* A queue that no worker polls would take packets in for nobody. */
+static bool queues_have_workers(const struct fb_datapath *dp, const struct fb_port *ports,
+				struct fb_errs *errs)
+{
+	for (uint16_t p = 0; p < dp->n_ports; p++) {
+		if (ports[p].n_queues <= dp->n_workers)
+			continue;
+		fb_errs_add(errs, (struct fb_place){0}, FB_SEV_ERROR,
+			    "ports[%u]: %u queues are more than the %u workers that poll them", p,
+			    ports[p].n_queues, dp->n_workers);
+		return false;
+	}
+	return true;
+}
+
 struct fb_datapath *fb_datapath_create(const struct fb_config *config,
 				       const struct fb_hash_secret *secret,
 				       const struct fb_port *ports, uint32_t n_ports,
@@ -145,6 +163,8 @@ struct fb_datapath *fb_datapath_create(const struct fb_config *config,
 	}
 	dp->n_workers = (uint16_t)config->n_workers;
 	dp->n_ports = (uint16_t)n_ports;
+	if (!queues_have_workers(dp, ports, errs))
+		goto fail;
 	memcpy(dp->ports, ports, n_ports * sizeof(*ports));
 	dp->idle_sleep = config->idle == FB_IDLE_SLEEP;
 	dp->pool = pool;

@@ -92,7 +92,12 @@ int fb_datapath_request(struct fb_datapath *dp, uint16_t worker, struct fb_reque
  */
 uint32_t fb_datapath_punted(struct fb_datapath *dp, struct rte_mbuf **mbufs, uint32_t n);
 
-/** Send a frame (untagged) out of a port, through a worker's transmit queue. @return 0, -ENOBUFS, -EAGAIN */
+/**
+ * Send a frame (untagged) out of a port, through a worker's transmit queue.
+ *
+ * @return 0; -ENOBUFS: no buffer, or no room for the tag in it; -EMSGSIZE: longer than a buffer;
+ *         -EAGAIN: the worker's ring is full
+ */
 int fb_datapath_transmit(struct fb_datapath *dp, uint16_t port, const void *frame, size_t len);
 
 /** Seconds since the datapath was created: what workers count endpoints' ages by. */

@@ -27,7 +27,7 @@ static uint32_t poll_ports(struct fb_worker *w)
 	for (uint16_t p = 0; p < dp->n_ports; p++) {
 		const struct fb_port *port = &dp->ports[p];
 
-		/* Queues are never more than workers (fb_datapath_create). */
+		/* Queues are never more than workers: fb_datapath_create() refuses it. */
 		if (w->idx < port->n_queues) {
 			struct rte_mbuf *mbufs[FB_BURST_MAX];
 			uint16_t n = rte_eth_rx_burst(port->device, w->idx, mbufs, w->burst_size);

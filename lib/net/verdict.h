@@ -43,7 +43,8 @@ enum fb_verdict {
 	X(FRAGMENT, "fragment", "an IP fragment to or from a service; fragments are not forwarded")\
 	X(VLAN, "vlan", "the frame's VLAN tag is not the port's, or tags are stacked")             \
 	X(NOT_FOR_US, "not-for-us", "a unicast frame to another station's MAC address")            \
-	X(TTL_EXCEEDED, "ttl-exceeded", "TTL or hop limit ran out, and the ICMP rate was used up") \
+	X(TTL_EXCEEDED, "ttl-exceeded",                                                            \
+	  "TTL or hop limit ran out, and the ICMP rate was used up or it was an ICMP error itself") \
 	X(TOO_BIG, "too-big", "larger than the next hop's MTU, and no ICMP error could be sent")   \
 	X(NO_LOCAL_ENDPOINT, "no-local-endpoint",                                                  \
 	  "the traffic policy is Local, and the Service's endpoints are on other nodes")           \
