@@ -64,6 +64,14 @@ static struct daemon {
 
 enum { OPT_CHECK = 256, OPT_PRINT_CONFIG };
 
+static int wrong_usage(const char *what, const char *which)
+{
+	if (what != NULL)
+		(void)fprintf(stderr, "forebay: %s%s\n", what, which);
+	(void)fputs("forebay --help says more\n", stderr);
+	return 2;
+}
+
 /* @return -1: go on; else the exit status */
 static int parse_options(int argc, char **argv, struct options *o)
 {
@@ -103,14 +111,13 @@ static int parse_options(int argc, char **argv, struct options *o)
 			(void)fputs(usage, stdout);
 			return EXIT_SUCCESS;
 		default:
-			(void)fputs(usage, stderr);
-			return 2;
+			return wrong_usage(NULL, NULL); /* getopt has said why */
 		}
 	}
-	if (o->config_path == NULL || (optind < argc && strcmp(argv[optind - 1], "--") != 0)) {
-		(void)fputs(usage, stderr);
-		return 2;
-	}
+	if (optind < argc && strcmp(argv[optind - 1], "--") != 0)
+		return wrong_usage("unexpected argument: ", argv[optind]);
+	if (o->config_path == NULL)
+		return wrong_usage("--config FILE is missing", "");
 	o->eal = argv + optind;
 	o->n_eal = argc - optind;
 	return -1;
@@ -215,6 +222,10 @@ static int build(struct daemon *d, const struct options *o, char *program, struc
 	struct fb_hash_secret secret;
 	uint32_t n_queues;
 
+	/* Before the devices are touched: they may be another forebay's. */
+	for (uint32_t i = 0; i < d->config->n_ports; i++)
+		if (fb_twin_check(&d->config->ports[i], errs) != 0)
+			return -1;
 	if (fb_eal_init(d->config, program, o->eal, o->n_eal, errs) != 0)
 		return -1;
 	d->eal = true;
@@ -311,6 +322,18 @@ static void block_signals(void)
 	(void)signal(SIGPIPE, SIG_IGN);
 }
 
+/* What the daemon needs and the tools that read the same file (explain, replay) do not. */
+static int read_config(const char *path, struct fb_config **ret, struct fb_errs *errs)
+{
+	int err = fb_config_read(path, ret, errs);
+
+	if (err != 0 || (*ret)->n_ports != 0)
+		return err;
+	fb_errs_add(errs, (struct fb_place){.file = path}, FB_SEV_ERROR,
+		    "ports: none is configured; at least one is needed");
+	return -EINVAL;
+}
+
 int main(int argc, char **argv)
 {
 	struct fb_errs errs = FB_ERRS_INIT;
@@ -320,8 +343,9 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	if (fb_config_read(options.config_path, &config, &errs) != 0) {
+	if (read_config(options.config_path, &config, &errs) != 0) {
 		print_errs(&errs);
+		fb_config_free(config);
 		return EXIT_FAILURE;
 	}
 	if (options.check) {
@@ -335,10 +359,7 @@ int main(int argc, char **argv)
 	block_signals();
 	the_daemon.config = config;
 	status = EXIT_FAILURE;
-	if (config->n_ports == 0)
-		fb_errs_add(&errs, (struct fb_place){.file = options.config_path}, FB_SEV_ERROR,
-			    "ports: none is configured; at least one is needed");
-	else if (build(&the_daemon, &options, argv[0], &errs) == 0) {
+	if (build(&the_daemon, &options, argv[0], &errs) == 0) {
 		fb_log_errs(&errs);
 		if (run(&the_daemon, &errs) == 0)
 			status = EXIT_SUCCESS;

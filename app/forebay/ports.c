@@ -3,14 +3,21 @@
 #include "ports.h"
 
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 
 /* Asked for; a device with other limits gets its own. */
 #define DESCRIPTORS 1024
+
+/* By DPDK's port: the kernel's interface behind it took every frame before it was opened. */
+static bool was_promiscuous[RTE_MAX_ETHPORTS];
 
 static void fail(struct fb_errs *errs, const struct fb_config_port *port, const char *what, int err)
 {
@@ -110,6 +117,23 @@ static void set_addresses(const struct fb_config_port *port, struct fb_port *p)
 	}
 }
 
+/* Whether the kernel's interface behind the device, if there is one, takes every frame already. */
+static bool kernel_is_promiscuous(const struct rte_eth_dev_info *info)
+{
+	struct ifreq ifr = {.ifr_flags = 0};
+	bool promiscuous;
+	int fd;
+
+	if (info->if_index == 0 || if_indextoname(info->if_index, ifr.ifr_name) == NULL)
+		return false;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	promiscuous = ioctl(fd, SIOCGIFFLAGS, &ifr) == 0 && (ifr.ifr_flags & IFF_PROMISC) != 0;
+	(void)close(fd);
+	return promiscuous;
+}
+
 static int open_port(const struct fb_config *config, const struct fb_config_port *port,
 		     struct rte_mempool *pool, struct fb_port *p, struct fb_errs *errs)
 {
@@ -147,6 +171,7 @@ static int open_port(const struct fb_config *config, const struct fb_config_port
 		fail(errs, port, "set mtu", err);
 		return err;
 	}
+	was_promiscuous[p->device] = kernel_is_promiscuous(&info); /* starting may change it */
 	err = rte_eth_dev_start(p->device);
 	if (err != 0) {
 		fail(errs, port, "start", err);
@@ -263,6 +288,9 @@ int fb_ports_open(const struct fb_config *config, struct rte_mempool *pool, stru
 void fb_ports_close(const struct fb_port *ports, uint32_t n_ports)
 {
 	for (uint32_t i = 0; i < n_ports; i++) {
+		/* Drivers leave the kernel's interface as it was last set. */
+		if (!was_promiscuous[ports[i].device])
+			(void)rte_eth_promiscuous_disable(ports[i].device);
 		(void)rte_eth_dev_stop(ports[i].device);
 		(void)rte_eth_dev_close(ports[i].device);
 	}

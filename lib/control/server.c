@@ -431,7 +431,8 @@ static int listen_on(const char *path, const char *group)
 	gr = group[0] != '\0' ? getgrnam(group) : NULL;
 	if (group[0] != '\0' && gr == NULL)
 		return -ESRCH;
-	ret = fb_file_make_dir(dirname(dir));
+	/* The socket's own directory, such as /run/forebay, and no more: the rest may be a slip. */
+	ret = mkdir(dirname(dir), 0755) == 0 || errno == EEXIST ? 0 : -errno;
 	if (ret == 0)
 		ret = remove_stale(&addr);
 	if (ret != 0)
@@ -489,6 +490,7 @@ struct fb_server *fb_server_open(struct fb_control *c, const char *path, const c
 			    "control socket: %s",
 			    fd == -EADDRINUSE ? "another forebay listens here"
 			    : fd == -EEXIST   ? "there is a file that is no socket"
+			    : fd == -ENOENT   ? "the directory above the socket's is missing"
 					      : strerror(-fd));
 	if (server != NULL)
 		free(server->path);

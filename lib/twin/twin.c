@@ -36,6 +36,32 @@ static void __attribute__((format(printf, 2, 3))) say(struct fb_errs *errs, cons
 	fb_errs_add(errs, (struct fb_place){0}, FB_SEV_ERROR, "%s", text);
 }
 
+static int name_twin(const struct fb_config_port *port, char name[static IFNAMSIZ],
+		     struct fb_errs *errs)
+{
+	if (snprintf(name, IFNAMSIZ, "fb-%s", port->name) < IFNAMSIZ)
+		return 0;
+	say(errs, "port %s: the name is too long for an interface (at most %zu characters)", port->name,
+	    IFNAMSIZ - sizeof("fb-"));
+	return -ENAMETOOLONG;
+}
+
+static int say_exists(const char *name, struct fb_errs *errs)
+{
+	say(errs, "%s exists already: is another forebay running?", name);
+	return -EBUSY;
+}
+
+int fb_twin_check(const struct fb_config_port *port, struct fb_errs *errs)
+{
+	char name[IFNAMSIZ];
+	int rc = name_twin(port, name, errs);
+
+	if (rc == 0 && if_nametoindex(name) != 0)
+		rc = say_exists(name, errs);
+	return rc;
+}
+
 static int open_tun(const char *name, struct fb_errs *errs)
 {
 	int fd = open(TUN_DEVICE, O_RDWR | O_NONBLOCK | O_CLOEXEC);
@@ -64,7 +90,7 @@ static int attach(int fd, const char *name, struct fb_errs *errs)
 	if (rc == -EPERM || rc == -EACCES)
 		say(errs, "%s: not permitted to create a kernel twin: CAP_NET_ADMIN is needed", name);
 	else if (rc == -EBUSY || if_nametoindex(name) != 0)
-		say(errs, "%s exists already: is another forebay running?", name);
+		(void)say_exists(name, errs);
 	else
 		say(errs, "%s: cannot create the kernel twin: %s", name, strerror(-rc));
 	return rc;
@@ -160,13 +186,9 @@ struct fb_twin *fb_twin_open(const struct fb_config_port *port, const uint8_t ma
 		return NULL;
 	}
 	t->fd = -1;
-	rc = snprintf(t->name, sizeof(t->name), "fb-%s", port->name);
-	if (rc >= (int)sizeof(t->name)) {
-		say(errs, "port %s: the name is too long for an interface (at most %zu characters)",
-		    port->name, sizeof(t->name) - sizeof("fb-"));
-		rc = -ENAMETOOLONG;
+	rc = name_twin(port, t->name, errs);
+	if (rc != 0)
 		goto fail;
-	}
 	rc = open_tun(t->name, errs);
 	if (rc < 0)
 		goto fail;

@@ -24,6 +24,15 @@
 struct fb_twin;
 
 /**
+ * May "fb-<name>" be created? Asked before a port's device is opened, so that a second daemon leaves
+ * the first one's device alone.
+ *
+ * Thread: start-up.
+ * @return 0; -EBUSY: there is such an interface; -ENAMETOOLONG; with one line in errs
+ */
+int fb_twin_check(const struct fb_config_port *port, struct fb_errs *errs);
+
+/**
  * Create "fb-<name>", set MAC and MTU, add addresses (IPv6 ones with nodad), bring it up.
  * On failure: NULL, errno, and one line in errs that says what is missing (/dev/net/tun, CAP_NET_ADMIN).
  */

@@ -271,6 +271,22 @@ static void a_file_left_by_a_crash_is_replaced(void **state)
 	assert_int_equal(st.st_mode & 0777, 0660);
 }
 
+static void only_the_sockets_own_directory_is_made(void **state)
+{
+	struct fixture *f = *state;
+	struct fb_errs errs = FB_ERRS_INIT;
+	char path[96];
+
+	(void)snprintf(path, sizeof(path), "%s/a/b/sock", f->dir);
+	assert_null(fb_server_open(&f->control, path, "", &errs));
+	assert_int_equal(errs.n, 1);
+	assert_string_equal(errs.v[0].file, path);
+	assert_non_null(strstr(errs.v[0].text, "the directory above the socket's is missing"));
+	(void)snprintf(path, sizeof(path), "%s/a", f->dir);
+	assert_int_equal(access(path, F_OK), -1);
+	fb_errs_fini(&errs);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -285,6 +301,7 @@ int main(void)
 		T(a_group_that_is_not_there_is_refused),
 		T(a_socket_in_use_is_not_taken_over),
 		T(a_file_left_by_a_crash_is_replaced),
+		T(only_the_sockets_own_directory_is_made),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,6 +99,21 @@ static void a_name_in_use_is_refused_in_one_line(void **state)
 	fb_errs_fini(&errs);
 }
 
+static void a_name_in_use_is_told_without_opening_anything(void **state)
+{
+	struct fb_errs errs = FB_ERRS_INIT;
+
+	assert_int_equal(fb_twin_check(&port, &errs), -EBUSY);
+	assert_int_equal(errs.n, 1);
+	assert_non_null(strstr(errs.v[0].text, "fb-lan exists already"));
+	fb_errs_fini(&errs);
+	fb_twin_close(*state);
+	*state = NULL;
+	assert_int_equal(fb_twin_check(&port, &errs), 0);
+	assert_int_equal(errs.n, 0);
+	assert_int_equal(if_nametoindex("fb-lan"), 0);
+}
+
 static void a_persistent_tap_of_that_name_is_not_taken_over(void **state)
 {
 	struct fb_errs errs = FB_ERRS_INIT;
@@ -223,6 +238,8 @@ int main(void)
 			its_addresses_are_usable_at_once_the_link_local_too, open_twin, close_twin),
 		cmocka_unit_test_setup_teardown(a_name_in_use_is_refused_in_one_line, open_twin,
 						close_twin),
+		cmocka_unit_test_setup_teardown(a_name_in_use_is_told_without_opening_anything,
+						open_twin, close_twin),
 		cmocka_unit_test(a_persistent_tap_of_that_name_is_not_taken_over),
 		cmocka_unit_test(an_address_that_the_kernel_refuses_is_named),
 		cmocka_unit_test(closing_it_removes_the_interface),
