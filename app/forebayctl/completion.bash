@@ -4,7 +4,7 @@
 _forebayctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local verbs="get describe apply delete diff explain version help"
+	local verbs="get describe apply delete diff explain env version help"
 	local verb="" word
 
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
@@ -20,6 +20,10 @@ _forebayctl()
 		mapfile -t COMPREPLY < <(compgen -W "table wide json yaml" -- "$cur")
 		return
 		;;
+	--format)
+		mapfile -t COMPREPLY < <(compgen -W "env docker export" -- "$cur")
+		return
+		;;
 	-f | --filename | --config | --socket)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
@@ -31,7 +35,8 @@ _forebayctl()
 	esac
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "--namespace --all-namespaces --output --watch \
-			--filename --help --socket --limit --offline --config" -- "$cur")
+			--filename --help --socket --limit --offline --config --format \
+			--no-service-links" -- "$cur")
 		return
 	fi
 	case $verb in

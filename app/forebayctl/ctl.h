@@ -28,6 +28,8 @@ struct ctl {
 	bool all_namespaces;
 	bool watch;
 	bool offline;
+	bool no_links; /* --no-service-links */
+	const char *format; /* NULL: not given */
 	char **args; /* after the verb */
 	int n_args;
 };
@@ -38,13 +40,14 @@ struct ctl_verb {
 	const char *help; /* usage and examples */
 };
 
-/* get.c, apply.c, explain.c: each runs one verb and gives the exit status. */
+/* get.c, apply.c, explain.c, env.c: each runs one verb and gives the exit status. */
 int ctl_get(const struct ctl *ctl);
 int ctl_describe(const struct ctl *ctl);
 int ctl_apply(const struct ctl *ctl);
 int ctl_delete(const struct ctl *ctl);
 int ctl_diff(const struct ctl *ctl);
 int ctl_explain(const struct ctl *ctl);
+int ctl_env(const struct ctl *ctl);
 int ctl_version(const struct ctl *ctl);
 
 /* ---- client.c ---- */
@@ -55,6 +58,16 @@ int ctl_version(const struct ctl *ctl);
  * @return the answer (with "ok": true), or NULL
  */
 json_t *ctl_request(const struct ctl *ctl, json_t *request);
+
+/* ---- offline.c: the same without a daemon, over --config and -f ---- */
+
+struct ctl_offline;
+
+/** Errors and notices are printed. @return NULL: cannot be read */
+struct ctl_offline *ctl_offline_open(const struct ctl *ctl);
+void ctl_offline_close(struct ctl_offline *offline);
+struct fb_offline *ctl_offline_state(struct ctl_offline *offline);
+struct fb_config *ctl_offline_config(struct ctl_offline *offline);
 
 /* ---- output.c ---- */
 

@@ -2,7 +2,6 @@
 
 #include "ctl.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +17,6 @@
 struct oracle {
 	const struct ctl *ctl;
 	struct fb_offline *offline; /* NULL: ask the daemon */
-	const char *paths[CTL_MAX_FILES]; /* of manifests, offline */
 	struct fb_explain_env env;
 	struct fb_nat_ports nat_ports;
 	const char *port_names[FB_CONFIG_MAX_PORTS];
@@ -48,50 +46,28 @@ static int offline_gateway(void *arg, uint16_t nh_idx, struct fb_addr *ret)
 	return fb_neigh_describe(oracle->offline->neigh, nh_idx, ret);
 }
 
-static void print_errs(struct fb_errs *errs)
+/* Standard input is where the queries come from, if not from the arguments. */
+static bool is_stdin_free(const struct ctl *ctl)
 {
-	for (size_t i = 0; i < errs->n; i++) {
-		char text[1024];
-
-		(void)fb_err_format(&errs->v[i], text, sizeof(text));
-		(void)fprintf(stderr, "%s: %s\n",
-			      errs->v[i].severity == FB_SEV_ERROR ? "error" : "notice", text);
-	}
-	fb_errs_fini(errs);
-}
-
-/* "-" is standard input, which the queries may want too. */
-static bool name_stdin(const struct ctl *ctl, const char **paths)
-{
-	for (size_t i = 0; i < (size_t)ctl->n_files; i++) {
-		paths[i] = ctl->files[i];
-		if (strcmp(paths[i], "-") != 0)
-			continue;
-		if (ctl->n_args != 3) {
+	for (size_t i = 0; i < ctl->n_files && ctl->n_args != 3; i++) {
+		if (strcmp(ctl->files[i], "-") == 0) {
 			ctl_error("explain -f -: standard input is where the queries come from");
 			return false;
 		}
-		paths[i] = "/dev/stdin";
 	}
 	return true;
 }
 
-static int open_offline(struct oracle *oracle, struct fb_config *config, struct fb_offline *o,
-			struct fb_errs *errs)
+static int set_offline(struct oracle *oracle, const struct fb_config *config, struct fb_offline *o)
 {
 	struct fb_hash_secret secret;
 	int ret;
 
-	ret = fb_offline_open(config, oracle->paths, (uint32_t)oracle->ctl->n_files, o, errs);
-	if (ret != 0)
-		return ret;
 	fb_hash_secret_init(&secret, config->secret);
 	ret = fb_nat_ports_init(&oracle->nat_ports, config->snat_port_first, config->snat_port_last,
 				(uint16_t)config->n_workers, &secret);
-	if (ret != 0) {
-		fb_offline_close(o);
+	if (ret != 0)
 		return ret;
-	}
 	for (uint32_t i = 0; i < config->n_ports && i < FB_CONFIG_MAX_PORTS; i++)
 		oracle->port_names[i] = config->ports[i].name;
 	oracle->offline = o;
@@ -319,26 +295,16 @@ static int run(struct oracle *oracle)
 
 static int run_offline(struct oracle *oracle)
 {
-	struct fb_errs errs = FB_ERRS_INIT;
-	struct fb_config *config = NULL;
-	struct fb_offline offline;
+	struct ctl_offline *offline = ctl_offline_open(oracle->ctl);
 	int ret;
 
-	if (fb_config_read(oracle->ctl->config, &config, &errs) != 0) {
-		print_errs(&errs);
+	if (offline == NULL)
 		return 1;
-	}
-	ret = open_offline(oracle, config, &offline, &errs);
-	if (ret != 0 && errs.n == 0)
+	ret = set_offline(oracle, ctl_offline_config(offline), ctl_offline_state(offline));
+	if (ret != 0)
 		ctl_error("%s", strerror(-ret));
-	print_errs(&errs);
-	if (ret == 0) {
-		ret = run(oracle);
-		fb_offline_close(&offline);
-	} else {
-		ret = 1;
-	}
-	fb_config_free(config);
+	ret = ret == 0 ? run(oracle) : 1;
+	ctl_offline_close(offline);
 	return ret;
 }
 
@@ -358,7 +324,7 @@ int ctl_explain(const struct ctl *ctl)
 		ctl_error("explain --offline needs --config FILE and -f MANIFESTS");
 		return 2;
 	}
-	if (!name_stdin(ctl, oracle.paths))
+	if (!is_stdin_free(ctl))
 		return 2;
 	return run_offline(&oracle);
 }

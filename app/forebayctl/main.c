@@ -60,6 +60,15 @@ static const struct ctl_verb verbs[] = {
 	 "  forebayctl explain -o json < tuples.txt\n"
 	 "  forebayctl explain --offline --config forebay.yaml -f hello.yaml icmp 198.51.100.7 "
 	 "192.0.2.10\n"},
+	{"env", ctl_env,
+	 "env [NAMESPACE] [--format env|docker|export]    what a pod started now is given for Services\n"
+	 "  env: NAME=value lines; docker: arguments of docker run; export: lines for a shell\n"
+	 "  --no-service-links    for a pod with enableServiceLinks: false\n"
+	 "  --offline --config FILE -f MANIFESTS    without a daemon\n"
+	 "\n"
+	 "  forebayctl env shop\n"
+	 "  docker run $(forebayctl env shop --format docker) debian env\n"
+	 "  eval \"$(forebayctl env shop --format export)\"\n"},
 	{"version", ctl_version,
 	 "version    of forebayctl and, if it answers, of the daemon\n"
 	 "\n"
@@ -150,7 +159,7 @@ static bool set_limit(struct ctl *ctl, const char *text)
 	return false;
 }
 
-enum { OPT_SOCKET = 256, OPT_LIMIT, OPT_OFFLINE, OPT_CONFIG };
+enum { OPT_SOCKET = 256, OPT_LIMIT, OPT_OFFLINE, OPT_CONFIG, OPT_FORMAT, OPT_NO_LINKS };
 
 static bool take_option(struct ctl *ctl, int option, bool *help_wanted)
 {
@@ -187,6 +196,12 @@ static bool take_option(struct ctl *ctl, int option, bool *help_wanted)
 	case OPT_CONFIG:
 		ctl->config = optarg;
 		return true;
+	case OPT_FORMAT:
+		ctl->format = optarg;
+		return true;
+	case OPT_NO_LINKS:
+		ctl->no_links = true;
+		return true;
 	default:
 		return false; /* getopt has said why */
 	}
@@ -214,6 +229,8 @@ int main(int argc, char **argv)
 		{"limit", required_argument, NULL, OPT_LIMIT},
 		{"offline", no_argument, NULL, OPT_OFFLINE},
 		{"config", required_argument, NULL, OPT_CONFIG},
+		{"format", required_argument, NULL, OPT_FORMAT},
+		{"no-service-links", no_argument, NULL, OPT_NO_LINKS},
 		{0},
 	};
 	const char *from_env = getenv("FOREBAY_SOCKET");

@@ -3,7 +3,6 @@
 #include "control/command.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "manifest/manifest.h"
@@ -13,6 +12,11 @@ static void version(struct fb_control *c, const json_t *request, struct fb_reply
 	fb_reply_send(reply, json_pack("{s:b,s:s}", "ok", 1, "version", c->p.version));
 }
 
+static void env(struct fb_control *c, const json_t *request, struct fb_reply *reply)
+{
+	fb_reply_send(reply, fb_answer_env(c->store, request));
+}
+
 static const struct verb {
 	const char *name;
 	fb_command_fn *run;
@@ -20,13 +24,8 @@ static const struct verb {
 	{"get", fb_command_get},	 {"describe", fb_command_describe},
 	{"explain", fb_command_explain}, {"apply", fb_command_apply},
 	{"delete", fb_command_delete},	 {"diff", fb_command_diff},
-	{"version", version},
+	{"env", env},			 {"version", version},
 };
-
-const char *fb_request_string(const json_t *request, const char *key)
-{
-	return json_string_value(json_object_get(request, key));
-}
 
 void fb_command_run(struct fb_control *c, const char *line, size_t len, struct fb_reply *reply)
 {
@@ -71,37 +70,4 @@ int fb_request_documents(const json_t *request, struct fb_objects *objects, stru
 			return ret;
 	}
 	return 0;
-}
-
-json_t *fb_json_text(const char *text)
-{
-	json_t *value = json_string(text);
-	char *copy;
-
-	if (value != NULL)
-		return value;
-	copy = strdup(text);
-	for (char *p = copy; p != NULL && *p != '\0'; p++) {
-		if ((unsigned char)*p >= 0x80)
-			*p = '?';
-	}
-	value = copy != NULL ? json_string(copy) : NULL;
-	free(copy);
-	return value;
-}
-
-json_t *fb_messages_json(const struct fb_errs *errs)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < errs->n; i++) {
-		char text[1024];
-
-		(void)fb_err_format(&errs->v[i], text, sizeof(text));
-		(void)json_array_append_new(
-			list, json_pack("{s:s,s:o}", "severity",
-					errs->v[i].severity == FB_SEV_ERROR ? "error" : "notice",
-					"text", fb_json_text(text)));
-	}
-	return list;
 }

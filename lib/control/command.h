@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "control/answer.h"
 #include "control/server.h"
 #include "control/state.h"
 
@@ -25,16 +26,7 @@ fb_command_fn fb_command_explain;		       /* command_explain.c */
 fb_command_fn fb_command_apply, fb_command_delete;     /* command_apply.c */
 fb_command_fn fb_command_diff;			       /* command_diff.c */
 
-/** A field that is a string, or NULL. */
-const char *fb_request_string(const json_t *request, const char *key);
-
 /** Read the documents of a request into objects; errors and notices go to errs. @return 0 or -errno */
 int fb_request_documents(const json_t *request, struct fb_objects *objects, struct fb_errs *errs);
-
-/** Errors as the list `messages` of protocol.md. */
-json_t *fb_messages_json(const struct fb_errs *errs);
-
-/** Text that may not be UTF-8 (file names, error texts) as a JSON string. */
-json_t *fb_json_text(const char *text);
 
 #endif

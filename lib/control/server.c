@@ -159,16 +159,13 @@ void fb_reply_send(struct fb_reply *reply, json_t *answer)
 
 void fb_reply_error(struct fb_reply *reply, const char *fmt, ...)
 {
-	json_t *text;
+	json_t *answer;
 	va_list args;
 
 	va_start(args, fmt);
-	text = json_vsprintf(fmt, args);
+	answer = fb_answer_verror(fmt, args);
 	va_end(args);
-	/* What a client sent may not be UTF-8, and is quoted in the sentence. */
-	if (text == NULL)
-		text = json_string("the request is not UTF-8 text");
-	fb_reply_send(reply, json_pack("{s:b,s:o}", "ok", 0, "error", text));
+	fb_reply_send(reply, answer);
 }
 
 int fb_reply_is_dead(const struct fb_reply *reply)

@@ -178,6 +178,8 @@ static void read_cluster_ips(const struct field *spec, struct fb_model_service *
 			n_read = (uint8_t)(i + 1);
 	}
 	service->n_cluster_ips = n_read;
+	if (n_read > 0)
+		service->cluster_ip = field_string(is_empty(&one) ? &first : &one);
 	if (n > 0 && n_read > 0 && !is_empty(&one) &&
 	    !fb_addr_equal(&service->cluster_ips[0], &single))
 		field_error(&first, "must be the same as clusterIP");
@@ -363,6 +365,7 @@ void kind_read_service(const struct field *root)
 		(void)field_is(&spec, FB_NODE_MAPPING);
 	service->type = field_enum(&f, fb_service_type_names, FB_SERVICE_TYPE_COUNT,
 				   FB_SERVICE_CLUSTER_IP);
+	service->cluster_ip = "";
 	if (service->type != FB_SERVICE_EXTERNAL_NAME)
 		read_cluster_ips(&spec, service);
 	read_families(&spec, service);

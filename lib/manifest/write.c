@@ -132,7 +132,7 @@ static int write_addresses(const struct fb_model_service *service, json_t *spec)
 		rc |= set_text(spec, "clusterIP", "None");
 	rc |= set_addrs(spec, "clusterIPs", service->cluster_ips, service->n_cluster_ips);
 	if (service->n_cluster_ips > 0)
-		rc |= json_object_set_new(spec, "clusterIP", addr_json(&service->cluster_ips[0]));
+		rc |= set_text(spec, "clusterIP", service->cluster_ip);
 	if (service->has_load_balancer_ip)
 		rc |= json_object_set_new(spec, "loadBalancerIP",
 					  addr_json(&service->load_balancer_ip));

@@ -102,6 +102,7 @@ static bool same_service(const struct fb_model_service *a, const struct fb_model
 	       a->drain_deadline_s == b->drain_deadline_s &&
 	       a->removed_tcp_s == b->removed_tcp_s &&
 	       a->health_check_node_port == b->health_check_node_port &&
+	       same(a->cluster_ip, b->cluster_ip) &&
 	       same(a->load_balancer_class, b->load_balancer_class) &&
 	       same(a->external_name, b->external_name) &&
 	       same_labels(&a->selector, &b->selector) && same_service_lists(a, b);

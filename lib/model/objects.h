@@ -196,6 +196,7 @@ struct fb_model_service {
 	uint32_t removed_tcp_s;	   /* FB_FOREVER: keep; 0: reset at once */
 	uint16_t health_check_node_port;
 	struct fb_addr cluster_ips[2];
+	const char *cluster_ip; /* cluster_ips[0] as the user spelled it: pods get that text */
 	struct fb_addr load_balancer_ip;
 	const char *load_balancer_class;
 	const char *external_name;

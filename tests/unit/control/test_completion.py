@@ -38,7 +38,7 @@ for what in whats:
     check(f"the completion offers get {what}", re.search(rf'"[^"]*\b{what}\b[^"]*"', text) is not None)
 for args in (["no-such-verb"], ["get"], ["get", "nothing"], ["get", "svc/a", "b"], ["get", "status", "x"], ["apply"], ["describe", "pod", "x"],
              ["get", "services", "-o", "xml"], ["get", "flows", "--limit", "0"],
-             ["explain", "tcp"], ["--no-such-option"], []):
+             ["explain", "tcp"], ["env", "a", "b"], ["env", "--format", "json"], ["env", "--offline"], ["--no-such-option"], []):
     done = run(*args)
     check(f"forebayctl {' '.join(args)}: status 2, and why on stderr",
           done.returncode == 2 and done.stderr != "" and done.stdout == "")

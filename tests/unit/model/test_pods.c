@@ -48,6 +48,7 @@ static void fill(struct fb_objects *objects, const struct row *rows, size_t n)
 		o->meta.name = row->name;
 		if (row->kind == FB_KIND_SERVICE) {
 			o->service.load_balancer_class = "";
+			o->service.cluster_ip = "";
 			o->service.external_name = "";
 			o->service.selector = (struct fb_labels){labels, row->n_labels};
 		} else {

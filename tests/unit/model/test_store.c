@@ -30,6 +30,7 @@ static struct fb_object *make(const struct row *row, const char *file, uint32_t 
 		object->slice.service = row->service;
 	} else if (row->kind == FB_KIND_SERVICE) {
 		object->service.load_balancer_class = "";
+		object->service.cluster_ip = "";
 		object->service.external_name = "";
 		object->service.health_check_node_port = row->health_port;
 	}

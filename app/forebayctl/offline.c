@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "ctl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "box/offline.h"
+#include "config/config.h"
+
+struct ctl_offline {
+	struct fb_config *config;
+	struct fb_offline state;
+};
+
+static void print_errs(struct fb_errs *errs)
+{
+	for (size_t i = 0; i < errs->n; i++) {
+		char text[1024];
+
+		(void)fb_err_format(&errs->v[i], text, sizeof(text));
+		(void)fprintf(stderr, "%s: %s\n",
+			      errs->v[i].severity == FB_SEV_ERROR ? "error" : "notice", text);
+	}
+	fb_errs_fini(errs);
+}
+
+static int open_state(const struct ctl *ctl, struct ctl_offline *offline, struct fb_errs *errs)
+{
+	const char *paths[CTL_MAX_FILES];
+	int ret;
+
+	for (size_t i = 0; i < ctl->n_files; i++)
+		paths[i] = strcmp(ctl->files[i], "-") == 0 ? "/dev/stdin" : ctl->files[i];
+	if (fb_config_read(ctl->config, &offline->config, errs) != 0)
+		return -EINVAL;
+	ret = fb_offline_open(offline->config, paths, (uint32_t)ctl->n_files, &offline->state,
+			      errs);
+	if (ret != 0 && errs->n == 0)
+		ctl_error("%s", strerror(-ret));
+	if (ret != 0)
+		fb_config_free(offline->config);
+	return ret;
+}
+
+struct ctl_offline *ctl_offline_open(const struct ctl *ctl)
+{
+	struct ctl_offline *offline = calloc(1, sizeof(*offline));
+	struct fb_errs errs = FB_ERRS_INIT;
+	int ret = offline != NULL ? open_state(ctl, offline, &errs) : -ENOMEM;
+
+	print_errs(&errs);
+	if (ret == 0)
+		return offline;
+	free(offline);
+	return NULL;
+}
+
+void ctl_offline_close(struct ctl_offline *offline)
+{
+	fb_offline_close(&offline->state);
+	fb_config_free(offline->config);
+	free(offline);
+}
+
+struct fb_offline *ctl_offline_state(struct ctl_offline *offline)
+{
+	return &offline->state;
+}
+
+struct fb_config *ctl_offline_config(struct ctl_offline *offline)
+{
+	return offline->config;
+}
