@@ -56,7 +56,7 @@ _forebayctl()
 		fi
 		;;
 	explain)
-		mapfile -t COMPREPLY < <(compgen -W "tcp udp icmp" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "tcp udp sctp icmp" -- "$cur")
 		;;
 	esac
 }

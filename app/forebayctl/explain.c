@@ -314,7 +314,7 @@ int ctl_explain(const struct ctl *ctl)
 
 	if (ctl->n_args != 3 && ctl->n_args != 0 &&
 	    !(ctl->n_args == 1 && strcmp(ctl->args[0], "-") == 0)) {
-		ctl_error("explain tcp|udp SRC:PORT DST:PORT, explain icmp SRC DST, or lines of these "
+		ctl_error("explain tcp|udp|sctp SRC:PORT DST:PORT, explain icmp SRC DST, or lines of these "
 			  "on standard input");
 		return 2;
 	}

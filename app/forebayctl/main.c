@@ -47,7 +47,7 @@ static const struct ctl_verb verbs[] = {
 	 "  forebayctl diff -f hello.yaml\n"
 	 "  forebayctl diff -f manifests/ -o json\n"},
 	{"explain", ctl_explain,
-	 "explain tcp|udp SRC:PORT DST:PORT | icmp SRC DST    what becomes of a packet, and why\n"
+	 "explain tcp|udp|sctp SRC:PORT DST:PORT | icmp SRC DST    what becomes of a packet, and why\n"
 	 "  Without arguments, lines of the same form are read from standard input; -o json then\n"
 	 "  answers with one object a line, in order.\n"
 	 "  --offline --config FILE -f MANIFESTS    without a daemon; it draws the key of SNAT ports\n"

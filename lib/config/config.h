@@ -83,6 +83,9 @@ struct fb_config {
 	uint32_t tcp_closing_s;
 	uint32_t udp_new_s;
 	uint32_t udp_s;
+	uint32_t sctp_opening_s;
+	uint32_t sctp_established_s;
+	uint32_t sctp_closing_s;
 
 	/* nat: */
 	uint8_t default_mode; /* enum fb_service_mode */

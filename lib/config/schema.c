@@ -123,6 +123,16 @@ static const struct setting timeout_rows[] = {
 	{"udp", DURATION(udp_s), .least = 1, .most = DAY_S, .standard = "5m",
 	 .help = "A UDP flow that was answered: 5 minutes is recommended, 2 are the least (RFC 4787, "
 		 "REQ-5)."},
+	{"sctp-opening", DURATION(sctp_opening_s), .least = 1, .most = DAY_S, .standard = "30s",
+	 .help = "An SCTP association before the endpoint has acknowledged the cookie."},
+	{"sctp-established", DURATION(sctp_established_s), .least = 1, .most = 30 * DAY_S,
+	 .standard = "3m30s",
+	 .help = "An idle SCTP association. Heartbeats come every 30 s and a little (RFC 9260, 8.3), so "
+		 "an association that is alive never is idle for so long; give more where an "
+		 "application turns them off."},
+	{"sctp-closing", DURATION(sctp_closing_s), .least = 1, .most = DAY_S, .standard = "2m",
+	 .help = "After SHUTDOWN or ABORT: twice the longest time after which either side sends again "
+		 "(RTO.Max, RFC 9260, 16)."},
 	{0},
 };
 

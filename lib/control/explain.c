@@ -20,11 +20,6 @@ const char *fb_addr_port_format(const struct fb_addr *addr, uint16_t port, char 
 	return buf;
 }
 
-const char *fb_proto_name(uint8_t proto)
-{
-	return proto == IPPROTO_TCP ? "tcp" : proto == IPPROTO_UDP ? "udp" : "icmp";
-}
-
 static int parse_addr_port(const char *text, struct fb_addr *addr, uint16_t *port)
 {
 	char host[FB_ADDR_STRLEN];
@@ -77,7 +72,7 @@ int fb_explain_parse(const char *line, struct fb_explain_query *ret, const char 
 	int n;
 
 	n = sscanf(line, "%95s %95s %95s %1s", words[0], words[1], words[2], rest);
-	*ret_why = "expected: tcp|udp SRC:PORT DST:PORT, or icmp SRC DST";
+	*ret_why = "expected: tcp|udp|sctp SRC:PORT DST:PORT, or icmp SRC DST";
 	if (n != 3)
 		return -EINVAL;
 	if (strcasecmp(words[0], "icmp") == 0) {
@@ -86,9 +81,10 @@ int fb_explain_parse(const char *line, struct fb_explain_query *ret, const char 
 		if (parse_addr(words[1], &q.src) != 0 || parse_addr(words[2], &q.dst) != 0)
 			return -EINVAL;
 	} else {
-		q.proto = strcasecmp(words[0], "tcp") == 0   ? IPPROTO_TCP
-			  : strcasecmp(words[0], "udp") == 0 ? IPPROTO_UDP
-							     : 0;
+		q.proto = strcasecmp(words[0], "tcp") == 0    ? IPPROTO_TCP
+			  : strcasecmp(words[0], "udp") == 0  ? IPPROTO_UDP
+			  : strcasecmp(words[0], "sctp") == 0 ? IPPROTO_SCTP
+							      : 0;
 		if (q.proto == 0)
 			return -EINVAL;
 		*ret_why = "expected ADDRESS:PORT twice, IPv6 as [ADDRESS]:PORT";

@@ -6,7 +6,8 @@
  * What would become of a packet, and why: the packet path's own functions over a snapshot, for people.
  *
  * The daemon's `explain` and `forebayctl explain --offline` both end here; they differ only in what
- * is in the environment. A TCP packet without a flow is taken to be a SYN.
+ * is in the environment. A TCP packet without a flow is taken to be a SYN,
+ * one of SCTP to be an INIT.
  *
  * Thread: any that may read the snapshot; pure.
  */
@@ -44,7 +45,7 @@ struct fb_explain_query {
 	struct fb_addr dst;
 	uint16_t sport; /* host order */
 	uint16_t dport;
-	uint8_t proto; /* IPPROTO_TCP, IPPROTO_UDP; IPPROTO_ICMP for an echo request of either family */
+	uint8_t proto; /* IPPROTO_TCP, _UDP, _SCTP; IPPROTO_ICMP for an echo request of either family */
 };
 
 struct fb_explanation {
@@ -69,7 +70,7 @@ struct fb_explanation {
  *  @return 0; -EINVAL with *ret_why a sentence */
 int fb_explain_parse(const char *line, struct fb_explain_query *ret, const char **ret_why);
 
-/** The tuple of a TCP or UDP query, as the packet path keys it. */
+/** The tuple of a TCP, UDP or SCTP query, as the packet path keys it. */
 struct fb_tuple fb_explain_tuple(const struct fb_explain_query *query);
 
 /** @param flow  the live flow that owns the tuple, or NULL */
@@ -83,7 +84,5 @@ json_t *fb_explain_json(const struct fb_explain_env *env, const struct fb_explai
 /** "192.0.2.1:80", "[2001:db8::1]:80" */
 #define FB_ADDR_PORT_STRLEN (FB_ADDR_STRLEN + 8)
 const char *fb_addr_port_format(const struct fb_addr *addr, uint16_t port, char *buf);
-
-const char *fb_proto_name(uint8_t proto); /* "tcp", "udp", "icmp" */
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Packets that end in an answer of our own, under the worker's rates: resets and unreachables under
+ * Packets that end in an answer of our own, under the worker's rates: resets, aborts, unreachables under
  * reject-rate, other ICMP under icmp-rate. ARP and NDP are not limited: without them nobody finds us.
  */
 
@@ -82,15 +82,25 @@ static void icmp_error(struct fb_worker *w, struct fb_burst *b, uint16_t i,
 	finish(w, b, i, m, len, verdict, reason);
 }
 
+/* Neither a reset nor its like is answered, so they don't use the rate up either. */
+static bool may_be_rejected(const struct fb_packet *pkt)
+{
+	return pkt->proto == IPPROTO_TCP    ? (pkt->tcp_flags & RTE_TCP_RST_FLAG) == 0
+	       : pkt->proto == IPPROTO_SCTP ? (pkt->sctp_chunks & FB_SCTP_UNANSWERED) == 0
+					    : true;
+}
+
 void fb_end_reject(struct fb_worker *w, struct fb_burst *b, uint16_t i, enum fb_reason reason)
 {
 	const struct fb_packet *pkt = &b->pkts[i];
 	struct rte_mbuf *in = b->mbufs[i];
 	struct fb_addr dst = fb_tuple_dst(&pkt->tuple);
+	uint32_t (*answer)(const uint8_t *, const struct fb_packet *, const uint8_t *, uint8_t *,
+			   uint32_t);
 	struct rte_mbuf *m;
 	uint32_t len;
 
-	if (pkt->proto == IPPROTO_TCP && (pkt->tcp_flags & RTE_TCP_RST_FLAG)) {
+	if (!may_be_rejected(pkt)) {
 		fb_end_drop(w, b, i, reason);
 		return;
 	}
@@ -98,15 +108,16 @@ void fb_end_reject(struct fb_worker *w, struct fb_burst *b, uint16_t i, enum fb_
 		fb_end_drop(w, b, i, FB_REASON_REJECT_RATE);
 		return;
 	}
-	if (pkt->proto != IPPROTO_TCP) {
+	if (pkt->proto == IPPROTO_UDP) {
 		icmp_error(w, b, i, FB_ICMP_PORT_UNREACHABLE, &dst, 0, FB_VERDICT_REJECT, reason);
 		return;
 	}
 	m = answer_buffer(w, b, i);
 	if (m == NULL)
 		return;
-	len = fb_answer_tcp_reset(rte_pktmbuf_mtod(in, uint8_t *), pkt, port_of(w, in)->mac,
-				  rte_pktmbuf_mtod(m, uint8_t *), rte_pktmbuf_tailroom(m));
+	answer = pkt->proto == IPPROTO_TCP ? fb_answer_tcp_reset : fb_answer_sctp;
+	len = answer(rte_pktmbuf_mtod(in, uint8_t *), pkt, port_of(w, in)->mac,
+		     rte_pktmbuf_mtod(m, uint8_t *), rte_pktmbuf_tailroom(m));
 	finish(w, b, i, m, len, FB_VERDICT_REJECT, reason);
 }
 

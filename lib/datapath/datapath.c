@@ -61,6 +61,11 @@ static struct fb_flow_timeouts timeouts_of(const struct fb_config *config)
 		[FB_FLOW_CLOSING] = config->tcp_closing_s * 1000,
 		[FB_FLOW_UDP_NEW] = config->udp_new_s * 1000,
 		[FB_FLOW_UDP] = config->udp_s * 1000,
+		[FB_FLOW_COOKIE_WAIT] = config->sctp_opening_s * 1000,
+		[FB_FLOW_COOKIE_ECHOED] = config->sctp_opening_s * 1000,
+		[FB_FLOW_ASSOCIATED] = config->sctp_established_s * 1000,
+		[FB_FLOW_SHUTDOWN] = config->sctp_closing_s * 1000,
+		[FB_FLOW_CLOSED] = config->sctp_closing_s * 1000,
 	}};
 
 	return t;

@@ -53,16 +53,16 @@ void fb_worker_expire(struct fb_worker *w)
 }
 
 /*
- * What became of the flow's endpoint since the record last looked. TCP stays with its endpoint to the
- * end, UDP moves at once when the endpoint left the cluster, and a SYN is a new connection, which only
- * an active endpoint may get.
+ * What became of the flow's endpoint since the record last looked. TCP and SCTP stay with their
+ * endpoint to the end, UDP moves at once when the endpoint left the cluster, and a SYN or INIT is a new
+ * connection, which only an active endpoint may get.
  */
 bool fb_flow_look_again(const struct fb_snapshot *snap, struct fb_flow *flow,
 			const struct fb_packet *pkt, enum fb_flow_dir dir)
 {
-	bool new_syn = dir == FB_DIR_CLIENT && pkt->proto == IPPROTO_TCP &&
+	bool new_syn = dir == FB_DIR_CLIENT && pkt->proto != IPPROTO_UDP &&
 		       (pkt->tcp_flags & (RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG)) == RTE_TCP_SYN_FLAG &&
-		       flow->state != FB_FLOW_ESTABLISHED;
+		       flow->state != FB_FLOW_ESTABLISHED && flow->state != FB_FLOW_ASSOCIATED;
 	const struct fb_endpoint_info *info;
 
 	if (likely(flow->ep_epoch == snap->ep_epoch && !new_syn))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Stage: everything that is not TCP or UDP of a flow. */
+/* Stage: everything that is not TCP, UDP or SCTP of a flow. */
 
 #include <netinet/in.h>
 
@@ -87,7 +87,8 @@ void fb_stage_other(struct fb_worker *w, struct fb_burst *b)
 			 * A fragment without ports may belong to a flow, and neither the kernel nor a
 			 * router may see it untranslated. Other protocols are the kernel's business.
 			 */
-			if (pkt->proto == IPPROTO_TCP || pkt->proto == IPPROTO_UDP)
+			if (pkt->proto == IPPROTO_TCP || pkt->proto == IPPROTO_UDP ||
+			    pkt->proto == IPPROTO_SCTP)
 				fb_end_drop(w, b, i, FB_REASON_FRAGMENT);
 			else
 				unknown(w, b, i);

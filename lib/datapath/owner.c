@@ -5,17 +5,22 @@
  *
  * dnat: a hash of the client's address and port, which both directions carry unchanged.
  * snat: where the device spreads packets by RSS, the worker whose queue the client's packets come to;
- *       elsewhere the same hash. Replies name their owner by the SNAT port (nat/port.h).
+ *       elsewhere, and for SCTP (nat/rss.h), the same hash. Replies name their owner by the SNAT port (nat/port.h).
  */
 
 #include "datapath/stages.h"
+
+static bool by_queue(const struct fb_datapath *dp, const struct fb_service *svc, uint16_t port)
+{
+	return svc->mode == FB_MODE_SNAT && dp->steer[port] != NULL && fb_nat_rss_knows(svc->proto);
+}
 
 uint16_t fb_owner_of_service(const struct fb_worker *w, const struct fb_service *svc, uint16_t port,
 			     const struct fb_tuple *client)
 {
 	struct fb_addr src = fb_tuple_src(client);
 
-	if (svc->mode == FB_MODE_SNAT && w->dp->steer[port] != NULL)
+	if (by_queue(w->dp, svc, port))
 		return w->idx;
 	return fb_nat_client_owner(&w->dp->nat, &src, fb_tuple_sport(client));
 }
@@ -23,12 +28,11 @@ uint16_t fb_owner_of_service(const struct fb_worker *w, const struct fb_service 
 uint16_t fb_datapath_owner(const struct fb_datapath *dp, const struct fb_service *svc, uint16_t port,
 			   const struct fb_tuple *client, const char **ret_rule)
 {
-	const struct fb_nat_steer *steer = dp->steer[port];
 	struct fb_addr src = fb_tuple_src(client);
 
-	if (svc->mode == FB_MODE_SNAT && steer != NULL) {
+	if (by_queue(dp, svc, port)) {
 		*ret_rule = "RSS queue";
-		return fb_nat_rss_worker(steer, client);
+		return fb_nat_rss_worker(dp->steer[port], client);
 	}
 	*ret_rule = "client hash";
 	return fb_nat_client_owner(&dp->nat, &src, fb_tuple_sport(client));

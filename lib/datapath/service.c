@@ -112,6 +112,13 @@ static enum fb_reason insert_flow(struct fb_worker *w, const struct fb_tuple *cl
 	return FB_REASON_NONE;
 }
 
+static uint8_t first_state(uint8_t proto)
+{
+	return proto == IPPROTO_TCP    ? FB_FLOW_OPENING
+	       : proto == IPPROTO_SCTP ? FB_FLOW_COOKIE_WAIT
+				       : FB_FLOW_UDP_NEW;
+}
+
 static enum fb_reason create_flow(struct fb_worker *w, const struct fb_packet *pkt,
 				  const struct fb_service *svc, struct fb_flow **ret)
 {
@@ -134,7 +141,7 @@ static enum fb_reason create_flow(struct fb_worker *w, const struct fb_packet *p
 	flow->ep_id = ep->id;
 	flow->ep_epoch = w->snap->ep_epoch;
 	flow->nh_idx = info->nh_idx;
-	flow->state = pkt->proto == IPPROTO_TCP ? FB_FLOW_OPENING : FB_FLOW_UDP_NEW;
+	flow->state = first_state(pkt->proto);
 	w->endpoint_counters[ep->id].flows++;
 	w->endpoint_counters[ep->id].live++;
 	w->counters.flows_created++;
@@ -191,9 +198,10 @@ static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 	/*
 	 * In the middle of a connection that nobody here knows. With the client's address kept, the hash
 	 * leads to the endpoint that another box or an earlier run chose; with a hidden one the port is
-	 * lost, and without a hash the endpoint: a reset lets the client start again at once.
+	 * lost, and without a hash the endpoint: a reset lets the client start again at once. SCTP's chunks
+	 * stand where TCP's flags do.
 	 */
-	if (pkt->proto == IPPROTO_TCP && (pkt->tcp_flags & RTE_TCP_SYN_FLAG) == 0 &&
+	if (pkt->proto != IPPROTO_UDP && (pkt->tcp_flags & RTE_TCP_SYN_FLAG) == 0 &&
 	    (svc->mode == FB_MODE_SNAT || !fb_selection_by_hash(svc->selection) ||
 	     (pkt->tcp_flags & RTE_TCP_RST_FLAG))) {
 		w->service_counters[svc->id].rejected++;

@@ -49,7 +49,7 @@ struct fb_burst {
 	uint8_t verdicts[FB_BURST_MAX]; /* enum fb_verdict; FB_VERDICT_COUNT: handed over */
 	uint8_t reasons[FB_BURST_MAX];  /* enum fb_reason */
 
-	uint16_t lookups[FB_BURST_MAX]; /* parse -> flow: TCP and UDP */
+	uint16_t lookups[FB_BURST_MAX]; /* parse -> flow: TCP, UDP, SCTP */
 	uint16_t n_lookups;
 	uint16_t others[FB_BURST_MAX]; /* parse -> other: ICMP, ARP, NDP, fragments, the rest */
 	uint16_t n_others;

@@ -293,8 +293,6 @@ int fb_desired_build(const struct fb_store *store, const struct fb_desired_setti
 	if (b.specs.v == NULL)
 		rc = -ENOMEM;
 	for (uint32_t i = 0; rc == 0 && i < b.service->n_ports; i++) {
-		if (b.service->ports[i].proto == IPPROTO_SCTP)
-			continue;
 		for (int family = 0; rc == 0 && family < FB_FAMILY_COUNT; family++)
 			rc = build_port(&b, &b.service->ports[i], (enum fb_family)family);
 	}

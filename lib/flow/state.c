@@ -44,3 +44,39 @@ void fb_flow_advance_tcp(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t tcp
 	    (client && flow->state == FB_FLOW_OPENING && (flow->flags & FB_FLOW_SYN_ENDPOINT)))
 		flow->state = FB_FLOW_ESTABLISHED;
 }
+
+static void advance_init(struct fb_flow *flow, enum fb_flow_dir dir)
+{
+	if (dir == FB_DIR_ENDPOINT ||
+	    (flow->state != FB_FLOW_SHUTDOWN && flow->state != FB_FLOW_CLOSED))
+		return;
+	flow->state = FB_FLOW_COOKIE_WAIT;
+	flow->flags &= (uint8_t)~HEARD;
+}
+
+void fb_flow_advance_sctp(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t chunks)
+{
+	const bool client = dir == FB_DIR_CLIENT;
+	const bool opening =
+		flow->state == FB_FLOW_COOKIE_WAIT || flow->state == FB_FLOW_COOKIE_ECHOED;
+
+	if (chunks & (FB_SCTP_ABORT | FB_SCTP_SHUTDOWN_COMPLETE)) {
+		flow->state = FB_FLOW_CLOSED;
+		flow->flags &= (uint8_t)~HEARD;
+	} else if (chunks & FB_SCTP_INIT) {
+		advance_init(flow, dir);
+	} else if (chunks & FB_SCTP_SHUTDOWN) {
+		if (flow->state != FB_FLOW_CLOSED)
+			flow->state = FB_FLOW_SHUTDOWN;
+	} else if (chunks & FB_SCTP_COOKIE_ECHO) {
+		if (client && opening)
+			flow->state = FB_FLOW_COOKIE_ECHOED;
+	} else if (chunks & FB_SCTP_COOKIE_ACK) {
+		if (!client && opening)
+			flow->state = FB_FLOW_ASSOCIATED;
+	} else if ((chunks & (FB_SCTP_INIT_ACK | FB_SCTP_ERROR)) == 0) {
+		flow->flags |= client ? FB_FLOW_HEARD_CLIENT : FB_FLOW_HEARD_ENDPOINT;
+		if ((flow->flags & HEARD) == HEARD && flow->state != FB_FLOW_SHUTDOWN)
+			flow->state = FB_FLOW_ASSOCIATED;
+	}
+}

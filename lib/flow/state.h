@@ -3,9 +3,9 @@
 #define FB_FLOW_STATE_H
 
 /*
- * TCP and UDP state after a packet: RFC 9293 3.3.2, reduced to what somebody in the middle can see
- * who keeps no sequence numbers. The state only chooses the timeout; it never decides whether a
- * packet passes.
+ * TCP, UDP and SCTP state after a packet: RFC 9293 3.3.2 and RFC 9260 4, reduced to what somebody in
+ * the middle can see who keeps no sequence numbers and no tags. The state only chooses the timeout; it
+ * never decides whether a packet passes.
  *
  *     OPENING      -> ESTABLISHED  SYN+ACK from the endpoint, then any but a SYN from the client;
  *                                  or, for a flow picked up midway, such segments from both sides
@@ -17,13 +17,25 @@
  *                                  (RFC 9293 3.6.1, RFC 6191)
  *     UDP_NEW      -> UDP          a packet from the endpoint
  *
+ *     COOKIE_WAIT   -> COOKIE_ECHOED  COOKIE ECHO from the client
+ *     COOKIE_WAIT, COOKIE_ECHOED
+ *                   -> ASSOCIATED     COOKIE ACK from the endpoint
+ *     COOKIE_WAIT, COOKIE_ECHOED, CLOSED
+ *                   -> ASSOCIATED     packets that open and end nothing, from both sides: picked up
+ *                                     midway, or the ABORT was a forged one
+ *     any but CLOSED -> SHUTDOWN      SHUTDOWN or SHUTDOWN ACK
+ *     any           -> CLOSED         ABORT, SHUTDOWN COMPLETE
+ *     SHUTDOWN, CLOSED -> COOKIE_WAIT INIT from the client: the port is used again
+ *
  * Why a RST does not end a flow at once: whoever guesses the tuple can send one, and the receiver
  * ignores it unless its sequence number is exact (RFC 5961 section 3). After a true reset the side
  * that sent it answers everything with another RST, so plain segments from both sides say that it
  * was false. Until then the flow keeps its endpoint and port, for the shorter timeout of CLOSING; a
  * connection that stays idle for longer than that after a forged RST is the price. A SYN within an
  * established connection changes nothing: the endpoint challenges it (RFC 5961 section 4), and if
- * the client did start afresh its RST and next SYN come through here.
+ * the client did start afresh its RST and next SYN come through here. The same goes for an ABORT,
+ * which its receiver believes only with the right tag (RFC 9260, 8.5), and for an INIT within an
+ * association (5.2.2). A forged SHUTDOWN only leaves the flow less time between two heartbeats.
  */
 
 #include <stdint.h>
@@ -35,13 +47,15 @@
 
 /** The uncommon half of fb_flow_touch(): any TCP but plain data of an established connection. */
 void fb_flow_advance_tcp(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t tcp_flags);
+/** The same for SCTP. */
+void fb_flow_advance_sctp(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t chunks);
 
 /**
  * Account for a packet of the flow: changes state, flags and last_use_ms.
  *
  * Thread: the owning worker. Cost: the first line of the record.
  *
- * @param tcp_flags  RTE_TCP_*_FLAG as parsed; ignored for UDP
+ * @param tcp_flags  RTE_TCP_*_FLAG as parsed, for SCTP FB_SCTP_*; ignored for UDP
  */
 static inline void fb_flow_touch(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t tcp_flags,
 				 uint32_t now_ms)
@@ -58,6 +72,16 @@ static inline void fb_flow_touch(struct fb_flow *flow, enum fb_flow_dir dir, uin
 	case FB_FLOW_UDP_NEW:
 		if (dir == FB_DIR_ENDPOINT)
 			flow->state = FB_FLOW_UDP;
+		return;
+	case FB_FLOW_ASSOCIATED:
+		if (likely(tcp_flags == 0))
+			return;
+		/* fallthrough */
+	case FB_FLOW_COOKIE_WAIT:
+	case FB_FLOW_COOKIE_ECHOED:
+	case FB_FLOW_SHUTDOWN:
+	case FB_FLOW_CLOSED:
+		fb_flow_advance_sctp(flow, dir, tcp_flags);
 		return;
 	default:
 		break;

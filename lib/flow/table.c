@@ -14,9 +14,17 @@
 	((t)->family == FB_IPV4 ? call(t, FB_IPV4, __VA_ARGS__) : call(t, FB_IPV6, __VA_ARGS__))
 
 const char *const fb_flow_state_names[FB_FLOW_STATE_COUNT] = {
-	[FB_FLOW_FREE] = "free",       [FB_FLOW_OPENING] = "opening",
-	[FB_FLOW_ESTABLISHED] = "established", [FB_FLOW_CLOSING] = "closing",
-	[FB_FLOW_UDP_NEW] = "udp-new", [FB_FLOW_UDP] = "udp",
+	[FB_FLOW_FREE] = "free",
+	[FB_FLOW_OPENING] = "opening",
+	[FB_FLOW_ESTABLISHED] = "established",
+	[FB_FLOW_CLOSING] = "closing",
+	[FB_FLOW_UDP_NEW] = "udp-new",
+	[FB_FLOW_UDP] = "udp",
+	[FB_FLOW_COOKIE_WAIT] = "cookie-wait",
+	[FB_FLOW_COOKIE_ECHOED] = "cookie-echoed",
+	[FB_FLOW_ASSOCIATED] = "associated",
+	[FB_FLOW_SHUTDOWN] = "shutdown",
+	[FB_FLOW_CLOSED] = "closed",
 };
 
 struct fb_flow_table *fb_flow_table_create(enum fb_family family, uint32_t capacity,

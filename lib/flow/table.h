@@ -16,7 +16,7 @@
  * full bucket spills into the next one and says so. All is placed at creation; nothing allocates
  * later. At most 96 bytes an IPv4 flow and 160 an IPv6 flow, all told.
  *
- * The packet path inlines flow/lookup.h (hash, prefetch, find) and flow/state.h (TCP and UDP
+ * The packet path inlines flow/lookup.h (hash, prefetch, find) and flow/state.h (TCP, UDP and SCTP
  * state). Not here: which endpoint a flow gets, SNAT ports (lib/nat), what to do when the table is
  * full.
  *
@@ -43,6 +43,11 @@ enum fb_flow_state {
 	FB_FLOW_CLOSING,     /* TCP: FIN from both sides, or a reset */
 	FB_FLOW_UDP_NEW,     /* UDP: packets from one side only */
 	FB_FLOW_UDP,         /* UDP: packets from both sides */
+	FB_FLOW_COOKIE_WAIT,   /* SCTP: no COOKIE ECHO yet */
+	FB_FLOW_COOKIE_ECHOED, /* SCTP: no COOKIE ACK yet */
+	FB_FLOW_ASSOCIATED,    /* SCTP: data may flow */
+	FB_FLOW_SHUTDOWN,      /* SCTP: one side has no more to say */
+	FB_FLOW_CLOSED,        /* SCTP: SHUTDOWN COMPLETE, or an ABORT */
 	FB_FLOW_STATE_COUNT,
 };
 
@@ -53,7 +58,10 @@ extern const char *const fb_flow_state_names[FB_FLOW_STATE_COUNT];
 #define FB_FLOW_FIN_CLIENT   0x02
 #define FB_FLOW_FIN_ENDPOINT 0x04
 #define FB_FLOW_SYN_ENDPOINT 0x08 /* SYN+ACK seen */
-/* A segment without SYN or RST seen since the flow began, or since the last RST. */
+/*
+ * A segment without SYN or RST (SCTP: a packet that neither opens nor ends anything) seen since the
+ * flow began, or since the last RST (ABORT).
+ */
 #define FB_FLOW_HEARD_CLIENT   0x10
 #define FB_FLOW_HEARD_ENDPOINT 0x20
 

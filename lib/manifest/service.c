@@ -48,8 +48,6 @@ static void read_port(const struct field *item, struct fb_service_port *port)
 		field_error(&f, "is missing (1 to 65535)");
 	f = field_get(item, "protocol");
 	port->proto = field_protocol(&f);
-	if (port->proto == IPPROTO_SCTP)
-		field_notice(&f, "SCTP is not carried; this port is left out");
 	f = field_get(item, "targetPort");
 	read_target_port(&f, port);
 	f = field_get(item, "nodePort");

@@ -148,7 +148,7 @@ static void label_service(struct service_labels *l, const struct fb_service *svc
 	l->v[0] = (struct fb_metrics_label){"namespace", svc->namespace_};
 	l->v[1] = (struct fb_metrics_label){"service", svc->name};
 	l->v[2] = (struct fb_metrics_label){"port", l->port};
-	l->v[3] = (struct fb_metrics_label){"protocol", svc->proto == IPPROTO_TCP ? "tcp" : "udp"};
+	l->v[3] = (struct fb_metrics_label){"protocol", fb_proto_name(svc->proto)};
 	l->v[4] = (struct fb_metrics_label){"family", svc->family == FB_IPV4 ? "ipv4" : "ipv6"};
 }
 

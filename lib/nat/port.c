@@ -116,6 +116,8 @@ int fb_nat_choose(const struct fb_nat_ports *ports, uint16_t worker,
 
 	if (n_snat == 0)
 		return -ENOENT;
+	if (!fb_nat_rss_knows(client->proto))
+		steer = NULL;
 	for (uint64_t i = 0; i < FB_NAT_TRIES; i++) {
 		const uint64_t draw = fb_hash_2(s, seed, i);
 		rte_be16_t port_be;

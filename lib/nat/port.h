@@ -68,7 +68,7 @@ struct fb_nat_steer; /* nat/rss.h: for the device that the replies come in on */
  * @param ep, ep_port_be  the chosen endpoint
  * @param snat       addresses of the family; the client's address decides which is first, the
  *                   others follow where that one is crowded
- * @param steer      NULL where a reply may come in on any queue
+ * @param steer      NULL where a reply may come in on any queue, as SCTP's always may
  * @param ret_reply  tuple of the endpoint's packets; set on success only
  * @return 0; -EADDRNOTAVAIL if no port was found free; -ENOENT if n_snat is 0
  */

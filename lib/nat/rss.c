@@ -3,7 +3,6 @@
 #include "nat/rss.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 

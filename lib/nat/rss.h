@@ -16,6 +16,7 @@
  * One steer per device and set of workers. Read-only after creation: shared by all workers.
  */
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -44,6 +45,15 @@ struct fb_nat_rss {
 struct fb_nat_steer *fb_nat_steer_create(const struct fb_nat_rss *rss,
 					 const struct fb_nat_ports *ports);
 void fb_nat_steer_free(struct fb_nat_steer *steer);
+
+/**
+ * Whether the queue can be told for a protocol at all. SCTP: some devices hash its verification tag
+ * too, which differs between the packets of one side, and some hash nothing of it.
+ */
+static inline bool fb_nat_rss_knows(uint8_t proto)
+{
+	return proto == IPPROTO_TCP || proto == IPPROTO_UDP;
+}
 
 /**
  * The queue on which a packet with this tuple comes in. Thread: any.

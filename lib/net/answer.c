@@ -5,11 +5,14 @@
 #include <netinet/in.h>
 
 #include "net/build.h"
+#include "net/sctp.h"
 
 #define TCP_FIN 0x01
 #define TCP_SYN 0x02
 #define TCP_RST 0x04
 #define TCP_ACK 0x10
+
+#define CHUNK_T 0x01 /* the tag is the one of the packet that is answered (RFC 9260, 8.5.1) */
 
 #define IPV4_ERROR_MAX 576  /* RFC 1812, 4.3.2.3 */
 #define IPV6_ERROR_MAX 1280 /* RFC 4443, 2.4(c) */
@@ -66,6 +69,34 @@ uint32_t fb_answer_tcp_reset(const uint8_t *data, const struct fb_packet *pkt,
 	return len;
 }
 
+uint32_t fb_answer_sctp(const uint8_t *data, const struct fb_packet *pkt, const uint8_t smac[6],
+			uint8_t *out, uint32_t out_size)
+{
+	const uint8_t *in = data + pkt->l4_off;
+	const uint32_t l4_len = FB_SCTP_LEN + FB_SCTP_CHUNK_LEN;
+	const uint32_t len = FB_ETHER_LEN + fb_build_l3_len(pkt->family) + l4_len;
+	bool init = pkt->sctp_chunks & FB_SCTP_INIT;
+	uint8_t *sctp;
+
+	if (pkt->kind != FB_PARSE_SERVICE || pkt->proto != IPPROTO_SCTP ||
+	    (pkt->sctp_chunks & FB_SCTP_UNANSWERED) || !from_station(data, pkt) || out_size < len)
+		return 0;
+	sctp = fb_build_ip(out, data + 6, smac, pkt->family, wire_dst(&pkt->tuple),
+			   wire_src(&pkt->tuple), IPPROTO_SCTP, l4_len);
+	memset(sctp, 0, l4_len);
+	memcpy(sctp, in + 2, 2);
+	memcpy(sctp + 2, in, 2);
+	memcpy(sctp + FB_SCTP_TAG_OFF,
+	       in + (init ? FB_SCTP_LEN + FB_SCTP_CHUNK_LEN : FB_SCTP_TAG_OFF), 4);
+	sctp[FB_SCTP_LEN] = in[FB_SCTP_LEN] == FB_SCTP_CHUNK_SHUTDOWN_ACK
+				    ? FB_SCTP_CHUNK_SHUTDOWN_COMPLETE
+				    : FB_SCTP_CHUNK_ABORT;
+	sctp[FB_SCTP_LEN + 1] = init ? 0 : CHUNK_T;
+	fb_store16(sctp + FB_SCTP_LEN + 2, FB_SCTP_CHUNK_LEN);
+	fb_crc32c_store(sctp + FB_SCTP_CSUM_OFF, fb_sctp_checksum(sctp, l4_len));
+	return len;
+}
+
 /* What may be complained about: packets that are no errors themselves, and to and from hosts. */
 static bool error_allowed(const uint8_t *data, const struct fb_packet *pkt)
 {
@@ -78,7 +109,8 @@ static bool error_allowed(const uint8_t *data, const struct fb_packet *pkt)
 	case FB_PARSE_FRAGMENT:
 		/* Whether an ICMP fragment is part of an error is not known. */
 		return (pkt->flags & FB_PKT_FIRST_FRAGMENT) &&
-		       (pkt->proto == IPPROTO_TCP || pkt->proto == IPPROTO_UDP);
+		       (pkt->proto == IPPROTO_TCP || pkt->proto == IPPROTO_UDP ||
+			pkt->proto == IPPROTO_SCTP);
 	default:
 		return false;
 	}

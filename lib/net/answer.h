@@ -9,7 +9,7 @@
  * tag on; the device pads), with complete checksums, TTL or hop limit 64 (255 for NDP). None of
  * these functions answers what must not be answered (RFC 1122 3.2.2, RFC 4443 2.4(e)): ICMP errors,
  * multicast or broadcast, sources that are no host; they return 0 then. Errors are sent about whole
- * TCP and UDP packets, their first fragments, and echo requests.
+ * TCP, UDP and SCTP packets, their first fragments, and echo requests.
  *
  * Thread: any; pure. Each returns the frame's length in bytes, or 0 if no answer is due or out_size
  * (at least FB_ANSWER_MAX is always enough) is too small.
@@ -25,6 +25,15 @@
 /** TCP reset per RFC 9293 3.10.7.1; 0 if the packet is itself a reset. */
 uint32_t fb_answer_tcp_reset(const uint8_t *data, const struct fb_packet *pkt,
 			     const uint8_t smac[6], uint8_t *out, uint32_t out_size);
+
+/**
+ * What RFC 9260, 8.4, has for an SCTP packet out of the blue: an ABORT, or SHUTDOWN COMPLETE for a
+ * SHUTDOWN ACK. Its verification tag is the one that an INIT proposes; else the packet's own,
+ * reflected, with the T bit. 0 where none is due: ABORT, SHUTDOWN COMPLETE, COOKIE ACK, ERROR (of
+ * which only a stale cookie has to be left alone; but no error is answered by another one here).
+ */
+uint32_t fb_answer_sctp(const uint8_t *data, const struct fb_packet *pkt, const uint8_t smac[6],
+			uint8_t *out, uint32_t out_size);
 
 enum fb_icmp_error {
 	FB_ICMP_PORT_UNREACHABLE, /* v4 type 3 code 3; v6 type 1 code 4 */

@@ -9,6 +9,7 @@
 
 #include "net/checksum.h"
 #include "net/parse.h"
+#include "net/sctp.h"
 #include "net/wire.h"
 
 #define TCP_FIN 0x01
@@ -92,6 +93,16 @@ static inline enum fb_parse parse_udp(const struct fb_frame *f, uint32_t l4_off,
 	return finish_ports(l4, ipv4, ret);
 }
 
+static enum fb_parse parse_sctp(const struct fb_frame *f, uint32_t l4_off, uint32_t l4_len,
+				bool ipv4, struct fb_packet *ret)
+{
+	enum fb_reason reason = fb_sctp_read(f, l4_off, l4_len, ret);
+
+	if (unlikely(reason != FB_REASON_NONE))
+		return fb_parse_drop(ret, reason);
+	return finish_ports(f->data + l4_off, ipv4, ret);
+}
+
 /*
  * Options are carried as they are, but for source routes: with one, the destination address is a
  * stop on the way and not whom the packet is for (and RFC 7126, 4.3 and 4.4, advise to drop them).
@@ -173,8 +184,7 @@ static enum fb_parse parse_ipv4(const struct fb_frame *f, uint32_t l3_off, struc
 
 	if (unlikely(ipv4_is_group(l3 + 16)))
 		return fb_parse_done(ret, FB_PARSE_OTHER);
-	if (unlikely(ret->proto != IPPROTO_TCP && ret->proto != IPPROTO_UDP &&
-		     ret->proto != IPPROTO_ICMP))
+	if (unlikely(!fb_parse_carried(ret->proto) && ret->proto != IPPROTO_ICMP))
 		return fb_parse_done(ret, FB_PARSE_OTHER);
 	if (unlikely(!ipv4_is_host(l3 + 12) || !ipv4_is_host(l3 + 16)))
 		return fb_parse_drop(ret, FB_REASON_BAD_ADDRESS);
@@ -194,6 +204,8 @@ static enum fb_parse parse_ipv4(const struct fb_frame *f, uint32_t l3_off, struc
 		return parse_tcp(f, l3_off + header_len, total_len - header_len, true, ret);
 	if (likely(ret->proto == IPPROTO_UDP))
 		return parse_udp(f, l3_off + header_len, total_len - header_len, true, ret);
+	if (ret->proto == IPPROTO_SCTP)
+		return parse_sctp(f, l3_off + header_len, total_len - header_len, true, ret);
 	return fb_icmp_parse(f, total_len - header_len, ret);
 }
 
@@ -235,7 +247,7 @@ static enum fb_parse parse_ipv6_l4(const struct fb_frame *f, uint32_t l4_off, ui
 			return fb_parse_drop(ret, FB_REASON_BAD_ADDRESS);
 		return fb_icmp_parse(f, l4_len, ret);
 	}
-	if (unlikely(ret->proto != IPPROTO_TCP && ret->proto != IPPROTO_UDP))
+	if (unlikely(!fb_parse_carried(ret->proto)))
 		return fb_parse_done(ret, FB_PARSE_OTHER);
 	if (unlikely(!ipv6_is_host(l3 + 8) || !ipv6_is_host(l3 + 24)))
 		return fb_parse_drop(ret, FB_REASON_BAD_ADDRESS);
@@ -244,7 +256,9 @@ static enum fb_parse parse_ipv6_l4(const struct fb_frame *f, uint32_t l4_off, ui
 		return fb_parse_done(ret, FB_PARSE_OTHER);
 	if (likely(ret->proto == IPPROTO_TCP))
 		return parse_tcp(f, l4_off, l4_len, false, ret);
-	return parse_udp(f, l4_off, l4_len, false, ret);
+	if (likely(ret->proto == IPPROTO_UDP))
+		return parse_udp(f, l4_off, l4_len, false, ret);
+	return parse_sctp(f, l4_off, l4_len, false, ret);
 }
 
 static enum fb_parse parse_ipv6_fragment(const uint8_t *l3, const struct fb_extension_end *end,
@@ -253,6 +267,7 @@ static enum fb_parse parse_ipv6_fragment(const uint8_t *l3, const struct fb_exte
 	switch (end->proto) {
 	case IPPROTO_TCP:
 	case IPPROTO_UDP:
+	case IPPROTO_SCTP:
 	case IPPROTO_ICMPV6:
 	case IPPROTO_DSTOPTS: /* what is behind it is in the first fragment only */
 		break;
@@ -325,7 +340,7 @@ static enum fb_parse parse_ipv6(const struct fb_frame *f, uint32_t l3_off, struc
 			return fb_parse_drop(ret, FB_REASON_BAD_ADDRESS);
 		return fb_icmp_parse(f, payload_len, ret);
 	}
-	if (likely(ret->proto == IPPROTO_TCP || ret->proto == IPPROTO_UDP))
+	if (likely(fb_parse_carried(ret->proto)))
 		return parse_ipv6_l4(f, l3_off + FB_IPV6_LEN, payload_len, ret);
 	return parse_ipv6_extensions(f, l3_off, l3_off + FB_IPV6_LEN + payload_len, ret);
 }

@@ -9,7 +9,7 @@
  * FB_PARSE_ICMP every offset below points at bytes that are there, in the first segment. Nothing
  * here knows mbufs, flows or services, so it runs over pcap files and under a fuzzer.
  *
- * Standards: RFC 791, 792, 1122 (3.2.1), 4443, 8200, 9293, 768, 826, 4861, IEEE 802.1Q.
+ * Standards: RFC 791, 792, 1122 (3.2.1), 4443, 8200, 9293, 768, 9260, 826, 4861, IEEE 802.1Q.
  */
 
 #include <stdbool.h>
@@ -47,7 +47,7 @@ struct fb_tuple {
 		struct fb_tuple4 v4;
 		struct fb_tuple6 v6;
 	};
-	uint8_t proto;  /* IPPROTO_TCP or IPPROTO_UDP */
+	uint8_t proto;  /* IPPROTO_TCP, _UDP or _SCTP */
 	uint8_t family; /* enum fb_family */
 };
 
@@ -59,6 +59,8 @@ struct fb_tuple fb_tuple_make(uint8_t proto, const struct fb_addr *src, rte_be16
 			      const struct fb_addr *dst, rte_be16_t dport_be);
 struct fb_addr fb_tuple_src(const struct fb_tuple *t);
 struct fb_addr fb_tuple_dst(const struct fb_tuple *t);
+/** "tcp", "udp", "sctp"; "icmp" for whatever else. */
+const char *fb_proto_name(uint8_t proto);
 static inline rte_be16_t fb_tuple_sport(const struct fb_tuple *t)
 {
 	return t->family == FB_IPV4 ? t->v4.sport : t->v6.sport;
@@ -69,12 +71,12 @@ static inline rte_be16_t fb_tuple_dport(const struct fb_tuple *t)
 }
 
 enum fb_parse {
-	FB_PARSE_SERVICE,    /* whole TCP or UDP over IP: tuple is set */
+	FB_PARSE_SERVICE,    /* whole TCP, UDP or SCTP over IP: tuple is set */
 	FB_PARSE_ICMP_ECHO,  /* echo request of the packet's family; whole, checksum good */
-	FB_PARSE_ICMP_ERROR, /* quotes a TCP or UDP packet: quote is set; checksum good */
+	FB_PARSE_ICMP_ERROR, /* quotes such a packet: quote is set; checksum good */
 	FB_PARSE_ARP,        /* Ethernet/IPv4 ARP, whole */
 	FB_PARSE_NDP_NS,     /* neighbour solicitation, whole, hop limit 255, checksum good */
-	FB_PARSE_FRAGMENT,   /* a TCP, UDP or ICMP fragment: addresses in tuple, ports zero */
+	FB_PARSE_FRAGMENT,   /* of one of these or of ICMP: addresses in tuple, ports zero */
 	FB_PARSE_OTHER,      /* well-formed, not for services: the kernel may know it */
 	FB_PARSE_DROP,       /* see reason */
 };
@@ -85,6 +87,25 @@ enum fb_parse {
 #define FB_PKT_IPV4_DF        0x04
 #define FB_PKT_UDP_NOSUM      0x08 /* UDP checksum zero: stays zero (RFC 768) */
 #define FB_PKT_FIRST_FRAGMENT 0x10 /* FB_PARSE_FRAGMENT: the one with offset zero */
+#define FB_PKT_SCTP_NOSUM     0x20 /* SCTP without checksum: stays without (RFC 9653) */
+
+/*
+ * Bits of fb_packet.sctp_chunks: which of the chunks that open or end something are there. INIT and
+ * ABORT are where SYN and RST are among TCP's flags, since they mean the same to a flow: so who looks
+ * for a new connection or its end asks once for both protocols.
+ */
+#define FB_SCTP_SHUTDOWN          0x01 /* or SHUTDOWN ACK */
+#define FB_SCTP_INIT              0x02
+#define FB_SCTP_ABORT             0x04
+#define FB_SCTP_COOKIE_ECHO       0x08
+#define FB_SCTP_COOKIE_ACK        0x10
+#define FB_SCTP_SHUTDOWN_COMPLETE 0x20
+#define FB_SCTP_ERROR             0x40
+#define FB_SCTP_INIT_ACK          0x80
+
+/* What nobody answers who knows of no association (RFC 9260, 8.4; net/answer.h). */
+#define FB_SCTP_UNANSWERED                                                                         \
+	(FB_SCTP_ABORT | FB_SCTP_SHUTDOWN_COMPLETE | FB_SCTP_COOKIE_ACK | FB_SCTP_ERROR)
 
 struct fb_packet {
 	/*
@@ -98,7 +119,10 @@ struct fb_packet {
 	uint8_t family;        /* enum fb_family; IP packets only */
 	uint8_t proto;         /* final protocol after extension headers; IP packets only */
 	uint8_t ttl;           /* TTL or hop limit */
-	uint8_t tcp_flags;     /* RTE_TCP_*_FLAG; TCP only */
+	union {
+		uint8_t tcp_flags;   /* RTE_TCP_*_FLAG; TCP only */
+		uint8_t sctp_chunks; /* FB_SCTP_*; SCTP only */
+	};
 	uint8_t quote_l4_len;  /* bytes of L4 present in the quote, capped at 255 (at least 8) */
 	uint16_t vlan_tci;     /* host order; FB_PKT_VLAN only */
 	uint16_t ether_type;   /* host order, after VLAN tags */

@@ -4,6 +4,7 @@
 
 /* What the parser's files share. Internal to lib/net; the contract is net/packet.h. */
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -34,6 +35,12 @@ static inline enum fb_parse fb_parse_cut(const struct fb_frame *f, uint32_t end,
 {
 	return fb_parse_drop(ret, end <= f->frame_len ? FB_REASON_HEADER_SPLIT
 						      : FB_REASON_TOO_SHORT);
+}
+
+/* Does a Service carry it? */
+static inline bool fb_parse_carried(uint8_t proto)
+{
+	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP;
 }
 
 enum fb_extension {

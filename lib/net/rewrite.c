@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "net/checksum.h"
+#include "net/sctp.h"
 #include "net/wire.h"
 
 void fb_rewrite_prepare(const struct fb_tuple *from, const struct fb_tuple *to,
@@ -22,6 +23,22 @@ void fb_rewrite_prepare(const struct fb_tuple *from, const struct fb_tuple *to,
 	}
 }
 
+static uint32_t ports_of(const struct fb_tuple *t)
+{
+	return fb_crc32c_load((const uint8_t *)(t->family == FB_IPV4 ? &t->v4.sport : &t->v6.sport));
+}
+
+void fb_rewrite_sctp_checksum(uint8_t *l4, const struct fb_packet *pkt)
+{
+	const uint32_t l4_len = (uint32_t)pkt->l3_off + pkt->l3_len_bytes - pkt->l4_off;
+	const uint32_t diff = ports_of(&pkt->tuple) ^ fb_crc32c_load(l4);
+
+	if (pkt->flags & FB_PKT_SCTP_NOSUM)
+		return;
+	fb_crc32c_store(l4 + FB_SCTP_CSUM_OFF, fb_crc32c_load(l4 + FB_SCTP_CSUM_OFF) ^
+						       fb_crc32c_change(diff, l4_len - 4));
+}
+
 /* Write new bytes (an even number, at an even place of what is summed), and return the delta. */
 static uint16_t replace(uint8_t *at, const void *new_bytes, size_t len)
 {
@@ -29,6 +46,27 @@ static uint16_t replace(uint8_t *at, const void *new_bytes, size_t len)
 
 	memcpy(at, new_bytes, len);
 	return delta;
+}
+
+/*
+ * The checksum of a quoted SCTP packet is over all of it, of which the quote may be a part: its length
+ * is the IP header's word. @return the delta
+ */
+static uint64_t rewrite_quoted_sctp(const uint8_t *l3, uint8_t *l4, const struct fb_packet *pkt,
+				    const struct fb_tuple *quote)
+{
+	const uint32_t l3_len =
+		pkt->family == FB_IPV4 ? fb_load16(l3 + 2) : FB_IPV6_LEN + (uint32_t)fb_load16(l3 + 4);
+	const uint32_t head_len = (uint32_t)(l4 - l3);
+	uint8_t csum[4];
+
+	if (pkt->quote_l4_len < FB_SCTP_LEN || l3_len < head_len + FB_SCTP_LEN ||
+	    fb_load32(l4 + FB_SCTP_CSUM_OFF) == 0)
+		return 0;
+	fb_crc32c_store(csum, fb_crc32c_load(l4 + FB_SCTP_CSUM_OFF) ^
+				      fb_crc32c_change(ports_of(&pkt->quote) ^ ports_of(quote),
+						       l3_len - head_len - 4));
+	return replace(l4 + FB_SCTP_CSUM_OFF, csum, sizeof(csum));
 }
 
 /* The quoted packet's tuple and checksums; returns the delta of all its bytes together. */
@@ -54,6 +92,8 @@ static uint64_t rewrite_quote(uint8_t *data, const struct fb_packet *pkt,
 	if (pkt->quote.proto == IPPROTO_UDP) {
 		csum = fb_csum_apply_udp(fb_load_csum(l4 + FB_UDP_CSUM_OFF), rw.l4_delta);
 		sum += replace(l4 + FB_UDP_CSUM_OFF, &csum, 2);
+	} else if (pkt->quote.proto == IPPROTO_SCTP) {
+		sum += rewrite_quoted_sctp(l3, l4, pkt, quote);
 	} else if (pkt->quote_l4_len >= FB_TCP_CSUM_OFF + 2) {
 		csum = fb_csum_apply(fb_load_csum(l4 + FB_TCP_CSUM_OFF), rw.l4_delta);
 		sum += replace(l4 + FB_TCP_CSUM_OFF, &csum, 2);

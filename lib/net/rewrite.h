@@ -24,8 +24,15 @@
 /* What a flow's direction does to checksums; a property of the flow. */
 struct fb_rewrite {
 	uint16_t ip_delta; /* IPv4 header checksum, addresses only; zero for IPv6 */
-	uint16_t l4_delta; /* pseudo header and ports */
+	uint16_t l4_delta; /* pseudo header and ports; SCTP: not used */
 };
+
+/**
+ * The checksum of an SCTP packet whose ports are new already; pkt says what they were. By difference:
+ * nothing of the packet is read but its header, and a wrong checksum stays wrong (RFC 9260, 6.8, has
+ * the receiver discard it).
+ */
+void fb_rewrite_sctp_checksum(uint8_t *l4, const struct fb_packet *pkt);
 
 /** Both deltas from one tuple to another of the same family and protocol. */
 void fb_rewrite_prepare(const struct fb_tuple *from, const struct fb_tuple *to,
@@ -94,10 +101,13 @@ static __rte_always_inline void fb_rewrite_apply(uint8_t *data, const struct fb_
 		l4 += 16;
 		memcpy(&csum, l4, sizeof(csum));
 		csum = fb_csum_apply(csum, rw->l4_delta);
-	} else {
+	} else if (likely(pkt->proto == IPPROTO_UDP)) {
 		l4 += 6;
 		memcpy(&csum, l4, sizeof(csum));
 		csum = fb_csum_apply_udp(csum, rw->l4_delta);
+	} else {
+		fb_rewrite_sctp_checksum(l4, pkt);
+		return;
 	}
 	memcpy(l4, &csum, sizeof(csum));
 }
@@ -106,7 +116,7 @@ static __rte_always_inline void fb_rewrite_apply(uint8_t *data, const struct fb_
  * Translate an ICMP error (FB_PARSE_ICMP_ERROR): the outer addresses become outer_src and
  * outer_dst, the quoted packet becomes `quote` (its tuple in the receiver's eyes), TTL counts down
  * by one (from 2 at least, as above), and all checksums are put right: outer IPv4 header, quoted
- * IPv4 header, quoted UDP or TCP checksum where the quote is long enough to hold it, and the ICMP
+ * IPv4 header, quoted L4 checksum where the quote is long enough to hold it, and the ICMP
  * checksum (RFC 5508, section 4.2).
  */
 void fb_rewrite_icmp_error(uint8_t *data, const struct fb_packet *pkt,

@@ -1,8 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
+#include <netinet/in.h>
 #include <string.h>
 
 #include "net/packet.h"
+
+const char *fb_proto_name(uint8_t proto)
+{
+	return proto == IPPROTO_TCP    ? "tcp"
+	       : proto == IPPROTO_UDP  ? "udp"
+	       : proto == IPPROTO_SCTP ? "sctp"
+				       : "icmp";
+}
 
 struct fb_tuple fb_tuple_reverse(const struct fb_tuple *t)
 {

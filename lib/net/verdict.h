@@ -38,6 +38,7 @@ enum fb_verdict {
 	X(BAD_IP_CHECKSUM, "bad-ip-checksum", "the IPv4 header checksum is wrong")                 \
 	X(BAD_ADDRESS, "bad-address", "source or destination cannot be forwarded (RFC 1122, 4291)")\
 	X(BAD_TCP_FLAGS, "bad-tcp-flags", "a combination of TCP flags that no stack sends")        \
+	X(BAD_SCTP, "bad-sctp-chunk", "an SCTP chunk that no stack sends: its length, or its company") \
 	X(BAD_EXTENSION, "bad-extension-header", "IPv6 extension headers malformed or too many")   \
 	X(HEADER_SPLIT, "header-split", "headers are not contiguous in the first buffer segment")  \
 	X(FRAGMENT, "fragment", "an IP fragment to or from a service; fragments are not forwarded")\

@@ -67,7 +67,7 @@ enum fb_endpoint_state {
 	FB_EP_ABSENT,   /* the identity is not in use */
 	FB_EP_ACTIVE,   /* gets new flows */
 	FB_EP_DRAINING, /* keeps its flows, gets no new ones */
-	FB_EP_REMOVED,  /* gone from the cluster: UDP flows are re-balanced, TCP flows are kept */
+	FB_EP_REMOVED,  /* gone from the cluster: UDP flows are re-balanced, others are kept */
 };
 
 struct fb_endpoint_spec {
@@ -88,7 +88,7 @@ struct fb_service_spec {
 	const char *name;
 	const char *port_name; /* "" if the port has none */
 	uint16_t port;         /* the Service's own port, host order: for display */
-	uint8_t proto;         /* IPPROTO_TCP or IPPROTO_UDP */
+	uint8_t proto;         /* IPPROTO_TCP, _UDP or _SCTP */
 	uint8_t family;
 	uint8_t mode;          /* enum fb_service_mode */
 	uint8_t part;          /* 0, 1 ...: which of the specs of this port and family */

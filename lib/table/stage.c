@@ -103,6 +103,11 @@ static void replace_services(struct fb_table *t, struct fb_group *g, struct fb_s
 	mark_staged(t, g);
 }
 
+static const char *protocol_name(uint8_t proto)
+{
+	return proto == IPPROTO_TCP ? "TCP" : proto == IPPROTO_UDP ? "UDP" : "SCTP";
+}
+
 static void report_refused(struct fb_table *t, const struct fb_group *g, struct fb_place place,
 			   struct fb_errs *errs)
 {
@@ -124,7 +129,7 @@ static void report_refused(struct fb_table *t, const struct fb_group *g, struct 
 				    g->namespace_, g->name, fb_frontend_kind_names[f->kind],
 				    v6 ? "[" : "", fb_addr_format(&f->addr, addr), v6 ? "]" : "",
 				    ntohs(f->port_be),
-				    svc->pub.proto == IPPROTO_TCP ? "TCP" : "UDP",
+				    protocol_name(svc->pub.proto),
 				    holder->namespace_, holder->name);
 		}
 	}

@@ -20,15 +20,16 @@ HERE = Path(__file__).resolve().parent
 TUPLES = 1000
 LAN_MAC = bytes.fromhex("0200000000a0")
 CLIENT_MAC = bytes.fromhex("0200000000c1")
-PROTOCOLS = {"tcp": 6, "udp": 17}
+PROTOCOLS = {"tcp": 6, "udp": 17, "sctp": 132}
 
 # name, mode, number, [(port name, protocol, port, nodePort)], [endpoints]
 SERVICES = [
-    ("kept", "dnat", 10, [("http", "TCP", 80, 30080), ("alt", "TCP", 81, 0), ("q", "UDP", 80, 30080)],
+    ("kept", "dnat", 10, [("http", "TCP", 80, 30080), ("alt", "TCP", 81, 0), ("q", "UDP", 80, 30080),
+      ("sig", "SCTP", 80, 30080)],
      ["10.1.0.11", "10.1.0.12", "10.1.0.13", "fd00:1::11", "fd00:1::12"]),
-    ("hidden", "snat", 11, [("dns", "UDP", 53, 30053), ("dns-tcp", "TCP", 53, 30053)],
+    ("hidden", "snat", 11, [("dns", "UDP", 53, 30053), ("dns-tcp", "TCP", 53, 30053), ("sig", "SCTP", 80, 0)],
      ["10.1.0.11", "10.1.0.12", "fd00:1::11"]),
-    ("empty", "snat", 12, [("http", "TCP", 80, 30081), ("q", "UDP", 80, 0)], []),
+    ("empty", "snat", 12, [("http", "TCP", 80, 30081), ("q", "UDP", 80, 0), ("sig", "SCTP", 80, 0)], []),
     ("only-four", "dnat", 13, [("http", "TCP", 80, 30082)], ["10.1.0.11"]),
     ("silent", "snat", 14, [("http", "TCP", 80, 0)], ["10.1.0.99", "fd00:1::99"]),
     ("half", "dnat", 15, [("http", "TCP", 80, 0)], ["10.1.0.11", "10.1.0.98"]),
@@ -71,7 +72,7 @@ def random_tuples(rng):
            6: ["2001:db8:c::1", "fd00:1::1", "fd00:1::11", "2001:db8:c::77", "2001:db8:9::9"]}
     while len(seen) < TUPLES:
         family = rng.choice((4, 6))
-        proto = rng.choice(("tcp", "tcp", "udp", "udp", "icmp"))
+        proto = rng.choice(("tcp", "tcp", "udp", "udp", "sctp", "icmp"))
         src = f"203.0.113.{rng.randrange(2, 250)}" if family == 4 else f"2001:db8:c::{rng.randrange(2, 9999):x}"
         if rng.random() < 0.2:
             dst = rng.choice(own[family])
@@ -99,12 +100,16 @@ def checksum(data):
 
 
 def segment(t, pseudo_addrs, number):
-    """A SYN, a datagram of 4 bytes or an echo request, with its checksum."""
+    """A SYN, an INIT, a datagram of 4 bytes or an echo request, with its checksum."""
     proto, _, sport, _, dport = t
     if proto == "tcp":
         body, place = struct.pack("!HHIIBBHHH", sport, dport, 1, 0, 0x50, 0x02, 65535, 0, 0), 16
     elif proto == "udp":
         body, place = struct.pack("!HHHH", sport, dport, 12, 0) + b"test", 6
+    elif proto == "sctp":
+        # An INIT; its CRC is the endpoint's business.
+        init = struct.pack("!BBHIIHHI", 1, 0, 20, 1, 65536, 1, 1, 1)
+        return struct.pack("!HHII", sport, dport, 0, 1) + init
     else:
         body, place = struct.pack("!BBHHH", 8 if number == 1 else 128, 0, 0, 1, 1) + b"test", 2
     pseudo = b"" if number == 1 else pseudo_addrs + struct.pack("!II", len(body), number)

@@ -15,7 +15,8 @@
 static void check_spec(const struct fb_service_spec *spec)
 {
 	fuzz_require(spec->n_frontends > 0);
-	fuzz_require(spec->proto == IPPROTO_TCP || spec->proto == IPPROTO_UDP);
+	fuzz_require(spec->proto == IPPROTO_TCP || spec->proto == IPPROTO_UDP ||
+		     spec->proto == IPPROTO_SCTP);
 	for (uint32_t i = 0; i < spec->n_frontends; i++) {
 		fuzz_require(fb_addr_family(&spec->frontends[i].addr) == spec->family);
 		fuzz_require(spec->frontends[i].port_be != 0);

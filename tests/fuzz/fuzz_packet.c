@@ -35,6 +35,29 @@ static uint32_t sum_l4(const uint8_t *l3, uint32_t l4_off, uint32_t l3_len, uint
 	return sum_bytes(sum, l3 + l4_off, l3_len - l4_off);
 }
 
+/* The CRC32c of an SCTP packet by the bit, its own field taken as zero. */
+static uint32_t sctp_crc(const uint8_t *l4, uint32_t len)
+{
+	uint32_t crc = UINT32_MAX;
+
+	for (uint32_t i = 0; i < len; i++) {
+		crc ^= i >= 8 && i < 12 ? 0 : l4[i];
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
+	}
+	return ~crc;
+}
+
+/* What is wrong with the packet's L4 checksum: the same before and after whatever is done to it. */
+static uint32_t sctp_error(const uint8_t *data, const struct fb_packet *pkt)
+{
+	const uint8_t *l4 = data + pkt->l4_off;
+
+	return sctp_crc(l4, (uint32_t)pkt->l3_off + pkt->l3_len_bytes - pkt->l4_off) ^
+	       ((uint32_t)l4[8] | (uint32_t)l4[9] << 8 | (uint32_t)l4[10] << 16 |
+		(uint32_t)l4[11] << 24);
+}
+
 /* A frame that left us: sound by itself, whole, and with good checksums. */
 static void check_answer(const uint8_t *out, uint32_t len)
 {
@@ -53,7 +76,9 @@ static void check_answer(const uint8_t *out, uint32_t len)
 	fuzz_require(kind != FB_PARSE_DROP || pkt.reason == FB_REASON_ICMP_MALFORMED);
 	fuzz_require(pkt.l3_off == 14);
 	fuzz_require(memcmp(copy + 6, our_mac, 6) == 0);
-	if (kind != FB_PARSE_ARP) {
+	if (kind == FB_PARSE_SERVICE && pkt.proto == IPPROTO_SCTP) {
+		fuzz_require(sctp_error(copy, &pkt) == 0);
+	} else if (kind != FB_PARSE_ARP) {
 		fuzz_require(pkt.l3_len_bytes + 14u == len);
 		if (pkt.family == FB_IPV4)
 			fuzz_require(sum_bytes(0, copy + 14, 20) == 0xffff);
@@ -72,6 +97,7 @@ static void answer_all(const uint8_t *data, uint32_t data_len, const struct fb_p
 
 	fuzz_require(out != NULL);
 	check_answer(out, fb_answer_tcp_reset(data, pkt, our_mac, out, FB_ANSWER_MAX));
+	check_answer(out, fb_answer_sctp(data, pkt, our_mac, out, FB_ANSWER_MAX));
 	for (int error = FB_ICMP_PORT_UNREACHABLE; error <= FB_ICMP_TOO_BIG; error++)
 		check_answer(out, fb_answer_icmp_error(data, data_len, pkt, error, src, 1400,
 						       our_mac, out, FB_ANSWER_MAX));
@@ -102,6 +128,9 @@ static void rewrite(uint8_t *data, uint32_t data_len, uint32_t frame_len,
 {
 	struct fb_tuple to = other_tuple(&pkt->tuple);
 	struct fb_tuple answer = fb_tuple_reverse(&to);
+	bool whole = (uint32_t)pkt->l3_off + pkt->l3_len_bytes <= data_len;
+	bool summed = pkt->proto == IPPROTO_SCTP && whole && !(pkt->flags & FB_PKT_SCTP_NOSUM);
+	uint32_t error = summed ? sctp_error(data, pkt) : 0;
 	struct fb_packet again;
 	struct fb_rewrite rw;
 
@@ -110,6 +139,8 @@ static void rewrite(uint8_t *data, uint32_t data_len, uint32_t frame_len,
 	fuzz_require(fb_packet_parse(data, data_len, frame_len, &again) == FB_PARSE_SERVICE);
 	fuzz_require(memcmp(&again.tuple, &to, offsetof(struct fb_tuple, family) + 1) == 0);
 	fuzz_require(again.ttl == (uint8_t)(pkt->ttl - 1));
+	fuzz_require(!summed || sctp_error(data, &again) == error);
+	fuzz_require(!(pkt->flags & FB_PKT_SCTP_NOSUM) || (again.flags & FB_PKT_SCTP_NOSUM));
 	fuzz_require(again.l4_off == pkt->l4_off && again.l3_len_bytes == pkt->l3_len_bytes);
 }
 
@@ -143,7 +174,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 	memcpy(data, input, data_len);
 	switch (fb_packet_parse(data, data_len, frame_len, &pkt)) {
 	case FB_PARSE_SERVICE:
-		fuzz_require(pkt.l4_off + (pkt.proto == IPPROTO_TCP ? 20u : 8u) <= data_len);
+		fuzz_require(pkt.l4_off + (pkt.proto == IPPROTO_TCP    ? 20u
+					   : pkt.proto == IPPROTO_UDP ? 8u
+								      : 16u) <= data_len);
 		answer_all(data, data_len, &pkt);
 		/* The caller's part of the contract: whatever has no TTL left is not forwarded. */
 		if (pkt.ttl < 2)

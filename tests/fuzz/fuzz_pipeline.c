@@ -62,12 +62,14 @@ static const char config_text[] =
 	", clusterIPs: [10.96.0." n ", 'fd00:96::" n "'], ipFamilies: [IPv4, IPv6], "              \
 	"ipFamilyPolicy: RequireDualStack, externalIPs: [192.0.2.1" n "], ports: ["                \
 	"{name: web, port: 80, targetPort: 8080}, "                                                \
-	"{name: dns, protocol: UDP, port: 53, targetPort: 5353}]}, "                               \
+	"{name: dns, protocol: UDP, port: 53, targetPort: 5353}, "                                 \
+	"{name: sig, protocol: SCTP, port: 3868, targetPort: 3869}]}, "                            \
 	"status: {loadBalancer: {ingress: [{ip: 192.0.2." n "}, {ip: '2001:db8:f::" n "'}]}}}\n"
 #define SLICE(id, name, family, addresses)                                                         \
 	"---\n{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: slice-"      \
 	id ", labels: {kubernetes.io/service-name: " name "}}, addressType: " family       \
-	", ports: [{name: web, port: 8080}, {name: dns, protocol: UDP, port: 5353}], "             \
+	", ports: [{name: web, port: 8080}, {name: dns, protocol: UDP, port: 5353}, "              \
+	"{name: sig, protocol: SCTP, port: 3869}], "                                               \
 	"endpoints: [" addresses "]}\n"
 
 static const char services_text[] =
@@ -121,7 +123,7 @@ static void start(void)
 	fuzz_require(fb_offline_open(config, &path, 1, &offline, &errs) == 0);
 	for (size_t i = 0; i < errs.n; i++)
 		fprintf(stderr, "%s\n", errs.v[i].text);
-	fuzz_require(errs.n == 0 && offline.snapshot->n_services == 16);
+	fuzz_require(errs.n == 0 && offline.snapshot->n_services == 24);
 	fb_errs_fini(&errs);
 	close(fd);
 	for (uint16_t i = 0; i < N_PORTS; i++) {
@@ -178,8 +180,37 @@ static uint32_t sum_l4(const uint8_t *data, const struct fb_packet *pkt)
 	return sum_bytes(sum, data + pkt->l4_off, len);
 }
 
+/* The CRC32c of an SCTP packet by the bit, its own field taken as zero. */
+static uint32_t sctp_crc(const uint8_t *l4, uint32_t len)
+{
+	uint32_t crc = UINT32_MAX;
+
+	for (uint32_t i = 0; i < len; i++) {
+		crc ^= i >= 8 && i < 12 ? 0 : l4[i];
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
+	}
+	return ~crc;
+}
+
+static void store_crc(uint8_t *at, uint32_t crc)
+{
+	for (int i = 0; i < 4; i++)
+		at[i] = (uint8_t)(crc >> 8 * i);
+}
+
+static bool sctp_summed(const uint8_t *data, const struct fb_packet *pkt)
+{
+	uint8_t crc[4];
+
+	store_crc(crc, sctp_crc(data + pkt->l4_off, l4_len(data, pkt)));
+	return (pkt->flags & FB_PKT_SCTP_NOSUM) || memcmp(data + pkt->l4_off + 8, crc, 4) == 0;
+}
+
 static bool summed(const uint8_t *data, const struct fb_packet *pkt)
 {
+	if (pkt->kind == FB_PARSE_SERVICE && pkt->proto == IPPROTO_SCTP)
+		return sctp_summed(data, pkt);
 	return (pkt->flags & FB_PKT_UDP_NOSUM) || sum_l4(data, pkt) == 0xffff;
 }
 
@@ -204,6 +235,11 @@ static void mend(uint8_t *data, uint32_t len)
 	}
 	(void)fb_packet_parse(data, len, len, &pkt);
 	/* Also after FB_REASON_ICMP_MALFORMED: that may be for the checksum. */
+	if (pkt.kind == FB_PARSE_SERVICE && pkt.proto == IPPROTO_SCTP) {
+		store_crc(data + pkt.l4_off + 8,
+			  sctp_crc(data + pkt.l4_off, l4_len(data, &pkt)));
+		return;
+	}
 	if (pkt.l4_off == 0 || csum_off[pkt.proto] == 0 || pkt.kind == FB_PARSE_FRAGMENT ||
 	    pkt.l4_off + 20u > len || (uint32_t)pkt.l3_off + pkt.l3_len_bytes > len ||
 	    pkt.l4_off + l4_len(data, &pkt) > len)

@@ -37,7 +37,6 @@ UNALLOCATED = (
 )
 GATE = "the gate PreferSameTrafficDistribution is on by default since 1.35 and cannot be turned off here"
 REFUSED = "the API server refuses a nodePort in a Service of type ClusterIP, and so does forebay"
-SCTP = "SCTP is not carried: the port is left out and the packet is refused"
 
 # (pattern of "case: flow", why the box differs, what it does instead). "as outside": the same as for a
 # client outside. Other words are a verdict of explain and its reason, or "error".
@@ -54,7 +53,6 @@ DIFFERS = [
     ("iptables/masquerade-matrix/?: localhost to NodePort with ?TP:Local", LOOPBACK, "punt"),
     ("*/loadbalancer-sourceranges: same node to LB?, SNATted*", VIP_SOURCE, "drop source-range"),
     ("nftables/clusterip-general: packet to unallocated cluster ip", UNALLOCATED, "punt"),
-    ("*/clusterip-general: clusterIP with TCP, UDP, and SCTP on same port (SCTP)", SCTP, "error"),
     ("categorize/PreferSameNode falls back to same-zone when feature gate*", GATE, "forward"),
     ("frontends/cluster ip service: *", REFUSED, "punt"),
 ]

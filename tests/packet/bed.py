@@ -88,7 +88,8 @@ class Bench:
 
     TIMEOUTS = {"main": "{}", "limits": "{}", "select": "{}"}
     TIMEOUTS["short"] = (
-        "{tcp-opening: 2s, tcp-established: 60s, tcp-closing: 4s, udp-new: 2s, udp: 5s}"
+        "{tcp-opening: 2s, tcp-established: 60s, tcp-closing: 4s, udp-new: 2s, udp: 5s, "
+        "sctp-opening: 2s, sctp-established: 30s, sctp-closing: 4s}"
     )
     LIMITS = {"main": "{}", "short": "{}", "select": "{}"}
     LIMITS["limits"] = "{reject-rate: 5, icmp-rate: 5}"

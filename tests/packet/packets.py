@@ -2,6 +2,7 @@
 """What rows say packets with: built, expected and summed by scapy, none of forebay's own code."""
 
 import logging
+import struct
 
 logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
 from scapy.layers.inet import ICMP, IP, TCP, UDP  # noqa: E402
@@ -13,9 +14,13 @@ from scapy.layers.inet6 import (  # noqa: E402
     IPv6,
 )
 from scapy.layers.l2 import Dot1Q, Ether  # noqa: E402
+from scapy.layers.sctp import SCTP, SCTPerror  # noqa: E402
 from scapy.packet import Padding, Raw  # noqa: E402
 
 from bed import Step  # noqa: E402
+
+# Chunks stay the bytes that they are: scapy would write some of them otherwise than they were.
+SCTP.guess_payload_class = SCTPerror.guess_payload_class = lambda self, payload: Raw
 
 MAC = {p: f"02:00:00:00:00:a{i}" for i, p in enumerate(["lan", "pods", "narrow", "tagged", "quiet"])}
 VLAN = {"tagged": 100}
@@ -33,8 +38,10 @@ SERVICES = {
     "lost": ("50", None), "nowhere": ("51", None),
     "tagged-snat": ("60", "tagged"), "tagged-dnat": ("61", "tagged"),
 }  # fmt: skip
-SERVICE_PORT = {"tcp": 80, "udp": 53}
-TARGET_PORT = {"tcp": 8080, "udp": 5353}
+SERVICE_PORT = {"tcp": 80, "udp": 53, "sctp": 3868}
+TARGET_PORT = {"tcp": 8080, "udp": 5353, "sctp": 3869}
+# What stands before a payload in a flow's first packet; SCTP's has it in a parameter of its INIT.
+HEADERS = {"tcp": 20, "udp": 8, "sctp": 12 + 20 + 4}
 SNAT_PORTS = range(32768, 65536)
 
 
@@ -58,13 +65,52 @@ def network(packet):
 def l4_of(packet):
     """The layer of the packet itself, not of one that it quotes."""
     layer = network(packet)
-    while not isinstance(layer, (TCP, UDP, ICMP)) and not type(layer).__name__.startswith("ICMPv6"):
+    while not isinstance(layer, (TCP, UDP, SCTP, ICMP)) and not type(layer).__name__.startswith("ICMPv6"):
         layer = layer.payload
     return layer
 
 
+def kind_of(l4):
+    return {TCP: "tcp", UDP: "udp", SCTP: "sctp"}[type(l4)]
+
+
 def l4_name(packet):
-    return "tcp" if isinstance(l4_of(packet), TCP) else "udp"
+    return kind_of(l4_of(packet))
+
+
+def chunk(kind, value=b"", flags=0):
+    """An SCTP chunk, padded."""
+    return struct.pack("!BBH", kind, flags, 4 + len(value)) + value + bytes(-len(value) % 4)
+
+
+INIT, INIT_ACK, SACK, ABORT, SHUTDOWN, SHUTDOWN_ACK, ERROR = 1, 2, 3, 6, 7, 8, 9
+COOKIE_ECHO, COOKIE_ACK, SHUTDOWN_COMPLETE = 10, 11, 14
+OWN_TAG, PADDING = 0x01020304, 0x8005
+
+
+def init(kind, payload):
+    """INIT or INIT ACK; a payload goes into a parameter that nobody looks at (RFC 4820)."""
+    value = struct.pack("!IIHHI", OWN_TAG, 65536, 1, 1, 1)
+    if payload:
+        value += struct.pack("!HH", PADDING, 4 + len(payload)) + payload
+    return chunk(kind, value)
+
+
+def data(payload):
+    return chunk(0, struct.pack("!IHHI", 1, 0, 0, 0) + payload, 3)
+
+
+def joined(l4, payload):
+    """The payload behind an L4 header, or in the SCTP chunk that is there for it."""
+    if not isinstance(l4, SCTP):
+        return l4 / Raw(payload)
+    chunks = bytes(l4.payload)
+    l4.remove_payload()
+    if chunks in (init(INIT, b""), init(INIT_ACK, b"")):
+        chunks = init(chunks[0], payload)
+    elif payload:
+        chunks += data(payload)
+    return l4 / Raw(chunks)
 
 
 def unpadded(packet):
@@ -74,16 +120,16 @@ def unpadded(packet):
 
 
 def summed_again(frame):
-    """The frame with every checksum made anew by scapy; an IPv4 UDP checksum of zero means none."""
+    """The frame with every checksum made anew by scapy; one of zero means none in UDP and SCTP."""
     packet = Ether(frame)
     if IP not in packet and IPv6 not in packet:
         return frame
     if IP in packet:
         del packet[IP].chksum
     l4 = l4_of(packet)
-    if isinstance(l4, (TCP, ICMP)) or (isinstance(l4, UDP) and l4.chksum != 0):
+    if isinstance(l4, (TCP, ICMP)) or (isinstance(l4, (UDP, SCTP)) and l4.chksum != 0):
         del l4.chksum
-    elif not isinstance(l4, UDP):
+    elif not isinstance(l4, (UDP, SCTP)):
         del l4.cksum
     return bytes(packet)
 
@@ -133,7 +179,7 @@ def rewritten(frame, port, dmac, src, dst, sport, dport, ttl_step=1):
         new.hlim -= ttl_step
     l4 = l4_of(packet)
     l4.sport, l4.dport = sport, dport
-    if not (isinstance(l4, UDP) and l4.chksum == 0):
+    if not (isinstance(l4, (UDP, SCTP)) and l4.chksum == 0):
         del l4.chksum
     return bytes(packet)
 
@@ -180,7 +226,7 @@ class Flow:
         l4 = l4 if l4 is not None else self.bed.l4(self.proto, flags="SA")
         l4.sport, l4.dport = self.dport, self.sport
         return self.bed.frame(
-            self.egress, self.emac, self.endpoint, self.seen, l4 / Raw(payload), ip, **fields
+            self.egress, self.emac, self.endpoint, self.seen, joined(l4, payload), ip, **fields
         )
 
 
@@ -198,6 +244,11 @@ class Bed:
     def l4(self, proto=None, flags="S", **fields):
         if (proto or self.proto) == "tcp":
             return TCP(flags=flags, seq=0x01020304, ack=0x05060708 if "A" in flags else 0, **fields)
+        if (proto or self.proto) == "sctp":
+            chunks = {"S": init(INIT, b""), "SA": init(INIT_ACK, b""), "A": data(b"more"),
+                      "R": chunk(ABORT)}[flags]  # fmt: skip
+            tag = 0 if flags == "S" else 0x05060708
+            return SCTP(**{"sport": 20, "dport": 80, "tag": tag, **fields}) / Raw(chunks)
         return UDP(**fields)
 
     def frame(self, port, smac, src, dst, l4, ip=None, **fields):
@@ -221,11 +272,11 @@ class Bed:
         """The client's packet to a service, by default to the one of the row's mode."""
         service = service or self.mode
         l4 = l4 if l4 is not None else self.l4()
-        l4.sport = l4.sport if l4.sport not in (20, 53) else self.cport
-        if l4.dport in (80, 53):
-            l4.dport = SERVICE_PORT["tcp" if isinstance(l4, TCP) else "udp"]
+        l4.sport = l4.sport if l4.sport not in (0, 20, 53) else self.cport
+        if l4.dport in (0, 80, 53):
+            l4.dport = SERVICE_PORT[kind_of(l4)]
         dst = to or vip(service, self.family)
-        return self.frame(port, self.cmac, self.client, dst, l4 / Raw(payload), ip, **fields)
+        return self.frame(port, self.cmac, self.client, dst, joined(l4, payload), ip, **fields)
 
     def open(self, service=None, port="lan", at_s=None, **kw):
         """Send the first packet, see that it is right. Use: flow = yield from t.open()"""
@@ -239,7 +290,7 @@ class Bed:
         return flow
 
     def establish(self, service=None, at_s=None, **kw):
-        """A TCP connection, or an answered UDP flow."""
+        """A TCP connection, an answered UDP flow, or an SCTP association."""
         service = service or self.mode
         flow = yield from self.open(service, at_s=at_s, **kw)
         result = yield Step(flow.egress, flow.reply(), at_s)
@@ -248,6 +299,14 @@ class Bed:
             result = yield Step(
                 flow.ingress, self.packet(service, l4=self.l4(flags="A"), port=flow.ingress), at_s
             )
+            equal(result.verdict, "forward")
+        if self.proto == "sctp":
+            frame = self.packet(service, l4=SCTP(tag=1) / Raw(chunk(COOKIE_ECHO, b"cookie")),
+                                port=flow.ingress)  # fmt: skip
+            result = yield Step(flow.ingress, frame, at_s)
+            equal(result.verdict, "forward")
+            reply = flow.reply(l4=SCTP(tag=2) / Raw(chunk(COOKIE_ACK)))
+            result = yield Step(flow.egress, reply, at_s)
             equal(result.verdict, "forward")
         return flow
 

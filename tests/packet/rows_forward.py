@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""TCP and UDP to services and back."""
+"""TCP, UDP and SCTP to services and back; what is SCTP's alone is in rows_sctp.py."""
 
 import struct
 
@@ -14,10 +14,10 @@ from scapy.layers.inet6 import (
 from scapy.layers.l2 import Dot1Q, Ether
 
 from bed import Step, row
-from packets import ADDRESS, MAC, SERVICE_PORT, ended, endpoints, equal, l4_of, network, sent, vip
+from packets import ADDRESS, HEADERS, MAC, SERVICE_PORT, ended, endpoints, equal, l4_of, network, sent, vip
 
 BOTH = {"family": (4, 6), "mode": ("snat", "dnat")}
-ALL = {"proto": ("tcp", "udp"), **BOTH}
+ALL = {"proto": ("tcp", "udp", "sctp"), **BOTH}
 
 
 def there_and_back(t, payload, back, l4=None, reply_l4=None, ip=None, reply_ip=None):
@@ -40,7 +40,7 @@ def odd(t):
 
 @row("{proto} over {family} by {mode}: a packet of exactly the MTU passes", **ALL)
 def full(t):
-    headers = (20 if t.family == 4 else 40) + (20 if t.proto == "tcp" else 8)
+    headers = (20 if t.family == 4 else 40) + HEADERS[t.proto]
     yield from there_and_back(t, bytes(1500 - headers), b"\xff" * (1500 - headers))
 
 
@@ -64,7 +64,7 @@ def udp_ones(t):
     sent(result, "forward", "none", flow.egress, flow.to_endpoint(frame))
 
 
-@row("{proto} by {mode}: IPv4 options are carried", proto=("tcp", "udp"), mode=("snat", "dnat"))
+@row("{proto} by {mode}: IPv4 options are carried", proto=("tcp", "udp", "sctp"), mode=("snat", "dnat"))
 def options(t):
     def ip():
         return IP(options=[IPOption_NOP(), IPOption_RR(pointer=4, routers=["0.0.0.0"])])
@@ -83,7 +83,7 @@ def with_extension(kind):
 
 @row(
     "{proto} by {mode} behind {kind}",
-    proto=("tcp", "udp"),
+    proto=("tcp", "udp", "sctp"),
     mode=("snat", "dnat"),
     kind=("hop-by-hop options", "destination options", "an atomic fragment's header"),
     family=(6,),
@@ -180,14 +180,14 @@ def node_port(t):
 
 
 @row("{proto} over {family}: an unknown port of the box's address is the kernel's",
-     proto=("tcp", "udp"), family=(4, 6))  # fmt: skip
+     proto=("tcp", "udp", "sctp"), family=(4, 6))  # fmt: skip
 def box_port(t):
     result = yield Step("lan", t.packet(l4=t.l4(dport=22), to=ADDRESS["lan"][t.family]))
     ended(result, "punt")
 
 
 @row("{proto} over {family}: so is one of the SNAT ports that nobody uses",
-     proto=("tcp", "udp"), family=(4, 6))  # fmt: skip
+     proto=("tcp", "udp", "sctp"), family=(4, 6))  # fmt: skip
 def box_snat_port(t):
     to = ADDRESS["pods"][t.family]
     result = yield Step("lan", t.packet(l4=t.l4(dport=40000), to=to))
@@ -195,7 +195,7 @@ def box_snat_port(t):
 
 
 @row("{proto} over {family} to nobody's address is the kernel's",
-     proto=("tcp", "udp"), family=(4, 6))  # fmt: skip
+     proto=("tcp", "udp", "sctp"), family=(4, 6))  # fmt: skip
 def elsewhere(t):
     to = "198.51.100.9" if t.family == 4 else "2001:db8:9::9"
     result = yield Step("lan", t.packet(to=to))
@@ -223,7 +223,7 @@ def spread(t):
 
 
 @row("{proto} over {family} by dnat: an endpoint that is its own client is hidden",
-     proto=("tcp", "udp"), family=(4, 6))  # fmt: skip
+     proto=("tcp", "udp", "sctp"), family=(4, 6))  # fmt: skip
 def hairpin(t):
     t.mode = "dnat"
     hosts = endpoints("pods", t.family)
@@ -250,7 +250,7 @@ def hairpin(t):
 
 
 @row("{proto} over {family} by dnat: one client port to two addresses of one Service",
-     proto=("tcp", "udp"), family=(4, 6))  # fmt: skip
+     proto=("tcp", "udp", "sctp"), family=(4, 6))  # fmt: skip
 def two_vips(t):
     t.mode = "dnat"
     other = "192.0.2.21" if t.family == 4 else "2001:db8:f::21"
@@ -269,13 +269,13 @@ def two_vips(t):
 
 
 @row("{proto} over {family}: a next hop whose MAC address is unknown",
-     proto=("tcp", "udp"), family=(4, 6))  # fmt: skip
+     proto=("tcp", "udp", "sctp"), family=(4, 6))  # fmt: skip
 def unresolved(t):
     result = yield Step("lan", t.packet("lost"))
     ended(result, "drop", "next-hop-unresolved")
 
 
-@row("{proto} over {family}: no route to the endpoint", proto=("tcp", "udp"), family=(4, 6))
+@row("{proto} over {family}: no route to the endpoint", proto=("tcp", "udp", "sctp"), family=(4, 6))
 def no_route(t):
     result = yield Step("lan", t.packet("nowhere"))
     ended(result, "drop", "no-route")

@@ -320,7 +320,7 @@ def long_extension(t):
     ended(result, "drop", "bad-extension-header")
 
 
-@row("{family}: protocol {number} to a service's address", number=(0x84, 47, 41, 50, 51, 59, 255), **FAMILY)
+@row("{family}: protocol {number} to a service's address", number=(33, 47, 41, 50, 51, 59, 255), **FAMILY)
 def other_protocol(t):
     l4 = Raw(bytes(24))
     ip = IP(ttl=61, proto=t.number) if t.family == 4 else IPv6(hlim=61, nh=t.number)
@@ -328,7 +328,7 @@ def other_protocol(t):
     ended(result, "drop", "unsupported-protocol")
 
 
-@row("{family}: protocol {number} to the box is the kernel's", number=(0x84, 112, 89), **FAMILY)
+@row("{family}: protocol {number} to the box is the kernel's", number=(33, 112, 89), **FAMILY)
 def other_protocol_box(t):
     l4 = Raw(bytes(24))
     ip = IP(ttl=61, proto=t.number) if t.family == 4 else IPv6(hlim=61, nh=t.number)

@@ -14,14 +14,15 @@ from scapy.layers.inet6 import (
     PadN,
 )
 from scapy.layers.l2 import ARP, Dot1Q, Ether
+from scapy.layers.sctp import SCTP
 from scapy.packet import Raw
 
 from bed import Step, row
-from packets import ADDRESS, MAC, VLAN, ended, equal, l3_bytes, network, sent, vip
+from packets import ADDRESS, HEADERS, MAC, VLAN, ended, equal, l3_bytes, network, sent, vip
 
 FAMILY = {"family": (4, 6)}
 BOTH = {"family": (4, 6), "mode": ("snat", "dnat")}
-ALL = {"proto": ("tcp", "udp"), **BOTH}
+ALL = {"proto": ("tcp", "udp", "sctp"), **BOTH}
 
 # Ping.
 
@@ -270,7 +271,7 @@ def too_big_no_df(t):
 
 @row("{proto} over {family} by {mode}: exactly the next hop's MTU passes", **ALL)
 def just_fits(t):
-    headers = (20 if t.family == 4 else 40) + (20 if t.proto == "tcp" else 8)
+    headers = (20 if t.family == 4 else 40) + HEADERS[t.proto]
     yield from t.open("narrow-" + t.mode, payload=bytes(1280 - headers))
 
 
@@ -296,7 +297,7 @@ def fragment(t, l4, src, dst, smac, port, first):
         return bytes(ether / ip / l4)
     head = IPv6ExtHdrFragment(id=77, offset=0 if first else 64, m=1 if first else 0)
     inner = bytes(l4)
-    head.nh = {TCP: 6, UDP: 17}.get(type(l4), 58)
+    head.nh = {TCP: 6, UDP: 17, SCTP: 132}.get(type(l4), 58)
     return bytes(ether / IPv6(src=src, dst=dst, hlim=61) / head / Raw(inner))
 
 
@@ -304,9 +305,9 @@ PIECES = ("first", "later")
 
 
 @row("{proto} over {family}: the {piece} fragment to a service", piece=PIECES,
-     proto=("tcp", "udp"), **FAMILY)  # fmt: skip
+     proto=("tcp", "udp", "sctp"), **FAMILY)  # fmt: skip
 def fragment_to(t):
-    l4 = (TCP if t.proto == "tcp" else UDP)(sport=9, dport=80) / Raw(bytes(64))
+    l4 = {"tcp": TCP, "udp": UDP, "sctp": SCTP}[t.proto](sport=9, dport=80) / Raw(bytes(64))
     result = yield Step("lan", fragment(t, l4, t.client, vip("snat", t.family), t.cmac, "lan",
                                         t.piece == "first"))  # fmt: skip
     ended(result, "drop", "fragment")

@@ -290,7 +290,7 @@ static void queries_that_cannot_be_read_say_why(void **state)
 		"",
 		"tcp",
 		"tcp 1.2.3.4:1",
-		"sctp 1.2.3.4:1 1.2.3.5:2",
+		"dccp 1.2.3.4:1 1.2.3.5:2",
 		"tcp 1.2.3.4 1.2.3.5:2",
 		"tcp 1.2.3.4:70000 1.2.3.5:2",
 		"tcp 1.2.3.4:-1 1.2.3.5:2",

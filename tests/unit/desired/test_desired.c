@@ -87,7 +87,7 @@ static void describe(const struct fb_service_specs *specs, char *text, size_t si
 
 		len += (size_t)snprintf(text + len, size - len, "%s%s%u/%s %s %s:", s->port_name,
 					s->port_name[0] ? " " : "", s->port,
-					s->proto == IPPROTO_TCP ? "TCP" : "UDP",
+					fb_protocol_name(s->proto),
 					s->family == FB_IPV4 ? "IPv4" : "IPv6",
 					s->mode == FB_MODE_SNAT ? "snat" : "dnat");
 		for (uint32_t j = 0; j < s->n_frontends; j++)
@@ -224,9 +224,10 @@ static const struct rule rules[] = {
 	 SERVICE("type: LoadBalancer, loadBalancerIP: 192.0.2.9, loadBalancerSourceRanges: "
 		 "['2001:db8::/32', 192.0.2.0/24, 0.0.0.0/0], ports: [{port: 80}]"),
 	 "80/TCP IPv4 snat: LoadBalancer 192.0.2.9:80 ->\n"},
-	{"SCTP ports are left out",
+	{"SCTP is a protocol as the others",
 	 SERVICE("clusterIP: 10.0.0.1, ports: [{name: a, port: 80, protocol: SCTP}, {name: b, port: "
 		 "80}]"),
+	 "a 80/SCTP IPv4 snat: ClusterIP 10.0.0.1:80 ->\n"
 	 "b 80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 ->\n"},
 	{"the same endpoint in two slices is one; order does not matter",
 	 SERVICE(PLAIN)

@@ -68,6 +68,60 @@ static const struct row udp_rows[] = {
 	{"flags mean nothing", "cFR cS", FB_FLOW_UDP_NEW},
 };
 
+/*
+ * SCTP in the same words: I INIT, i INIT ACK, E COOKIE ECHO, K COOKIE ACK, S SHUTDOWN or its ACK,
+ * C SHUTDOWN COMPLETE, B ABORT, X ERROR, - for data, SACK and heartbeats.
+ */
+static const struct row sctp_rows[] = {
+	{"an INIT alone", "cI", FB_FLOW_COOKIE_WAIT},
+	{"again and again", "cI cI cI", FB_FLOW_COOKIE_WAIT},
+	{"its answer", "cI ei", FB_FLOW_COOKIE_WAIT},
+	{"the cookie", "cI ei cE", FB_FLOW_COOKIE_ECHOED},
+	{"the four-way handshake", "cI ei cE eK", FB_FLOW_ASSOCIATED},
+	{"data goes on", "cI ei cE eK c- e- c-", FB_FLOW_ASSOCIATED},
+	{"a flood's blind cookie acknowledgement", "cI cE cK", FB_FLOW_COOKIE_ECHOED},
+	{"a flood's blind data", "cI cE c- c-", FB_FLOW_COOKIE_ECHOED},
+	{"picked up midway", "c- e-", FB_FLOW_ASSOCIATED},
+	{"picked up midway, one side only", "c- c- c-", FB_FLOW_COOKIE_WAIT},
+	{"the endpoint's cookie acknowledgement was before us", "cE c- e-", FB_FLOW_ASSOCIATED},
+	{"a stale cookie", "cI ei cE eX", FB_FLOW_COOKIE_ECHOED},
+	{"a refused association", "cI eB", FB_FLOW_CLOSED},
+	{"refused, and tried again", "cI eB cI", FB_FLOW_COOKIE_WAIT},
+	{"refused, tried again, accepted", "cI eB cI ei cE eK", FB_FLOW_ASSOCIATED},
+	{"one side has no more to say", "cI ei cE eK cS", FB_FLOW_SHUTDOWN},
+	{"the other has", "cI ei cE eK cS e- cS e-", FB_FLOW_SHUTDOWN},
+	{"it has not", "cI ei cE eK cS eS", FB_FLOW_SHUTDOWN},
+	{"all is said", "cI ei cE eK cS eS cC", FB_FLOW_CLOSED},
+	{"begun by the endpoint", "cI ei cE eK eS cS eC", FB_FLOW_CLOSED},
+	{"a late SHUTDOWN ACK does not revive it", "cI ei cE eK cS eS cC eS", FB_FLOW_CLOSED},
+	{"the port is used again", "cI ei cE eK cS eS cC cI", FB_FLOW_COOKIE_WAIT},
+	{"used again before the end was seen", "cI ei cE eK cS cI", FB_FLOW_COOKIE_WAIT},
+	{"what was heard before does not count", "cI ei cE eK c- e- cS eS cC cI c-",
+	 FB_FLOW_COOKIE_WAIT},
+	{"aborted by the client", "cI ei cE eK cB", FB_FLOW_CLOSED},
+	{"aborted by the endpoint", "cI ei cE eK eB", FB_FLOW_CLOSED},
+	{"what was in flight does not revive it", "cI ei cE eK c- e- eB c- c-", FB_FLOW_CLOSED},
+	{"a forged ABORT is outlived by traffic from both", "cI ei cE eK cB c- e-",
+	 FB_FLOW_ASSOCIATED},
+	{"a forged INIT changes nothing", "cI ei cE eK cI", FB_FLOW_ASSOCIATED},
+	{"a client that lost its memory", "cI ei cE eK cI ei cE eK", FB_FLOW_ASSOCIATED},
+	{"an INIT of the endpoint's changes nothing", "cI ei cE eK cS eS cC eI", FB_FLOW_CLOSED},
+};
+
+static uint8_t chunks_of(const char *packet, size_t len)
+{
+	static const uint8_t bits[128] = {
+		['I'] = FB_SCTP_INIT, ['i'] = FB_SCTP_INIT_ACK, ['E'] = FB_SCTP_COOKIE_ECHO,
+		['K'] = FB_SCTP_COOKIE_ACK, ['S'] = FB_SCTP_SHUTDOWN,
+		['C'] = FB_SCTP_SHUTDOWN_COMPLETE, ['B'] = FB_SCTP_ABORT, ['X'] = FB_SCTP_ERROR,
+	};
+	uint8_t chunks = 0;
+
+	for (size_t i = 1; i < len; i++)
+		chunks |= bits[packet[i] & 127];
+	return chunks;
+}
+
 static uint8_t flags_of(const char *packet, size_t len)
 {
 	uint8_t flags = 0;
@@ -89,7 +143,8 @@ static void check(const struct row *row, enum fb_flow_state begin)
 	for (const char *p = row->packets; *p != 0;) {
 		size_t len = strcspn(p, " ");
 
-		fb_flow_touch(&flow, *p == 'c' ? FB_DIR_CLIENT : FB_DIR_ENDPOINT, flags_of(p, len),
+		fb_flow_touch(&flow, *p == 'c' ? FB_DIR_CLIENT : FB_DIR_ENDPOINT,
+			      begin == FB_FLOW_COOKIE_WAIT ? chunks_of(p, len) : flags_of(p, len),
 			      ++now);
 		assert_int_equal(flow.last_use_ms, now);
 		p += len + (p[len] == ' ');
@@ -114,6 +169,13 @@ static void udp_follows_its_rows(void **state)
 		check(&udp_rows[i], FB_FLOW_UDP_NEW);
 }
 
+static void sctp_follows_its_rows(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(sctp_rows) / sizeof(sctp_rows[0]); i++)
+		check(&sctp_rows[i], FB_FLOW_COOKIE_WAIT);
+}
+
 /* Whatever comes, a TCP flow stays a TCP flow in use. */
 static void no_sequence_leaves_the_states_of_the_protocol(void **state)
 {
@@ -136,11 +198,32 @@ static void no_sequence_leaves_the_states_of_the_protocol(void **state)
 	}
 }
 
+static void no_chunks_leave_the_states_of_the_protocol(void **state)
+{
+	static const uint8_t chunks[] = {
+		0, FB_SCTP_INIT, FB_SCTP_INIT_ACK, FB_SCTP_COOKIE_ECHO, FB_SCTP_COOKIE_ACK,
+		FB_SCTP_SHUTDOWN, FB_SCTP_SHUTDOWN_COMPLETE, FB_SCTP_ABORT, 0xff,
+	};
+	const uint32_t n = 2 * sizeof(chunks);
+
+	(void)state;
+	for (uint32_t seq = 0; seq < n * n * n * n; seq++) {
+		struct fb_flow flow = {.state = FB_FLOW_COOKIE_WAIT};
+
+		for (uint32_t rest = seq, i = 0; i < 4; i++, rest /= n) {
+			fb_flow_touch(&flow, rest % 2, chunks[rest % n / 2], i);
+			assert_in_range(flow.state, FB_FLOW_COOKIE_WAIT, FB_FLOW_CLOSED);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tcp_follows_its_rows),
 		cmocka_unit_test(udp_follows_its_rows),
+		cmocka_unit_test(sctp_follows_its_rows),
+		cmocka_unit_test(no_chunks_leave_the_states_of_the_protocol),
 		cmocka_unit_test(no_sequence_leaves_the_states_of_the_protocol),
 	};
 

@@ -346,7 +346,7 @@ static void what_is_allowed_and_not_carried_is_a_notice(void **state)
 		      "[' 10.0.0.0/8 '], ports: [{port: 80, protocol: SCTP}]"),
 	      &objects, &errs);
 	assert_int_equal(errs.n_errors, 0);
-	assert_int_equal(errs.n, 2);
+	assert_int_equal(errs.n, 1);
 	assert_int_equal(objects.n, 1);
 	assert_int_equal(objects.v[0]->service.n_source_ranges, 1);
 	fb_objects_fini(&objects);

@@ -281,6 +281,31 @@ static void a_device_that_looks_at_addresses_only_allows_all_ports_or_none(void 
 	fb_nat_steer_free(d.steer);
 }
 
+/* Nobody can tell where its replies come in, so any port of the owner's will do, always. */
+static void sctp_may_have_any_port_of_its_worker(void **state)
+{
+	struct device d;
+
+	(void)state;
+	device_init(&d, 128, 2, 2, 1024, 65535, ALL_TYPES);
+	for (int i = 0; i < 200; i++) {
+		struct fb_tuple client = random_tuple(i % 2 ? FB_IPV4 : FB_IPV6, IPPROTO_SCTP);
+		struct fb_tuple other = random_tuple(client.family, IPPROTO_SCTP);
+		struct fb_addr ep = fb_tuple_src(&other);
+		struct fb_addr snat = fb_tuple_dst(&other);
+		struct fb_tuple unsteered;
+		struct fb_tuple reply;
+
+		assert_int_equal(fb_nat_choose(&d.ports, 1, NULL, &client, &ep, 1, &snat, 1,
+					       d.steer, &reply), 0);
+		assert_int_equal(fb_nat_choose(&d.ports, 1, NULL, &client, &ep, 1, &snat, 1, NULL,
+					       &unsteered), 0);
+		assert_int_equal(fb_nat_port_owner(&d.ports, fb_tuple_dport(&reply)), 1);
+		assert_int_equal(fb_tuple_dport(&reply), fb_tuple_dport(&unsteered));
+	}
+	fb_nat_steer_free(d.steer);
+}
+
 static void what_no_device_can_mean_is_refused(void **state)
 {
 	struct device d;
@@ -325,6 +350,7 @@ int main(void)
 		cmocka_unit_test(a_small_range_leaves_classes_empty_and_still_works),
 		cmocka_unit_test(nearly_all_fitting_ports_are_found_before_it_is_exhausted),
 		cmocka_unit_test(a_device_that_looks_at_addresses_only_allows_all_ports_or_none),
+		cmocka_unit_test(sctp_may_have_any_port_of_its_worker),
 		cmocka_unit_test(what_no_device_can_mean_is_refused),
 	};
 

@@ -35,6 +35,45 @@ static void put16(uint8_t *p, uint32_t v)
 	p[1] = (uint8_t)v;
 }
 
+uint32_t sample_crc(const uint8_t *l4, uint32_t l4_len)
+{
+	uint32_t crc = UINT32_MAX;
+
+	for (uint32_t i = 0; i < l4_len; i++) {
+		crc ^= i >= 8 && i < 12 ? 0 : l4[i];
+		for (int bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
+	}
+	crc = ~crc;
+	return crc << 24 | (crc << 8 & 0xff0000) | (crc >> 8 & 0xff00) | crc >> 24;
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	put16(p, v >> 16);
+	put16(p + 2, v);
+}
+
+static uint32_t build_sctp(const struct sample *s, uint8_t *l4)
+{
+	uint32_t len = 12 + s->chunks_len;
+
+	put16(l4, s->sport ? s->sport : 40000);
+	put16(l4 + 2, s->dport ? s->dport : 80);
+	put32(l4 + 4, s->tag);
+	if (s->chunks != NULL) {
+		memcpy(l4 + 12, s->chunks, s->chunks_len);
+	} else {
+		put16(l4 + 12, 0x0003);
+		put16(l4 + 14, 4u + s->payload_len);
+		for (uint32_t i = 0; i < s->payload_len; i++)
+			l4[16 + i] = s->payload != NULL ? s->payload[i] : (uint8_t)(i + 1);
+		len = 16 + s->payload_len;
+	}
+	put32(l4 + 8, s->no_sum ? 0 : sample_crc(l4, len));
+	return len;
+}
+
 static uint32_t build_l4(const struct sample *s, const uint8_t *l3, uint8_t *l4)
 {
 	uint32_t header_len = 8;
@@ -42,6 +81,8 @@ static uint32_t build_l4(const struct sample *s, const uint8_t *l3, uint8_t *l4)
 	uint32_t len;
 	uint32_t sum;
 
+	if (s->proto == IPPROTO_SCTP)
+		return build_sctp(s, l4);
 	put16(l4, s->sport ? s->sport : 40000);
 	put16(l4 + 2, s->dport ? s->dport : 80);
 	if (s->proto == IPPROTO_TCP) {
@@ -132,6 +173,21 @@ void sample_fix_icmp(uint8_t *frame)
 	put16(l4 + 2, ~sample_l4_sum(l3, l4, len, ipv6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP) & 0xffff);
 }
 
+void sample_fix_sctp(uint8_t *frame)
+{
+	uint8_t *l3 = frame + 14;
+	bool ipv6 = l3[0] >> 4 == 6;
+	uint8_t *l4 = l3 + (ipv6 ? 40 : 20);
+
+	put32(l4 + 8, sample_crc(l4, ipv6 ? (uint32_t)(l3[4] << 8 | l3[5])
+					  : (uint32_t)(l3[2] << 8 | l3[3]) - 20));
+}
+
+static uint32_t load32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
 void sample_assert_sums(const uint8_t *frame, const struct fb_packet *pkt)
 {
 	const uint8_t *l3 = frame + pkt->l3_off;
@@ -142,7 +198,10 @@ void sample_assert_sums(const uint8_t *frame, const struct fb_packet *pkt)
 		assert_int_equal(sample_sum(0, l3, (l3[0] & 0x0fu) * 4), 0xffff);
 	if (pkt->proto == IPPROTO_UDP && l4[6] == 0 && l4[7] == 0)
 		return;
-	assert_int_equal(sample_l4_sum(l3, l4, l4_len, pkt->proto), 0xffff);
+	if (pkt->proto == IPPROTO_SCTP && load32(l4 + 8) != 0)
+		assert_int_equal(load32(l4 + 8), sample_crc(l4, l4_len));
+	if (pkt->proto != IPPROTO_SCTP)
+		assert_int_equal(sample_l4_sum(l3, l4, l4_len, pkt->proto), 0xffff);
 }
 
 uint8_t *sample_exact(const uint8_t *frame, uint32_t len)

@@ -4,7 +4,7 @@
 
 /*
  * Frames to test with, and a checker of checksums. Neither uses lib/net, so that the two can
- * disagree: sums are taken by the byte, as RFC 1071 writes them.
+ * disagree: sums are taken by the byte, as RFC 1071 writes them, and CRCs by the bit.
  */
 
 #include <stdbool.h>
@@ -35,6 +35,9 @@ struct sample {
 	uint8_t tcp_flags;
 	uint8_t tcp_options_len;
 	bool no_sum;
+	const char *chunks; /* SCTP; NULL: a DATA chunk around the payload */
+	uint8_t chunks_len;
+	uint32_t tag; /* SCTP */
 	uint8_t icmp_type;
 	uint8_t icmp_code;
 	uint8_t icmp_rest[4];
@@ -57,6 +60,12 @@ uint32_t sample_sum(uint32_t sum, const uint8_t *p, size_t len);
 
 /** Folded sum of an L4 payload with its pseudo header; 0xffff if its checksum is right. */
 uint32_t sample_l4_sum(const uint8_t *l3, const uint8_t *l4, uint32_t l4_len, uint8_t proto);
+
+/** CRC32c of an SCTP packet with its checksum taken as zero, in the order of its bytes. */
+uint32_t sample_crc(const uint8_t *l4, uint32_t l4_len);
+
+/** Put the SCTP checksum right after a change; the frame has no options or extension headers. */
+void sample_fix_sctp(uint8_t *frame);
 
 /** Asserts that all checksums of a well-formed IP frame are right. */
 void sample_assert_sums(const uint8_t *frame, const struct fb_packet *pkt);

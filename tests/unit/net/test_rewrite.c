@@ -24,6 +24,11 @@ static const struct sample shapes[] = {
 	{.ipv6 = true, .proto = IPPROTO_TCP, .tcp_flags = 2, .vlan = true,
 	 EXTRA(0, "\x3c\0\1\4\0\0\0\0" "\6\0\1\4\0\0\0\0")},
 	{.ipv6 = true, .proto = IPPROTO_UDP, EXTRA(44, "\x11\0\0\0\0\0\0\1")},
+	{.proto = IPPROTO_SCTP, .tag = 0x12345678},
+	{.proto = IPPROTO_SCTP, .no_sum = true},
+	{.proto = IPPROTO_SCTP, EXTRA(0, "\7\7\4\0\0\0\0\0"), .vlan = true},
+	{.ipv6 = true, .proto = IPPROTO_SCTP, .vlan = true},
+	{.ipv6 = true, .proto = IPPROTO_SCTP, EXTRA(60, "\x84\0\1\4\0\0\0\0")},
 };
 
 static void random_bytes(void *to, size_t len, uint32_t *seed)
@@ -111,6 +116,7 @@ static void forth_and_back_is_identity_but_for_the_ttl(void **state)
 
 	(void)state;
 	for (int n = 0; n < 5000; n++) {
+		struct fb_packet there;
 		struct fb_packet pkt;
 		struct fb_rewrite forth;
 		struct fb_rewrite back;
@@ -121,7 +127,8 @@ static void forth_and_back_is_identity_but_for_the_ttl(void **state)
 		fb_rewrite_prepare(&pkt.tuple, &to, &forth);
 		fb_rewrite_prepare(&to, &pkt.tuple, &back);
 		apply(frame, &pkt, &to, &forth);
-		apply(frame, &pkt, &pkt.tuple, &back);
+		assert_int_equal(fb_packet_parse(frame, len, len, &there), FB_PARSE_SERVICE);
+		apply(frame, &there, &pkt.tuple, &back);
 		if (pkt.family == FB_IPV4) {
 			uint8_t *l3 = frame + pkt.l3_off;
 
@@ -182,6 +189,15 @@ static uint32_t build_error(int n, uint32_t cut, uint8_t *frame, struct fb_packe
 	return len;
 }
 
+static bool sctp_sum_good(const uint8_t *l4, uint32_t l4_len)
+{
+	const uint32_t crc = sample_crc(l4, l4_len);
+	const uint8_t bytes[4] = {(uint8_t)(crc >> 24), (uint8_t)(crc >> 16), (uint8_t)(crc >> 8),
+				  (uint8_t)crc};
+
+	return memcmp(l4 + 8, bytes, 4) == 0;
+}
+
 static void check_translated(const uint8_t *frame, const struct fb_packet *pkt, uint32_t cut)
 {
 	const uint8_t *l3 = frame + pkt->quote_l3_off;
@@ -193,7 +209,10 @@ static void check_translated(const uint8_t *frame, const struct fb_packet *pkt, 
 		assert_int_equal(sample_sum(0, l3, (l3[0] & 0x0fu) * 4), 0xffff);
 	if (cut != 0 || (pkt->quote.proto == IPPROTO_UDP && l4[6] == 0 && l4[7] == 0))
 		return;
-	assert_int_equal(sample_l4_sum(l3, l4, l4_len, pkt->quote.proto), 0xffff);
+	if (pkt->quote.proto == IPPROTO_SCTP)
+		assert_true(memcmp(l4 + 8, "\0\0\0\0", 4) == 0 || sctp_sum_good(l4, l4_len));
+	else
+		assert_int_equal(sample_l4_sum(l3, l4, l4_len, pkt->quote.proto), 0xffff);
 }
 
 static void a_translated_error_has_right_sums_outside_and_inside(void **state)
@@ -205,8 +224,9 @@ static void a_translated_error_has_right_sums_outside_and_inside(void **state)
 
 	(void)state;
 	for (int n = 0; n < 2000; n++) {
-		/* The shortest UDP packet has 8 bytes of L4. */
+		/* The shortest UDP packet has 8 bytes of L4, and of SCTP there is a sum in 12. */
 		uint32_t cut = n % 2 ? 0 : cuts[sample_random(&seed) % COUNT_OF(cuts)];
+		uint8_t proto = shapes[(size_t)n % COUNT_OF(shapes)].proto;
 		struct fb_packet after;
 		struct fb_packet pkt;
 		uint32_t len;
@@ -215,8 +235,8 @@ static void a_translated_error_has_right_sums_outside_and_inside(void **state)
 		struct fb_addr src;
 		struct fb_addr dst;
 
-		if (cut > 8 && shapes[(size_t)n % COUNT_OF(shapes)].proto == IPPROTO_UDP)
-			cut = 8;
+		if (cut > 8 && proto != IPPROTO_TCP)
+			cut = proto == IPPROTO_SCTP ? 12 : 8;
 		len = build_error(n, cut, frame, &pkt, &seed);
 		quote = random_tuple(&pkt.quote, &seed);
 		src = fb_tuple_dst(&quote);
@@ -263,6 +283,67 @@ static void a_tcp_checksum_is_translated_only_where_all_of_it_is_quoted(void **s
 	}
 }
 
+/* The quote has all of the sum, but not all that it is over; of 11 bytes it has too little. */
+static void an_sctp_checksum_is_translated_in_a_quote_that_is_cut(void **state)
+{
+	static const uint32_t cuts[] = {11, 12};
+
+	(void)state;
+	for (int shape = 10; shape < (int)COUNT_OF(shapes); shape++) {
+		for (size_t i = 0; i < COUNT_OF(cuts); i++) {
+			uint8_t whole[SAMPLE_MAX];
+			uint8_t frame[SAMPLE_MAX];
+			uint32_t seed = 9;
+			struct fb_packet pkt;
+			struct fb_tuple quote;
+			struct fb_addr addr;
+			uint8_t before[4];
+
+			assert_int_equal(shapes[shape].proto, IPPROTO_SCTP);
+			(void)build_error(shape, 0, whole, &pkt, &seed);
+			quote = random_tuple(&pkt.quote, &seed);
+			addr = fb_tuple_src(&quote);
+			fb_rewrite_icmp_error(whole, &pkt, &addr, &addr, &quote);
+			seed = 9;
+			(void)build_error(shape, cuts[i], frame, &pkt, &seed);
+			memcpy(before, frame + pkt.quote_l4_off + 8, 4);
+			fb_rewrite_icmp_error(frame, &pkt, &addr, &addr, &quote);
+			sample_assert_sums(frame, &pkt);
+			assert_memory_equal(frame + pkt.quote_l4_off + 8,
+					    cuts[i] == 11 ? before : whole + pkt.quote_l4_off + 8,
+					    cuts[i] - 8);
+		}
+	}
+}
+
+/* What comes corrupt leaves corrupt, by the same bits: its receiver has to see that. */
+static void a_wrong_sctp_checksum_stays_as_wrong_as_it_was(void **state)
+{
+	uint8_t frame[SAMPLE_MAX];
+	uint8_t payload[64];
+	uint32_t seed = 10;
+
+	(void)state;
+	for (int n = 10; n < 200; n += (int)COUNT_OF(shapes)) {
+		struct fb_packet pkt;
+		struct fb_rewrite rw;
+		struct fb_tuple to;
+		uint32_t len;
+		uint32_t at;
+
+		len = random_packet(n, payload, frame, &pkt, &seed);
+		to = random_tuple(&pkt.tuple, &seed);
+		at = pkt.l4_off + 16u + sample_random(&seed) % (len - pkt.l4_off - 15u);
+		at = at < len ? at : pkt.l4_off + 4u;
+		frame[at] ^= 0x10;
+		fb_rewrite_prepare(&pkt.tuple, &to, &rw);
+		apply(frame, &pkt, &to, &rw);
+		assert_false(sctp_sum_good(frame + pkt.l4_off, len - pkt.l4_off));
+		frame[at] ^= 0x10;
+		assert_true(sctp_sum_good(frame + pkt.l4_off, len - pkt.l4_off));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -271,6 +352,8 @@ int main(void)
 		cmocka_unit_test(a_wrong_checksum_stays_as_wrong_as_it_was),
 		cmocka_unit_test(a_translated_error_has_right_sums_outside_and_inside),
 		cmocka_unit_test(a_tcp_checksum_is_translated_only_where_all_of_it_is_quoted),
+		cmocka_unit_test(an_sctp_checksum_is_translated_in_a_quote_that_is_cut),
+		cmocka_unit_test(a_wrong_sctp_checksum_stays_as_wrong_as_it_was),
 	};
 
 	return cmocka_run_group_tests_name("net/rewrite", tests, NULL, NULL);
