@@ -116,6 +116,10 @@ static bool add_dir(json_t *documents, const char *path)
 		ctl_error("%s: %s", path, strerror(errno));
 		return false;
 	}
+	if (n == 0) {
+		ctl_error("%s: no file in it ends in .yaml, .yml or .json", path);
+		ok = false;
+	}
 	for (int i = 0; i < n; i++) {
 		char file[PATH_MAX];
 		int len = snprintf(file, sizeof(file), "%s/%s", path, entries[i]->d_name);
@@ -141,7 +145,10 @@ static json_t *read_documents(const struct ctl *ctl, const char *verb)
 	for (size_t i = 0; i < ctl->n_files; i++) {
 		struct stat st;
 
-		if (stat(ctl->files[i], &st) == 0 && S_ISDIR(st.st_mode))
+		if (ctl->files[i][0] == '\0') {
+			ctl_error("%s -f '': the name is empty", verb);
+			ok = false;
+		} else if (stat(ctl->files[i], &st) == 0 && S_ISDIR(st.st_mode))
 			ok = add_dir(documents, ctl->files[i]) && ok;
 		else
 			ok = add_file(documents, ctl->files[i]) && ok;
@@ -162,23 +169,30 @@ static void print_messages(const json_t *answer)
 }
 
 /* "service/hello created", as kubectl has it; the namespace where it is not the default one. */
+static void print_result(const json_t *o)
+{
+	const char *namespace_ = ctl_string(o, "namespace");
+	char kind[32];
+	size_t k = 0;
+
+	for (const char *p = ctl_string(o, "kind"); *p != '\0' && k + 1 < sizeof(kind); p++)
+		kind[k++] = (char)tolower((unsigned char)*p);
+	kind[k] = '\0';
+	(void)printf("%s/%s %s", kind, ctl_string(o, "name"), ctl_string(o, "result"));
+	if (namespace_[0] != '\0' && strcmp(namespace_, "default") != 0)
+		(void)printf(" in namespace %s", namespace_);
+	(void)putchar('\n');
+}
+
 static void print_results(const json_t *answer)
 {
 	const json_t *o;
 	size_t i;
 
 	json_array_foreach(json_object_get(answer, "results"), i, o) {
-		const char *namespace_ = ctl_string(o, "namespace");
-		char kind[32];
-		size_t k = 0;
-
-		for (const char *p = ctl_string(o, "kind"); *p != '\0' && k + 1 < sizeof(kind); p++)
-			kind[k++] = (char)tolower((unsigned char)*p);
-		kind[k] = '\0';
-		(void)printf("%s/%s %s", kind, ctl_string(o, "name"), ctl_string(o, "result"));
-		if (namespace_[0] != '\0' && strcmp(namespace_, "default") != 0)
-			(void)printf(" in namespace %s", namespace_);
-		(void)putchar('\n');
+		/* A message says that one, with its place. */
+		if (strcmp(ctl_string(o, "result"), "not found") != 0)
+			print_result(o);
 	}
 }
 
@@ -193,12 +207,14 @@ static json_t *send_documents(const struct ctl *ctl, const char *verb)
 }
 
 /* A pipe whose first half failed brings nothing; that is no success. */
-static bool is_nothing(const json_t *answer, const char *verb)
+static bool is_nothing(const struct ctl *ctl, const json_t *answer, const char *verb)
 {
 	if (json_array_size(json_object_get(answer, "results")) != 0 ||
 	    ctl_integer(answer, "refused") != 0)
 		return false;
-	ctl_error("%s: there is nothing in it that forebay reads", verb);
+	for (size_t i = 0; i < ctl->n_files; i++)
+		ctl_error("%s -f %s: there is nothing in it that forebay reads", verb,
+			  ctl->files[i]);
 	return true;
 }
 
@@ -217,7 +233,7 @@ static int change(const struct ctl *ctl, const char *verb)
 		(void)fflush(stdout);
 		print_messages(answer);
 	}
-	if (is_nothing(answer, verb))
+	if (is_nothing(ctl, answer, verb))
 		ret = 1;
 	json_decref(answer);
 	return ret;

@@ -28,6 +28,7 @@ struct ctl {
 	bool all_namespaces;
 	bool watch;
 	bool offline;
+	bool version; /* --version: no verb */
 	bool no_links; /* --no-service-links */
 	const char *format; /* NULL: not given */
 	char **args; /* after the verb */
@@ -63,11 +64,15 @@ json_t *ctl_request(const struct ctl *ctl, json_t *request);
 
 struct ctl_offline;
 
+/** Do --offline, --config and -f fit together? false: said why. */
+bool ctl_offline_usage(const struct ctl *ctl, const char *verb);
 /** Errors and notices are printed. @return NULL: cannot be read */
 struct ctl_offline *ctl_offline_open(const struct ctl *ctl);
 void ctl_offline_close(struct ctl_offline *offline);
 struct fb_offline *ctl_offline_state(struct ctl_offline *offline);
 struct fb_config *ctl_offline_config(struct ctl_offline *offline);
+/** Nothing was refused; else the exit status is 1, as that of apply, whatever the answer. */
+bool ctl_offline_is_whole(const struct ctl_offline *offline);
 
 /* ---- output.c ---- */
 

@@ -48,7 +48,7 @@ static void print_variable(const json_t *o, enum format format)
 }
 
 /* Takes the request over. */
-static json_t *ask(const struct ctl *ctl, json_t *request)
+static json_t *ask(const struct ctl *ctl, json_t *request, bool *ret_whole)
 {
 	struct ctl_offline *offline;
 	json_t *answer;
@@ -57,8 +57,10 @@ static json_t *ask(const struct ctl *ctl, json_t *request)
 		return ctl_request(ctl, request);
 	offline = ctl_offline_open(ctl);
 	answer = offline != NULL ? fb_answer_env(ctl_offline_state(offline)->store, request) : NULL;
-	if (offline != NULL)
+	if (offline != NULL) {
+		*ret_whole = ctl_offline_is_whole(offline);
 		ctl_offline_close(offline);
+	}
 	json_decref(request);
 	return answer;
 }
@@ -69,6 +71,7 @@ int ctl_env(const struct ctl *ctl)
 	enum format format;
 	json_t *answer;
 	const json_t *o;
+	bool whole = true;
 	size_t i;
 
 	if (!parse_format(ctl->format, &format))
@@ -77,15 +80,14 @@ int ctl_env(const struct ctl *ctl)
 		ctl_error("env [NAMESPACE] [--format env|docker|export]");
 		return 2;
 	}
-	if (ctl->offline && (ctl->config == NULL || ctl->n_files == 0)) {
-		ctl_error("env --offline needs --config FILE and -f MANIFESTS");
+	if (!ctl_offline_usage(ctl, "env"))
 		return 2;
-	}
 	answer = ask(ctl, json_pack("{s:s,s:s,s:b}", "verb", "env", "namespace",
 				    ctl->n_args == 1          ? ctl->args[0]
 				    : ctl->namespace_ != NULL ? ctl->namespace_
 							      : "default",
-				    "links", (int)!ctl->no_links));
+				    "links", (int)!ctl->no_links),
+		     &whole);
 	if (answer == NULL)
 		return 1;
 	json_array_foreach(json_object_get(answer, "messages"), i, o)(void)
@@ -96,5 +98,5 @@ int ctl_env(const struct ctl *ctl)
 	else
 		json_array_foreach(items, i, o) print_variable(o, format);
 	json_decref(answer);
-	return 0;
+	return whole ? 0 : 1;
 }

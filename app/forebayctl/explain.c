@@ -304,6 +304,8 @@ static int run_offline(struct oracle *oracle)
 	if (ret != 0)
 		ctl_error("%s", strerror(-ret));
 	ret = ret == 0 ? run(oracle) : 1;
+	if (ret == 0 && !ctl_offline_is_whole(offline))
+		ret = 1;
 	ctl_offline_close(offline);
 	return ret;
 }
@@ -318,12 +320,10 @@ int ctl_explain(const struct ctl *ctl)
 			  "on standard input");
 		return 2;
 	}
+	if (!ctl_offline_usage(ctl, "explain"))
+		return 2;
 	if (!ctl->offline)
 		return run(&oracle);
-	if (ctl->config == NULL || ctl->n_files == 0) {
-		ctl_error("explain --offline needs --config FILE and -f MANIFESTS");
-		return 2;
-	}
 	if (!is_stdin_free(ctl))
 		return 2;
 	return run_offline(&oracle);

@@ -411,6 +411,10 @@ static const struct what *parse_what(const struct ctl *ctl, const char **ret_nam
 			  text);
 	else if (*ret_name != NULL && what->print == print_status)
 		ctl_error("get status takes no name");
+	else if (ctl->namespace_ != NULL && !what->namespaced && what->print != print_flows)
+		ctl_error("get %s: -n is for services, endpoints and flows", what->name);
+	else if (ctl->limit != 0 && what->print != print_flows)
+		ctl_error("get %s: --limit is for flows", what->name);
 	else
 		return what;
 	return NULL;
@@ -511,11 +515,17 @@ int ctl_describe(const struct ctl *ctl)
 	json_t *o;
 	int ret = 0;
 
-	if (name == NULL || (strcmp(ctl->args[0], "service") != 0 &&
-			     strcmp(ctl->args[0], "services") != 0 &&
-			     strcmp(ctl->args[0], "svc") != 0)) {
+	if (ctl->n_args > 0 && strcmp(ctl->args[0], "service") != 0 &&
+	    strcmp(ctl->args[0], "services") != 0 && strcmp(ctl->args[0], "svc") != 0) {
 		json_decref(request);
-		ctl_error("describe service [NAMESPACE/]NAME");
+		ctl_error("describe %s: only a service can be described: "
+			  "describe service [NAMESPACE/]NAME",
+			  ctl->args[0]);
+		return 2;
+	}
+	if (name == NULL) {
+		json_decref(request);
+		ctl_error("describe service takes one name: describe service [NAMESPACE/]NAME");
 		return 2;
 	}
 	if (slash != NULL)

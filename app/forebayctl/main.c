@@ -10,12 +10,16 @@
 
 #define DEFAULT_SOCKET "/run/forebay/control.sock"
 
+static int run_help(const struct ctl *ctl);
+
 static const struct ctl_verb verbs[] = {
 	{"get", ctl_get,
 	 "get WHAT [NAME]    WHAT: services, endpoints, flows, workers, ports, drops, status\n"
-	 "  -n NAMESPACE, -A       one namespace (services, endpoints: default), or all\n"
+	 "  -n NAMESPACE, -A       services, endpoints: of one namespace (default), or of all\n"
+	 "                         flows: of one namespace; without it of all\n"
 	 "  -o wide|json|yaml      more columns, or everything\n"
-	 "  -w, --watch            again every second, until interrupted\n"
+	 "  -w, --watch            all of it again every second, an empty line between, until\n"
+	 "                         interrupted or nothing of that name is left\n"
 	 "  --limit N              flows: at most N (1000)\n"
 	 "\n"
 	 "  forebayctl get services -A\n"
@@ -74,6 +78,10 @@ static const struct ctl_verb verbs[] = {
 	 "\n"
 	 "  forebayctl version\n"
 	 "  forebayctl version -o json\n"},
+	{"help", run_help,
+	 "help [VERB]    options and examples of a verb\n"
+	 "\n"
+	 "  forebayctl help get\n"},
 };
 
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
@@ -90,11 +98,13 @@ static const struct ctl_verb *find_verb(const char *name)
 static void print_help(FILE *f)
 {
 	(void)fputs("usage: forebayctl [--socket PATH] VERB ...\n\n", f);
-	for (size_t i = 0; i < N_VERBS; i++)
-		(void)fprintf(f, "  %.*s\n", (int)strcspn(verbs[i].help, "\n"), verbs[i].help);
-	(void)fputs("  help VERB    options and examples\n"
-		    "\n"
-		    "  --socket PATH    control socket (FOREBAY_SOCKET, " DEFAULT_SOCKET ")\n",
+	for (size_t i = 0; i < N_VERBS; i++) {
+		(void)fputs("  ", f);
+		(void)fwrite(verbs[i].help, 1, strcspn(verbs[i].help, "\n") + 1, f);
+	}
+	(void)fputs("\n"
+		    "  --socket PATH    control socket (FOREBAY_SOCKET, " DEFAULT_SOCKET ")\n"
+		    "  -V, --version    of forebayctl alone\n",
 		    f);
 }
 
@@ -112,6 +122,11 @@ static int help(const char *name)
 	}
 	(void)printf("usage: forebayctl %s", verb->help);
 	return 0;
+}
+
+static int run_help(const struct ctl *ctl)
+{
+	return help(ctl->n_args > 0 ? ctl->args[0] : NULL);
 }
 
 int ctl_version(const struct ctl *ctl)
@@ -185,6 +200,9 @@ static bool take_option(struct ctl *ctl, int option, bool *help_wanted)
 	case 'h':
 		*help_wanted = true;
 		return true;
+	case 'V':
+		ctl->version = true;
+		return true;
 	case OPT_SOCKET:
 		ctl->socket = optarg;
 		return true;
@@ -225,6 +243,7 @@ int main(int argc, char **argv)
 		{"watch", no_argument, NULL, 'w'},
 		{"filename", required_argument, NULL, 'f'},
 		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
 		{"socket", required_argument, NULL, OPT_SOCKET},
 		{"limit", required_argument, NULL, OPT_LIMIT},
 		{"offline", no_argument, NULL, OPT_OFFLINE},
@@ -239,16 +258,20 @@ int main(int argc, char **argv)
 	bool help_wanted = false;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "n:Ao:wf:h", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "n:Ao:wf:hV", options, NULL)) != -1) {
 		if (!take_option(&ctl, option, &help_wanted))
 			return 2;
+	}
+	if (ctl.version) {
+		(void)printf("forebayctl %s\n", FOREBAY_VERSION);
+		return finish(0);
 	}
 	if (optind == argc) {
 		print_help(help_wanted ? stdout : stderr);
 		return help_wanted ? 0 : 2;
 	}
-	if (help_wanted || strcmp(argv[optind], "help") == 0)
-		return finish(help(help_wanted ? argv[optind] : argv[optind + 1]));
+	if (help_wanted)
+		return finish(help(argv[optind]));
 	verb = find_verb(argv[optind]);
 	if (verb == NULL) {
 		ctl_error("there is no verb '%s'; see forebayctl help", argv[optind]);

@@ -11,6 +11,7 @@
 #include "config/config.h"
 
 struct ctl_offline {
+	bool whole;
 	struct fb_config *config;
 	struct fb_offline state;
 };
@@ -45,12 +46,28 @@ static int open_state(const struct ctl *ctl, struct ctl_offline *offline, struct
 	return ret;
 }
 
+bool ctl_offline_usage(const struct ctl *ctl, const char *verb)
+{
+	bool is_given = ctl->config != NULL || ctl->n_files != 0;
+
+	if (ctl->offline && (ctl->config == NULL || ctl->n_files == 0))
+		ctl_error("%s --offline needs --config FILE and -f MANIFESTS", verb);
+	else if (!ctl->offline && is_given)
+		ctl_error("%s: --config and -f are for --offline; without it the daemon answers",
+			  verb);
+	else
+		return true;
+	return false;
+}
+
 struct ctl_offline *ctl_offline_open(const struct ctl *ctl)
 {
 	struct ctl_offline *offline = calloc(1, sizeof(*offline));
 	struct fb_errs errs = FB_ERRS_INIT;
 	int ret = offline != NULL ? open_state(ctl, offline, &errs) : -ENOMEM;
 
+	if (ret == 0)
+		offline->whole = errs.n_errors == 0;
 	print_errs(&errs);
 	if (ret == 0)
 		return offline;
@@ -73,4 +90,9 @@ struct fb_offline *ctl_offline_state(struct ctl_offline *offline)
 struct fb_config *ctl_offline_config(struct ctl_offline *offline)
 {
 	return offline->config;
+}
+
+bool ctl_offline_is_whole(const struct ctl_offline *offline)
+{
+	return offline->whole;
 }
