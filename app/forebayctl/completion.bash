@@ -6,6 +6,17 @@ _forebayctl()
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
 	local verbs="get describe apply delete diff explain env version help"
 	local verb="" word
+	local -A options=(
+		[get]="--namespace --all-namespaces --output --watch --limit"
+		[describe]="--namespace --output"
+		[apply]="--filename --output"
+		[delete]="--filename --output"
+		[diff]="--filename --output"
+		[explain]="--output --offline --config --filename"
+		[env]="--output --format --no-service-links --offline --config --filename"
+		[version]="--output"
+		[none]="--version"
+	)
 
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case " $verbs " in
@@ -34,9 +45,7 @@ _forebayctl()
 		;;
 	esac
 	if [[ $cur == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W "--namespace --all-namespaces --output --watch \
-			--filename --help --socket --limit --offline --config --format \
-			--no-service-links" -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W "--help --socket ${options[${verb:-none}]-}" -- "$cur")
 		return
 	fi
 	case $verb in

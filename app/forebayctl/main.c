@@ -30,6 +30,7 @@ static const struct ctl_verb verbs[] = {
 	 "  forebayctl get drops -o wide --watch\n"},
 	{"describe", ctl_describe,
 	 "describe service [NAMESPACE/]NAME    a Service with its frontends, endpoints and counters\n"
+	 "  -n NAMESPACE    instead of default, where the name has none\n"
 	 "\n"
 	 "  forebayctl describe service default/hello\n"
 	 "  forebayctl describe service -n shop cart -o yaml\n"},

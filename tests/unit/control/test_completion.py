@@ -33,6 +33,27 @@ check("the completion offers them all and no others", sorted(verbs) == sorted(of
 for verb in verbs:
     check(f"help {verb} has an example", f"\n  forebayctl {verb}" in run("help", verb).stdout
           or f"| forebayctl {verb}" in run("help", verb).stdout)
+
+
+def completed(*words):
+    """What the completion offers for the last word."""
+    script = ('source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); compopt() { :; }; '
+              '_forebayctl; printf "%s\\n" "${COMPREPLY[@]}"')
+    done = subprocess.run(["bash", "-c", script, "bash", completion, "forebayctl", *words],
+                          capture_output=True, text=True, timeout=10)
+    return done.stdout.split()
+
+
+# An option that a verb's help names is offered for it, by its long name, and no other verb's.
+long_names = {"-n": "--namespace", "-A": "--all-namespaces", "-o": "--output", "-w": "--watch",
+              "-f": "--filename"}
+for verb in verbs:
+    said = run("help", verb).stdout.split("\n\n")[0]  # without the examples
+    named = {long_names.get(o, o) for o in re.findall(r"(?<![\w-])(-[a-zA-Z]|--[a-z-]+)(?![\w])", said)}
+    offered = set(completed(verb, "-")) - {"--help", "--socket", "--output"}
+    check(f"the completion offers {verb} the options that its help names",
+          offered == named - {"--help", "--socket", "--output"})
+check("the completion offers verbs first", completed("d") == ["describe", "delete", "diff"])
 whats = re.search(r"WHAT: (.*)", run("help", "get").stdout).group(1).split(", ")
 for what in whats:
     check(f"the completion offers get {what}", re.search(rf'"[^"]*\b{what}\b[^"]*"', text) is not None)
