@@ -188,5 +188,7 @@ void fb_end_neighbour(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 		return;
 	len = fb_answer_neighbour(rte_pktmbuf_mtod(in, uint8_t *), &b->pkts[i], port_of(w, in)->mac,
 				  rte_pktmbuf_mtod(m, uint8_t *), rte_pktmbuf_tailroom(m));
-	finish(w, b, i, m, len, FB_VERDICT_ANSWER, FB_REASON_NONE);
+	/* A sender that nothing can be sent to gets nothing: whoever asks in its name means no good. */
+	finish(w, b, i, m, len, FB_VERDICT_ANSWER,
+	       len != 0 ? FB_REASON_NONE : FB_REASON_BAD_ADDRESS);
 }

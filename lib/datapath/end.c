@@ -14,6 +14,8 @@ static void note(struct fb_burst *b, uint16_t i, enum fb_verdict verdict, enum f
 
 void fb_end_drop(struct fb_worker *w, struct fb_burst *b, uint16_t i, enum fb_reason reason)
 {
+	RTE_ASSERT(reason !=
+		   FB_REASON_NONE); /* nobody shows that counter, and the law would break */
 	note(b, i, FB_VERDICT_DROP, reason);
 	w->counters.drops[reason]++;
 	b->freed[b->n_freed++] = b->mbufs[i];

@@ -118,6 +118,15 @@ def lying_arp(t):
     ended(result, "drop", "bad-header-length")
 
 
+@row("ARP by somebody who cannot be answered ({who})",
+     who=("127.0.0.1", "224.0.0.1", "255.255.255.255", "01:00:5e:00:00:01"))  # fmt: skip
+def unanswerable_arp(t):
+    arp = ARP(hwsrc=t.cmac, psrc=t.client, pdst=vip("snat", 4))
+    setattr(arp, "hwsrc" if ":" in t.who else "psrc", t.who)
+    result = yield Step("lan", bytes(Ether(src=t.cmac, dst="ff:ff:ff:ff:ff:ff") / arp))
+    ended(result, "drop", "bad-address")
+
+
 # Lengths that lie. (at: from the start of the frame)
 
 LIES4 = {
