@@ -82,6 +82,7 @@ static void forward(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 		return;
 	}
 	fb_flow_touch(flow, dir, pkt->tcp_flags, w->now_ms);
+	flow->packets++;
 	ec->packets++;
 	ec->bytes += pkt->l3_len_bytes;
 	translate(flow, dir, data, pkt);

@@ -54,6 +54,7 @@ agrees() {
 		    said = (e["verdict"], e["endpoint"], e["snat"] or "", e["worker"])
 		    seen = ("forward", flow["endpoint"], flow.get("snat") or "", flow["worker"])
 		    assert said == seen, (e["query"], said, seen)
+		    assert flow["packets"] >= 8, flow  # a request's, both ways
 		    last = e["endpoint"].rsplit(":", 1)[0].strip("[]").replace(":", ".").split(".")[-1]
 		    assert answer == f"backend-{int(last) - 10}", (e, answer)
 	END
