@@ -53,9 +53,8 @@ void fb_worker_expire(struct fb_worker *w)
 }
 
 /*
- * What became of the flow's endpoint since the record last looked. TCP and SCTP stay with their
- * endpoint to the end, UDP moves at once when the endpoint left the cluster, and a SYN or INIT is a new
- * connection, which only an active endpoint may get.
+ * What became of the flow's endpoint and service since the record last looked. A SYN or INIT is a
+ * new connection, which only an active endpoint may get.
  */
 bool fb_flow_look_again(const struct fb_snapshot *snap, struct fb_flow *flow,
 			const struct fb_packet *pkt, enum fb_flow_dir dir)
@@ -64,16 +63,15 @@ bool fb_flow_look_again(const struct fb_snapshot *snap, struct fb_flow *flow,
 		       (pkt->tcp_flags & (RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG)) == RTE_TCP_SYN_FLAG &&
 		       flow->state != FB_FLOW_ESTABLISHED && flow->state != FB_FLOW_ASSOCIATED;
 	const struct fb_endpoint_info *info;
+	struct fb_tuple client;
 
 	if (likely(flow->ep_epoch == snap->ep_epoch && !new_syn))
 		return true;
-	if (flow->ep_id >= snap->n_endpoints)
+	client = fb_flow_tuple(flow, (enum fb_family)pkt->family, FB_DIR_CLIENT);
+	if (!fb_table_keeps_flow(snap, &client, flow->ep_id))
 		return false;
 	info = &snap->endpoints[flow->ep_id];
 	if (new_syn && info->state != FB_EP_ACTIVE)
-		return false;
-	if (pkt->proto == IPPROTO_UDP &&
-	    (info->state == FB_EP_REMOVED || info->state == FB_EP_ABSENT))
 		return false;
 	flow->nh_idx = info->nh_idx;
 	flow->ep_epoch = snap->ep_epoch;

@@ -155,6 +155,16 @@ static __rte_always_inline struct fb_flow *fb_flow_prefetch_record(const struct 
 				    : fb_flow_prefetch_record_as(t, FB_IPV6, hash, ret_dir);
 }
 
+/* One of a record's keys as a tuple: as packets of that direction come in. */
+static inline struct fb_tuple fb_flow_tuple(const struct fb_flow *flow, enum fb_family family,
+					    enum fb_flow_dir dir)
+{
+	struct fb_tuple tuple = {.proto = flow->proto, .family = (uint8_t)family};
+
+	memcpy(&tuple, fb_flow_key(flow, family, dir), fb_flow_key_len(family));
+	return tuple;
+}
+
 static __rte_always_inline bool fb_flow_key_equal(const struct fb_flow *flow, enum fb_family family,
 						  enum fb_flow_dir dir,
 						  const struct fb_tuple *tuple)

@@ -225,21 +225,12 @@ void fb_flow_remove(struct fb_flow_table *t, struct fb_flow *flow)
 	BY_FAMILY(t, remove_as, flow);
 }
 
-static struct fb_tuple key_tuple(const struct fb_flow_table *t, const struct fb_flow *flow,
-				 enum fb_flow_dir dir)
-{
-	struct fb_tuple tuple = {.proto = flow->proto, .family = (uint8_t)t->family};
-
-	memcpy(&tuple, fb_flow_key(flow, t->family, dir), fb_flow_key_len(t->family));
-	return tuple;
-}
-
 struct fb_tuple fb_flow_client_key(const struct fb_flow_table *t, const struct fb_flow *flow)
 {
-	return key_tuple(t, flow, FB_DIR_CLIENT);
+	return fb_flow_tuple(flow, t->family, FB_DIR_CLIENT);
 }
 
 struct fb_tuple fb_flow_reply_key(const struct fb_flow_table *t, const struct fb_flow *flow)
 {
-	return key_tuple(t, flow, FB_DIR_ENDPOINT);
+	return fb_flow_tuple(flow, t->family, FB_DIR_ENDPOINT);
 }

@@ -147,6 +147,7 @@ static int make_draft(struct fb_table *t, struct draft *d)
 		rc = draft_next_hops(t, d);
 	if (rc == 0 && (first || t->frontends_changed))
 		rc = draft_frontends(t, d);
+	d->epoch_moves |= t->frontend_freed;
 	if (rc == 0 && (first || t->addresses_changed))
 		rc = draft_addresses(t, d);
 	if (rc == 0 && t->addresses_changed && t->committed_extras.cap < t->extras.cap) {

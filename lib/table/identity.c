@@ -183,6 +183,7 @@ int fb_ids_endpoint(struct fb_ids *ids, uint32_t service_id, const struct fb_end
 	ids->infos[id] = (struct fb_endpoint_info){
 		.nh_idx = router->next_hop(router->arg, &ep->addr),
 		.state = FB_EP_ABSENT,
+		.service_id = service_id,
 	};
 	ids->services[service_id].n_endpoints++;
 	*bucket = id + 1;

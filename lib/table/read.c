@@ -2,6 +2,8 @@
 
 #include "table/read.h"
 
+#include <netinet/in.h>
+
 #include "table/index.h"
 
 /*
@@ -70,6 +72,31 @@ bool fb_table_admits(const struct fb_service *svc, const struct fb_addr *client)
 		return false;
 	range = &svc->sources[from - 1];
 	return high < range->last[0] || (high == range->last[0] && low <= range->last[1]);
+}
+
+bool fb_table_source_is_forged(const struct fb_snapshot *snap, const struct fb_tuple *tuple)
+{
+	struct fb_addr src = address(tuple->family, &tuple->v4.src, tuple->v6.src);
+	struct fb_addr dst = address(tuple->family, &tuple->v4.dst, tuple->v6.dst);
+
+	return fb_addr_equal(&src, &dst) || (fb_table_address(snap, &src) & FB_ADDR_BOX);
+}
+
+bool fb_table_keeps_flow(const struct fb_snapshot *snap, const struct fb_tuple *client,
+			 uint32_t ep_id)
+{
+	const struct fb_endpoint_info *info;
+	const struct fb_service *svc;
+
+	if (ep_id >= snap->n_endpoints)
+		return false;
+	info = &snap->endpoints[ep_id];
+	if (client->proto != IPPROTO_UDP)
+		return true;
+	if (info->state == FB_EP_REMOVED || info->state == FB_EP_ABSENT)
+		return false;
+	svc = fb_table_lookup(snap, client);
+	return svc != NULL && svc->id == info->service_id;
 }
 
 uint32_t fb_table_select_hash(const struct fb_snapshot *snap, const struct fb_service *svc,

@@ -88,12 +88,13 @@ struct fb_next_hop {
 	uint16_t mtu;  /* of the route or port, L3 bytes */
 };
 
-/* What a flow has to learn about its endpoint when ep_epoch moved on: 8 bytes, indexed by ep_id. */
+/* What a flow has to learn about its endpoint when ep_epoch moved on: 12 bytes, indexed by ep_id. */
 struct fb_endpoint_info {
 	uint16_t nh_idx;
 	uint8_t state; /* enum fb_endpoint_state */
 	uint8_t pad;
 	uint32_t since_s; /* when the state began, by the clock of fb_table_set_now() */
+	uint32_t service_id; /* fb_service.id */
 };
 
 #define FB_MAX_PORTS 32
@@ -106,7 +107,8 @@ struct fb_snat_pool {
 
 struct fb_snapshot {
 	uint64_t generation;
-	uint32_t ep_epoch; /* moves on when an endpoint's state or next hop changed */
+	uint32_t
+		ep_epoch; /* moves on when an endpoint's state or next hop changed, or a frontend left */
 	uint32_t n_services;
 	const struct fb_service *const *services; /* by place */
 	const struct fb_endpoint_info *endpoints; /* by ep_id */
@@ -134,6 +136,22 @@ bool fb_table_admits(const struct fb_service *svc, const struct fb_addr *client)
 
 /** FB_ADDR_* bits of an address, 0 if it is nothing to us. */
 uint8_t fb_table_address(const struct fb_snapshot *snap, const struct fb_addr *addr);
+
+/**
+ * Whether a packet's source is an address that nobody out there has: the destination's (the land
+ * attack) or one of the box's own (RFC 1122, 3.2.1.3). Other services' addresses may be somebody's:
+ * external IPs often are nodes'.
+ */
+bool fb_table_source_is_forged(const struct fb_snapshot *snap, const struct fb_tuple *tuple);
+
+/**
+ * Whether a flow may stay with its endpoint, as kube-proxy leaves connections in conntrack or not: TCP
+ * to its end; UDP while the endpoint is in the cluster and the address and port that the client asked
+ * are that service's.
+ * @client the flow's tuple as its client's packets have it
+ */
+bool fb_table_keeps_flow(const struct fb_snapshot *snap, const struct fb_tuple *client,
+			 uint32_t ep_id);
 
 /**
  * Hash for selection, the same on every box: client's address and port, service address and port,

@@ -88,7 +88,7 @@ static void replace_services(struct fb_table *t, struct fb_group *g, struct fb_s
 		}
 		t->frontends_changed = true;
 		t->addresses_changed = true;
-		t->frontend_freed = true;
+		t->frontend_freed |= n_old > 0;
 	}
 	for (uint32_t i = 0; i < n; i++)
 		t->n_refused += v[i]->n_refused;

@@ -73,7 +73,7 @@ struct fb_table {
 	uint32_t announce;
 	struct fb_snat_pool snat[FB_MAX_PORTS][FB_FAMILY_COUNT];
 	uint32_t n_refused;        /* frontends that services wait for */
-	bool frontend_freed;       /* somebody may take one over */
+	bool frontend_freed;       /* somebody may take one over, and flows look again */
 	bool services_changed;
 	bool frontends_changed;
 	bool addresses_changed;

@@ -46,4 +46,24 @@ for service in kept:20 hidden:21; do
 		check "${service%:*}: too long an answer for UDP from $host" falls_back "$host"
 	done
 done
+
+# gives_up HOST NEW-HOST N MANIFEST: a resolver that always asks from one port is led away from an address
+# that its Service has given up, as kube-proxy forgets UDP connections to it.
+gives_up() {
+	local from=203.0.113.2
+	[[ $1 != *:* ]] || from=2001:db8:c::2
+	from=$from#4242
+	lab_in client dig +short +tries=1 +time=3 -b "$from" "@$1" who.test TXT | grep backend
+	service "$4" dnat "$3" dns:UDP:53:53 dns-tcp:TCP:53:53 -- 1 2 3
+	lab_wait 5 refused "$from" "$1"
+	lab_in client dig +short +tries=1 +time=3 -b "$from" "@$2" who.test TXT | grep backend
+}
+
+refused() {
+	! lab_in client dig +short +tries=1 +time=1 -b "$1" "@$2" who.test TXT >/dev/null
+}
+
+check "an IPv4 address that its Service gives up is left at once" gives_up 192.0.2.20 192.0.2.22 22 kept
+check "an IPv6 address that its Service gives up is left at once" \
+	gives_up 2001:db8:f::22 2001:db8:f::23 23 kept
 done_testing

@@ -6,6 +6,8 @@
 #include <rte_tcp.h>
 
 #include "datapath/stages.h"
+#include "table/index.h"
+#include "table/part.h"
 
 /*
  * Whether a flow may keep its endpoint, as a table: what the endpoint has become, what came in, and
@@ -48,22 +50,106 @@ static const struct row rows[] = {
 	 FB_FLOW_OPENING, FB_DIR_ENDPOINT, true},
 };
 
+#define SERVICE_ID 5
+
+/* A snapshot whose one service has the address and port that all these flows' clients asked. */
+struct bed {
+	struct fb_endpoint_info infos[4];
+	struct fb_service svc;
+	const struct fb_service *services[1];
+	struct fb_frontend_index *index;
+	struct fb_snapshot snap;
+	/* An IPv4 record, with its keys. */
+	struct {
+		struct fb_flow head;
+		uint8_t keys[24];
+	} record;
+};
+
+static void bed_open(struct bed *bed, uint8_t endpoint_state, uint8_t proto, uint8_t flow_state)
+{
+	struct fb_tuple asked = {.family = FB_IPV4, .proto = proto};
+	struct fb_addr dst = fb_tuple_dst(&asked);
+	struct fb_frontend_entry *entry;
+
+	*bed = (struct bed){
+		.infos = {[3] = {.nh_idx = 9, .state = endpoint_state, .service_id = SERVICE_ID}},
+		.svc = {.id = SERVICE_ID},
+		.record.head = {.ep_id = 3,
+				.ep_epoch = 6,
+				.nh_idx = 1,
+				.proto = proto,
+				.state = flow_state},
+	};
+	bed->services[0] = &bed->svc;
+	bed->index = fb_frontend_index_create(1);
+	assert_non_null(bed->index);
+	bed->snap = (struct fb_snapshot){.ep_epoch = 7,
+					 .endpoints = bed->infos,
+					 .n_endpoints = 4,
+					 .services = bed->services,
+					 .n_services = 1,
+					 .frontends = bed->index};
+	entry = (struct fb_frontend_entry *)(uintptr_t)fb_frontend_index_at(bed->index,
+									    &bed->snap.secret, &dst,
+									    fb_tuple_dport(&asked),
+									    proto);
+	*entry = (struct fb_frontend_entry){.addr = dst, .proto = proto, .place = 0};
+}
+
 static void a_flow_keeps_its_endpoint_as_kubernetes_says(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct row *r = &rows[i];
-		struct fb_endpoint_info infos[4] = {[3] = {.nh_idx = 9, .state = r->endpoint}};
-		struct fb_snapshot snap = {.ep_epoch = 7, .endpoints = infos, .n_endpoints = 4};
-		struct fb_flow flow = {.ep_id = 3, .ep_epoch = 6, .nh_idx = 1, .state = r->flow_state};
 		struct fb_packet pkt = {.proto = r->proto, .tcp_flags = r->tcp_flags};
-		bool goes_on = fb_flow_goes_on(&snap, &flow, &pkt, r->dir);
+		struct bed bed;
+		struct fb_flow *flow = &bed.record.head;
+		bool goes_on;
+
+		bed_open(&bed, r->endpoint, r->proto, r->flow_state);
+		goes_on = fb_flow_goes_on(&bed.snap, flow, &pkt, r->dir);
 
 		if (goes_on != r->goes_on)
 			fail_msg("%s", r->what);
 		/* A flow that goes on has taken the endpoint's new next hop over; another is untouched. */
-		assert_int_equal(flow.nh_idx, goes_on ? 9 : 1);
-		assert_int_equal(flow.ep_epoch, goes_on ? 7 : 6);
+		assert_int_equal(flow->nh_idx, goes_on ? 9 : 1);
+		assert_int_equal(flow->ep_epoch, goes_on ? 7 : 6);
+		fb_part_free(bed.index);
+	}
+}
+
+static void udp_leaves_an_address_that_is_not_its_services_any_more(void **state)
+{
+	static const struct {
+		uint8_t proto;
+		bool another; /* the address went to another service; else to nobody */
+		bool goes_on;
+	} cases[] = {
+		{IPPROTO_UDP, true, false},
+		{IPPROTO_UDP, false, false},
+		{IPPROTO_TCP, true, true},
+		{IPPROTO_TCP, false, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (int dir = FB_DIR_CLIENT; dir <= FB_DIR_ENDPOINT; dir++) {
+			struct fb_packet pkt = {.proto = cases[i].proto,
+						.tcp_flags = RTE_TCP_ACK_FLAG};
+			struct bed bed;
+
+			bed_open(&bed, FB_EP_ACTIVE, cases[i].proto, FB_FLOW_UDP);
+			if (cases[i].another)
+				bed.svc.id = SERVICE_ID + 1;
+			else
+				memset(bed.index->entries, 0,
+				       sizeof(bed.index->entries[0]) * (bed.index->mask + 1));
+			assert_int_equal(fb_flow_goes_on(&bed.snap, &bed.record.head, &pkt,
+							 (enum fb_flow_dir)dir),
+					 cases[i].goes_on);
+			fb_part_free(bed.index);
+		}
 	}
 }
 
@@ -92,6 +178,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_flow_keeps_its_endpoint_as_kubernetes_says),
+		cmocka_unit_test(udp_leaves_an_address_that_is_not_its_services_any_more),
 		cmocka_unit_test(within_an_epoch_the_endpoint_is_not_looked_at),
 		cmocka_unit_test(an_identity_beyond_the_snapshot_ends_the_flow),
 	};

@@ -232,7 +232,7 @@ static void unchanged_parts_are_shared(void **state)
 	fixture_close(&f);
 }
 
-static void the_epoch_moves_when_a_known_endpoint_changes_only(void **state)
+static void the_epoch_moves_when_something_known_changes_only(void **state)
 {
 	struct fb_frontend_spec fe = frontend("192.0.2.1", 80, LB);
 	struct fb_endpoint_spec eps[2] = {endpoint(0, FB_EP_ACTIVE), endpoint(1, FB_EP_ACTIVE)};
@@ -266,6 +266,17 @@ static void the_epoch_moves_when_a_known_endpoint_changes_only(void **state)
 	snap = commit(&f);
 	assert_int_equal(snap->ep_epoch, epoch + 2);
 	assert_int_equal(snap->next_hops[2].state, FB_HOP_READY);
+	fb_snapshot_release(f.t, snap);
+	/* And when an address goes: UDP flows that asked for it have to leave. */
+	fe = frontend("192.0.2.2", 80, LB);
+	stage(&f, "a", &fe, 1, eps, 2);
+	snap = commit(&f);
+	assert_int_equal(snap->ep_epoch, epoch + 3);
+	fb_snapshot_release(f.t, snap);
+	fe = frontend("192.0.2.3", 80, LB);
+	stage(&f, "b", &fe, 1, eps, 1);
+	snap = commit(&f);
+	assert_int_equal(snap->ep_epoch, epoch + 3);
 	fb_snapshot_release(f.t, snap);
 	fixture_close(&f);
 }
@@ -578,7 +589,7 @@ int main(void)
 		cmocka_unit_test(parts_of_a_port_share_identities_and_choose_for_themselves),
 		cmocka_unit_test(clients_are_admitted_from_the_first_to_the_last_of_a_range),
 		cmocka_unit_test(unchanged_parts_are_shared),
-		cmocka_unit_test(the_epoch_moves_when_a_known_endpoint_changes_only),
+		cmocka_unit_test(the_epoch_moves_when_something_known_changes_only),
 		cmocka_unit_test(a_removed_endpoint_keeps_its_identity_until_its_flows_are_gone),
 		cmocka_unit_test(a_reaped_identity_is_given_out_after_one_more_commit),
 		cmocka_unit_test(a_frontend_of_another_service_is_refused_and_waited_for),
