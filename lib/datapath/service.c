@@ -42,19 +42,18 @@ static void no_service(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 		if (owner != FB_NAT_NO_OWNER && handed_to_owner(w, b, i, owner))
 			return;
 	}
-	if (bits & FB_ADDR_BOX) {
+	/* A `dnat` reply has its client as destination, which may be a node whose address is a service's. */
+	if (!(bits & (FB_ADDR_BOX | FB_ADDR_SNAT)) &&
+	    handed_to_owner(w, b, i, fb_nat_client_owner(&w->dp->nat, &dst, dport)))
+		return;
+	if (bits & FB_ADDR_BOX)
 		fb_end_punt(w, b, i);
-	} else if (bits & FB_ADDR_SERVICE) {
+	else if (bits & FB_ADDR_SERVICE)
 		fb_end_reject(w, b, i, FB_REASON_NO_SERVICE);
-	} else if (bits & FB_ADDR_SNAT) {
+	else if (bits & FB_ADDR_SNAT)
 		fb_end_drop(w, b, i, FB_REASON_NO_FLOW);
-	} else {
-		/* A `dnat` reply: the client's address is its destination. */
-		uint16_t owner = fb_nat_client_owner(&w->dp->nat, &dst, dport);
-
-		if (!handed_to_owner(w, b, i, owner))
-			fb_end_punt(w, b, i);
-	}
+	else
+		fb_end_punt(w, b, i);
 }
 
 /* The tuple of the endpoint's packets as they will come in here. @return as fb_nat_choose() */
@@ -149,16 +148,37 @@ static enum fb_reason create_flow(struct fb_worker *w, const struct fb_packet *p
 	return FB_REASON_NONE;
 }
 
-/*
- * Nobody out there has the destination's address or one of the box's (RFC 1122, 3.2.1.3, and the land
- * attack). Other services' addresses may be somebody's: external IPs often are nodes'.
- */
-static bool source_is_forged(const struct fb_worker *w, const struct fb_tuple *tuple)
+/* Resets are not answered, and answers have a rate: the service's counters say what came of it. */
+static void reject(struct fb_worker *w, struct fb_burst *b, uint16_t i,
+		   const struct fb_service *svc, enum fb_reason reason)
 {
-	struct fb_addr src = fb_tuple_src(tuple);
-	struct fb_addr dst = fb_tuple_dst(tuple);
+	struct fb_service_counters *sc = &w->service_counters[svc->id];
 
-	return fb_addr_equal(&src, &dst) || (fb_table_address(w->snap, &src) & FB_ADDR_BOX);
+	fb_end_reject(w, b, i, reason);
+	if (b->verdicts[i] == FB_VERDICT_REJECT)
+		sc->rejected++;
+	else
+		sc->dropped++;
+}
+
+/*
+ * In the middle of a connection that nobody here knows. With the client's address kept, the hash leads
+ * to the endpoint that another box or an earlier run chose; with a hidden one the port is lost, and
+ * without a hash the endpoint: a reset lets the client start again at once. What no client sends (a SYN+ACK: somebody asked in our
+ * name) or nobody answers (a reset) makes no flow in either mode. SCTP's chunks stand where TCP's
+ * flags do.
+ */
+static bool begins_nothing(const struct fb_packet *pkt, const struct fb_service *svc)
+{
+	const uint8_t begins = RTE_TCP_SYN_FLAG;
+	const uint8_t answers = RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG;
+
+	if (pkt->proto == IPPROTO_UDP)
+		return false;
+	if ((pkt->tcp_flags & RTE_TCP_RST_FLAG) || (pkt->tcp_flags & answers) == answers)
+		return true;
+	return (svc->mode == FB_MODE_SNAT || !fb_selection_by_hash(svc->selection)) &&
+	       (pkt->tcp_flags & begins) == 0;
 }
 
 static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i)
@@ -169,7 +189,7 @@ static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 	struct fb_flow *flow;
 	enum fb_reason reason;
 
-	if (source_is_forged(w, &pkt->tuple)) {
+	if (fb_table_source_is_forged(w->snap, &pkt->tuple)) {
 		fb_end_drop(w, b, i, FB_REASON_BAD_ADDRESS);
 		return;
 	}
@@ -186,8 +206,7 @@ static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 		return;
 	}
 	if (svc->n_slots == 0) {
-		w->service_counters[svc->id].rejected++;
-		fb_end_reject(w, b, i, FB_REASON_NO_ENDPOINTS);
+		reject(w, b, i, svc, FB_REASON_NO_ENDPOINTS);
 		return;
 	}
 	if (!fb_table_admits(svc, &client)) {
@@ -195,17 +214,8 @@ static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 		fb_end_drop(w, b, i, FB_REASON_SOURCE_RANGE);
 		return;
 	}
-	/*
-	 * In the middle of a connection that nobody here knows. With the client's address kept, the hash
-	 * leads to the endpoint that another box or an earlier run chose; with a hidden one the port is
-	 * lost, and without a hash the endpoint: a reset lets the client start again at once. SCTP's chunks
-	 * stand where TCP's flags do.
-	 */
-	if (pkt->proto != IPPROTO_UDP && (pkt->tcp_flags & RTE_TCP_SYN_FLAG) == 0 &&
-	    (svc->mode == FB_MODE_SNAT || !fb_selection_by_hash(svc->selection) ||
-	     (pkt->tcp_flags & RTE_TCP_RST_FLAG))) {
-		w->service_counters[svc->id].rejected++;
-		fb_end_reject(w, b, i, FB_REASON_NO_FLOW);
+	if (begins_nothing(pkt, svc)) {
+		reject(w, b, i, svc, FB_REASON_NO_FLOW);
 		return;
 	}
 	reason = create_flow(w, pkt, svc, &flow);

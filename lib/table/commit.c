@@ -32,7 +32,7 @@ static int draft_services(const struct fb_table *t, struct draft *d)
 /* since_s is of snapshots only: it is known when they are made. */
 static bool is_same_info(const struct fb_endpoint_info *a, const struct fb_endpoint_info *b)
 {
-	return a->nh_idx == b->nh_idx && a->state == b->state;
+	return a->nh_idx == b->nh_idx && a->state == b->state && a->service_id == b->service_id;
 }
 
 static int draft_endpoints(const struct fb_table *t, struct draft *d)

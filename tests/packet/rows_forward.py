@@ -380,11 +380,29 @@ def midway_reset(t):
 
 
 @row("{family} by dnat: it goes to the endpoint that the hash names ({flags})",
-     family=(4, 6), flags=("A", "PA", "SA"))  # fmt: skip
+     family=(4, 6), flags=("A", "PA"))  # fmt: skip
 def midway_kept(t):
     flow = yield from t.open("dnat", l4=t.l4(flags=t.flags), payload=b"middle")
     result = yield Step("pods", flow.reply(l4=t.l4(flags="A")))
     sent(result, "forward", "none", "lan", flow.to_client(flow.reply(l4=t.l4(flags="A"))))
+
+
+@row("{family} by {mode}: a SYN+ACK that no SYN went before is reset and makes no flow", **BOTH)
+def midway_syn_ack(t):
+    frame = t.packet(l4=t.l4(flags="SA"))
+    wanted = TCP(sport=80, dport=t.cport, flags="R", seq=0x05060708, ack=0, window=0)
+    for _ in range(2):
+        result = yield Step("lan", frame)
+        sent(result, "reject", "no-flow", "lan",
+             t.answer("lan", t.cmac, vip(t.mode, t.family), t.client, wanted))  # fmt: skip
+
+
+@row("{proto} over {family} by dnat: the client has an address that is a service's too",
+     family=(4, 6), proto=("tcp", "udp"))  # fmt: skip
+def client_is_external_ip(t):
+    t.client = {4: "192.0.2.11", 6: "2001:db8:f::11"}[t.family]
+    for t.cport in range(t.cport, t.cport + 4000, 1000):
+        yield from t.establish("dnat")
 
 
 @row("{family} by {mode}: a reset of an unknown connection goes nowhere", **BOTH)
