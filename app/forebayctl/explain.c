@@ -141,7 +141,11 @@ static void print_one(const json_t *o)
 			(void)printf("%s", json_string_value(port));
 		else
 			(void)printf("%lld", (long long)json_integer_value(port));
-		(void)printf(" (%s, %s)\n", ctl_string(o, "frontend"), ctl_string(o, "mode"));
+		/* A connection may outlive the address that it asked for. */
+		(void)printf(" (%s, %s)\n",
+			     ctl_string(o, "frontend")[0] != '\0' ? ctl_string(o, "frontend")
+								  : "address no longer served",
+			     ctl_string(o, "mode"));
 	}
 	if (ctl_string(o, "endpoint")[0] != '\0')
 		(void)printf("endpoint    %s\n", ctl_string(o, "endpoint"));
@@ -160,8 +164,8 @@ static void print_one(const json_t *o)
 			     ctl_string(o, "worker_rule"));
 	print_next_hop(json_object_get(o, "next_hop"));
 	if (flow != NULL)
-		(void)printf("flow        %s, idle %.1f s, %lld packets\n",
-			     ctl_string(flow, "state"),
+		(void)printf("flow        %s, packet from its %s, idle %.1f s, %lld packets\n",
+			     ctl_string(flow, "state"), ctl_string(o, "packet_from"),
 			     json_real_value(json_object_get(flow, "idle_s")),
 			     ctl_integer(flow, "packets"));
 	(void)printf("generation  %lld\n", ctl_integer(o, "generation"));

@@ -228,8 +228,13 @@ static void explain_flow(const struct fb_explain_env *env, const struct fb_tuple
 
 	ret->verdict = FB_VERDICT_FORWARD;
 	ret->endpoint = endpoint_by_id(env->snap, flow->ep_id, &svc);
-	if (ret->service == NULL)
-		ret->service = svc;
+	ret->service = svc;
+	if (svc != NULL) {
+		struct fb_addr asked = fb_tuple_dst(&flow->client);
+
+		set_frontend(ret, &asked, rte_be_to_cpu_16(fb_tuple_dport(&flow->client)));
+	}
+	ret->in_flow = true;
 	ret->worker = flow->worker;
 	ret->worker_rule = "owns the flow";
 	ret->reply = flow->reply;
@@ -260,17 +265,6 @@ static void explain_address(const struct fb_explain_env *env, const struct fb_ex
 	}
 }
 
-/* The flow ends with this packet: UDP leaves an endpoint that is gone from the cluster. */
-static bool is_over(const struct fb_snapshot *snap, uint8_t proto, const struct fb_flow_row *flow)
-{
-	uint8_t state;
-
-	if (flow->ep_id >= snap->n_endpoints)
-		return true;
-	state = snap->endpoints[flow->ep_id].state;
-	return proto == IPPROTO_UDP && (state == FB_EP_REMOVED || state == FB_EP_ABSENT);
-}
-
 void fb_explain(const struct fb_explain_env *env, const struct fb_explain_query *query,
 		const struct fb_flow_row *flow, struct fb_explanation *ret)
 {
@@ -282,12 +276,24 @@ void fb_explain(const struct fb_explain_env *env, const struct fb_explain_query 
 		return;
 	}
 	tuple = fb_explain_tuple(query);
+	if (!fb_tuple_is_sane(&tuple)) {
+		ret->verdict = FB_VERDICT_DROP;
+		ret->reason = FB_REASON_BAD_ADDRESS;
+		return;
+	}
+	if (flow != NULL && fb_table_keeps_flow(env->snap, &flow->client, flow->ep_id)) {
+		explain_flow(env, &tuple, flow, ret);
+		return;
+	}
+	if (fb_table_source_is_forged(env->snap, &tuple)) {
+		ret->verdict = FB_VERDICT_DROP;
+		ret->reason = FB_REASON_BAD_ADDRESS;
+		return;
+	}
 	ret->service = fb_table_lookup(env->snap, &tuple);
 	if (ret->service != NULL)
 		set_frontend(ret, &query->dst, query->dport);
-	if (flow != NULL && !is_over(env->snap, query->proto, flow))
-		explain_flow(env, &tuple, flow, ret);
-	else if (ret->service != NULL)
+	if (ret->service != NULL)
 		explain_new(env, &tuple, ret);
 	else
 		explain_address(env, query, ret);
@@ -311,10 +317,18 @@ static json_t *tuple_json(const struct fb_tuple *tuple)
 			 addr_port_json(&dst, fb_tuple_dport(tuple)));
 }
 
-static json_t *candidates_json(const struct fb_service *svc)
+/* What could have been chosen: of a flow, only what was. */
+static json_t *candidates_json(const struct fb_explanation *e)
 {
+	const struct fb_service *svc = e->service;
 	json_t *list = json_array();
 
+	if (e->in_flow) {
+		if (e->endpoint != NULL)
+			(void)json_array_append_new(list, addr_port_json(&e->endpoint->addr,
+									 e->endpoint->port_be));
+		return list;
+	}
 	for (uint32_t i = 0; svc != NULL && i < svc->n_endpoints; i++) {
 		const struct fb_endpoint *ep = &svc->endpoints[i];
 
@@ -376,7 +390,7 @@ static void add_service(json_t *o, const struct fb_explanation *e)
 	(void)json_object_set_new(o, "selection", json_string(fb_selection_names[svc->selection]));
 	if (e->at_run_time)
 		(void)json_object_set_new(o, "decided", json_string("at run time"));
-	if (svc->n_slots > 0)
+	if (e->has_slot)
 		(void)json_object_set_new(o, "slots", json_integer(svc->n_slots));
 }
 
@@ -428,7 +442,7 @@ json_t *fb_explain_json(const struct fb_explain_env *env, const struct fb_explai
 				  e->endpoint != NULL
 					  ? addr_port_json(&e->endpoint->addr, e->endpoint->port_be)
 					  : json_null());
-	(void)json_object_set_new(o, "candidates", candidates_json(e->service));
+	(void)json_object_set_new(o, "candidates", candidates_json(e));
 	(void)json_object_set_new(o, "snat", snat_json(e));
 	if (e->has_slot)
 		(void)json_object_set_new(o, "slot", json_integer(e->slot));
@@ -437,8 +451,11 @@ json_t *fb_explain_json(const struct fb_explain_env *env, const struct fb_explai
 							  "worker_rule", e->worker_rule));
 	if (e->endpoint != NULL && !e->to_client)
 		(void)json_object_set_new(o, "next_hop", next_hop_json(env, e->nh_idx));
-	if (flow != NULL)
+	if (e->in_flow) {
+		(void)json_object_set_new(o, "packet_from",
+					  json_string(e->to_client ? "endpoint" : "client"));
 		(void)json_object_set_new(o, "flow", flow_json(flow));
+	}
 	(void)json_object_set_new(o, "generation", json_integer((json_int_t)env->snap->generation));
 	return o;
 }

@@ -63,7 +63,8 @@ struct fb_explanation {
 	bool has_slot;
 	bool has_reply;
 	bool hides_client; /* SNAT: reply goes to an address of ours */
-	bool to_client; /* an existing flow's packet from the endpoint */
+	bool in_flow;   /* of an existing flow: nothing is chosen any more */
+	bool to_client; /* then: the packet is from the endpoint */
 };
 
 /** "tcp 198.51.100.7:40000 192.0.2.10:80", "udp [2001:db8::1]:53 [2001:db8::2]:53", "icmp A B".

@@ -359,6 +359,23 @@ static enum fb_parse parse_arp(const struct fb_frame *f, uint32_t l3_off, struct
 	return fb_parse_done(ret, FB_PARSE_ARP);
 }
 
+static bool is_host(const struct fb_addr *addr)
+{
+	return fb_addr_family(addr) == FB_IPV4 ? ipv4_is_host(addr->bytes + 12)
+					       : ipv6_is_host(addr->bytes);
+}
+
+bool fb_tuple_is_sane(const struct fb_tuple *tuple)
+{
+	struct fb_addr src = fb_tuple_src(tuple);
+	struct fb_addr dst = fb_tuple_dst(tuple);
+
+	if (tuple->family == FB_IPV4 ? ipv4_is_group(dst.bytes + 12) : dst.bytes[0] == 0xff)
+		return true; /* the kernel's, whatever else */
+	return is_host(&src) && is_host(&dst) && fb_tuple_sport(tuple) != 0 &&
+	       fb_tuple_dport(tuple) != 0;
+}
+
 enum fb_parse fb_packet_parse(const uint8_t *data, uint32_t data_len, uint32_t frame_len,
 			      struct fb_packet *ret)
 {

@@ -139,6 +139,14 @@ struct fb_packet {
 _Static_assert(offsetof(struct fb_packet, quote) == 64, "what the usual packet writes is one line");
 
 /**
+ * Whether a TCP or UDP packet of this tuple gets past the parser's look at addresses and ports: for
+ * whoever has a tuple and no frame (explain).
+ *
+ * Thread: any; pure.
+ */
+bool fb_tuple_is_sane(const struct fb_tuple *tuple);
+
+/**
  * Parse a frame.
  *
  * Thread: any; pure.

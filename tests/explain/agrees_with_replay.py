@@ -70,6 +70,8 @@ def random_tuples(rng):
     prefixes = {4: ["10.96.0.", "198.51.100.", "192.0.2."], 6: ["fd00:96::", "2001:db8:e::", "2001:db8:f::"]}
     own = {4: ["203.0.113.1", "10.1.0.1", "10.1.0.11", "203.0.113.77", "8.8.8.8"],
            6: ["2001:db8:c::1", "fd00:1::1", "fd00:1::11", "2001:db8:c::77", "2001:db8:9::9"]}
+    bad = {4: ["203.0.113.1", "127.0.0.1", "0.0.0.0", "224.0.0.1", "255.255.255.255", "192.0.2.10"],
+           6: ["2001:db8:c::1", "::1", "::", "ff02::1", "2001:db8:f::10"]}
     while len(seen) < TUPLES:
         family = rng.choice((4, 6))
         proto = rng.choice(("tcp", "tcp", "udp", "udp", "sctp", "icmp"))
@@ -79,7 +81,10 @@ def random_tuples(rng):
         else:
             dst = rng.choice(prefixes[family]) + str(rng.randrange(9, 19))
         icmp = proto == "icmp"
-        seen.add((proto, src, 0 if icmp else rng.randrange(1024, 65536), dst, 0 if icmp else rng.choice(ports)))
+        sport = rng.randrange(1024, 65536) if rng.random() > 0.05 else 0
+        if rng.random() < 0.1 and not icmp:
+            src = rng.choice(bad[family] + [dst])
+        seen.add((proto, src, 0 if icmp else sport, dst, 0 if icmp else rng.choice(ports)))
     return sorted(seen, key=lambda t: rng.random())
 
 
