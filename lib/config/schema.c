@@ -140,7 +140,7 @@ static const struct setting flow_rows[] = {
 	{"ipv4", NUMBER(flows_ipv4), .least = 1024, .most = 268435456, .standard = "1048576",
 	 .unit = "flows",
 	 .help = "Room for IPv4 flows in each worker. A million takes some 100 MB. When it is full, "
-		 "new connections are forwarded without state by the consistent hash."},
+		 "new connections are dropped and counted until others end."},
 	{"ipv6", NUMBER(flows_ipv6), .least = 1024, .most = 268435456, .standard = "262144",
 	 .unit = "flows", .help = "Room for IPv6 flows in each worker; an entry is twice as large."},
 	{"timeouts", .type = SETTING_GROUP, .rows = timeout_rows,

@@ -41,7 +41,7 @@ enum fb_verdict {
 	X(BAD_SCTP, "bad-sctp-chunk", "an SCTP chunk that no stack sends: its length, or its company") \
 	X(BAD_EXTENSION, "bad-extension-header", "IPv6 extension headers malformed or too many")   \
 	X(HEADER_SPLIT, "header-split", "headers are not contiguous in the first buffer segment")  \
-	X(FRAGMENT, "fragment", "an IP fragment to or from a service; fragments are not forwarded")\
+	X(FRAGMENT, "fragment", "a fragment of TCP or UDP, for whomever: never forwarded")          \
 	X(VLAN, "vlan", "the frame's VLAN tag is not the port's, or tags are stacked")             \
 	X(NOT_FOR_US, "not-for-us", "a unicast frame to another station's MAC address")            \
 	X(TTL_EXCEEDED, "ttl-exceeded",                                                            \
