@@ -344,3 +344,25 @@ void field_labels(const struct field *f, struct fb_labels *ret)
 	ret->v = v;
 	ret->n = n;
 }
+
+bool field_says(const struct field *f, const char *text)
+{
+	return f->node != NULL && f->node->kind == FB_NODE_STRING &&
+	       strcmp(f->node->text, text) == 0;
+}
+
+bool field_is_ready(const struct field *status)
+{
+	struct field list = field_get(status, "conditions");
+	uint32_t n = field_list(&list);
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct field item = field_at(&list, i);
+		struct field type = field_get(&item, "type");
+		struct field f = field_get(&item, "status");
+
+		if (field_says(&type, "Ready"))
+			return field_says(&f, "True");
+	}
+	return false;
+}

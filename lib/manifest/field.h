@@ -61,6 +61,11 @@ void *field_alloc(const struct field *f, uint32_t n, size_t size);
 /** Is it of that kind? false when absent; false and an error when it is something else. */
 bool field_is(const struct field *f, enum fb_node_kind kind);
 
+/** Is it this very string? */
+bool field_says(const struct field *f, const char *text);
+/** Of a status with conditions: is that of type Ready "True"? Without one it is not. */
+bool field_is_ready(const struct field *status);
+
 /** Elements of a list, 0 if absent or no list (an error). */
 uint32_t field_list(const struct field *f);
 

@@ -31,5 +31,6 @@ int kind_write_service(const struct fb_object *object, json_t *ret);
 int kind_write_slice(const struct fb_object *object, json_t *ret);
 int kind_write_endpoints(const struct fb_object *object, json_t *ret);
 int kind_write_pod(const struct fb_object *object, json_t *ret);
+int kind_write_node(const struct fb_object *object, json_t *ret);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* kind: Pod (v1), as far as it makes an endpoint, and Node (v1), which its labels are read of. */
+/* kind: Pod (v1), as far as it makes an endpoint. */
 
 #include <netinet/in.h>
 #include <string.h>
@@ -15,12 +15,6 @@ struct ports {
 	struct fb_pod_port *v; /* NULL: only counting */
 	uint32_t n;
 };
-
-static bool says(const struct field *f, const char *text)
-{
-	return f->node != NULL && f->node->kind == FB_NODE_STRING &&
-	       strcmp(f->node->text, text) == 0;
-}
 
 /* Ports without a name cannot be asked for. */
 static void read_port(const struct field *item, struct ports *ports)
@@ -56,7 +50,7 @@ static void read_containers(const struct field *spec, const char *key, bool only
 		struct field of_container = field_get(&container, "ports");
 		uint32_t n_ports;
 
-		if (only_sidecars && !says(&restart, "Always"))
+		if (only_sidecars && !field_says(&restart, "Always"))
 			continue;
 		n_ports = field_list(&of_container);
 		for (uint32_t j = 0; j < n_ports; j++) {
@@ -111,28 +105,12 @@ static void read_addresses(const struct field *status, struct fb_pod *pod)
 		if (field_addr(&f, &pod->addrs[pod->n_addrs]))
 			pod->n_addrs++;
 	}
-	if (n == 0 && one.node != NULL && !says(&one, "") && field_addr(&one, &pod->addrs[0]))
+	if (n == 0 && one.node != NULL && !field_says(&one, "") && field_addr(&one, &pod->addrs[0]))
 		pod->n_addrs = 1;
 	if (pod->n_addrs == 2 &&
 	    fb_addr_family(&pod->addrs[0]) == fb_addr_family(&pod->addrs[1]))
 		field_error(&list, "both are %s; two addresses must be of different families",
 			    fb_ip_family_names[fb_addr_family(&pod->addrs[0])]);
-}
-
-static bool is_ready(const struct field *status)
-{
-	struct field list = field_get(status, "conditions");
-	uint32_t n = field_list(&list);
-
-	for (uint32_t i = 0; i < n; i++) {
-		struct field item = field_at(&list, i);
-		struct field type = field_get(&item, "type");
-		struct field f = field_get(&item, "status");
-
-		if (says(&type, "Ready"))
-			return says(&f, "True");
-	}
-	return false;
 }
 
 void kind_read_pod(const struct field *root)
@@ -146,17 +124,11 @@ void kind_read_pod(const struct field *root)
 
 	kind_read_meta(root, NAME_SUBDOMAIN);
 	pod->node_name = field_string(&f);
-	pod->terminating = deletion.node != NULL && !says(&deletion, "");
+	pod->terminating = deletion.node != NULL && !field_says(&deletion, "");
 	f = field_get(&status, "phase");
-	pod->finished = says(&f, "Succeeded") || says(&f, "Failed");
-	pod->ready = is_ready(&status);
+	pod->finished = field_says(&f, "Succeeded") || field_says(&f, "Failed");
+	pod->ready = field_is_ready(&status);
 	read_addresses(&status, pod);
 	read_ports(&spec, pod);
 	kind_read_pod_annotations(root, pod);
-}
-
-void kind_read_node(const struct field *root)
-{
-	kind_read_meta(root, NAME_SUBDOMAIN);
-	root->reader->object->meta.namespace_ = "";
 }

@@ -324,12 +324,27 @@ int kind_write_pod(const struct fb_object *object, json_t *ret)
 	return rc | json_object_set_new(ret, "status", status);
 }
 
-/* A Node's metadata are all that is kept of it. */
-static int write_nothing(const struct fb_object *object, json_t *ret)
+int kind_write_node(const struct fb_object *object, json_t *ret)
 {
-	(void)object;
-	(void)ret;
-	return 0;
+	const struct fb_model_node *node = &object->node;
+	json_t *spec = json_object();
+	json_t *status = json_object();
+	json_t *addrs = json_array();
+	int rc = 0;
+
+	for (uint32_t i = 0; i < node->n_addrs; i++)
+		rc |= json_array_append_new(addrs, json_pack("{s:s,s:o}", "type", "InternalIP",
+							     "address", addr_json(&node->addrs[i])));
+	if (node->leaving)
+		rc |= json_object_set_new(spec, "taints",
+					  json_pack("[{s:s,s:s}]", "key", FB_TAINT_LEAVING,
+						    "effect", "NoSchedule"));
+	rc |= json_object_set_new(status, "conditions",
+				  json_pack("[{s:s,s:s}]", "type", "Ready", "status",
+					    node->ready ? "True" : "False"));
+	rc |= set_list(status, "addresses", addrs);
+	rc |= json_object_set_new(ret, "spec", spec);
+	return rc | json_object_set_new(ret, "status", status);
 }
 
 static const struct {
@@ -340,7 +355,7 @@ static const struct {
 	[FB_KIND_ENDPOINT_SLICE] = {"discovery.k8s.io/v1", kind_write_slice},
 	[FB_KIND_ENDPOINTS] = {"v1", kind_write_endpoints},
 	[FB_KIND_POD] = {"v1", kind_write_pod},
-	[FB_KIND_NODE] = {"v1", write_nothing},
+	[FB_KIND_NODE] = {"v1", kind_write_node},
 };
 
 char *fb_manifest_write(const struct fb_object *object)

@@ -189,6 +189,12 @@ static bool same_pod(const struct fb_pod *a, const struct fb_pod *b)
 	       same_addrs(a->addrs, a->n_addrs, b->addrs, b->n_addrs);
 }
 
+static bool same_node(const struct fb_model_node *a, const struct fb_model_node *b)
+{
+	return a->ready == b->ready && a->leaving == b->leaving &&
+	       same_addrs(a->addrs, a->n_addrs, b->addrs, b->n_addrs);
+}
+
 bool fb_object_equal(const struct fb_object *a, const struct fb_object *b)
 {
 	if (a->kind != b->kind || !same(a->meta.namespace_, b->meta.namespace_) ||
@@ -205,7 +211,7 @@ bool fb_object_equal(const struct fb_object *a, const struct fb_object *b)
 	case FB_KIND_POD:
 		return same_pod(&a->pod, &b->pod);
 	case FB_KIND_NODE:
-		return true;
+		return same_node(&a->node, &b->node);
 	case FB_KIND_COUNT:
 		break;
 	}

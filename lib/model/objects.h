@@ -138,6 +138,8 @@ const char *fb_protocol_name(uint8_t proto);
 #define FB_LABEL_SERVICE_NAME "kubernetes.io/service-name"
 #define FB_LABEL_PROXY_NAME   "service.kubernetes.io/service-proxy-name"
 #define FB_LABEL_ZONE	      "topology.kubernetes.io/zone"
+#define FB_LABEL_EXCLUDE_NODE "node.kubernetes.io/exclude-from-external-load-balancers"
+#define FB_TAINT_LEAVING      "ToBeDeletedByClusterAutoscaler"
 
 struct fb_service_port {
 	const char *name; /* "" if the only one */
@@ -267,7 +269,7 @@ struct fb_endpoints {
 	uint32_t n_subsets;
 };
 
-/* ---- Pod (v1); what is kept of a Node (v1) are its name and labels ---- */
+/* ---- Pod (v1) ---- */
 
 struct fb_pod_port {
 	const char *name;
@@ -288,6 +290,15 @@ struct fb_pod {
 	uint32_t n_ports;
 };
 
+/* ---- Node (v1): what a load balancer in front of the nodes asks about one. Its labels are in meta ---- */
+
+struct fb_model_node {
+	bool ready;   /* condition Ready is True; without one it is not */
+	bool leaving; /* FB_TAINT_LEAVING: about to be deleted */
+	uint8_t n_addrs;
+	struct fb_addr addrs[2]; /* the first InternalIP, else ExternalIP, of each family */
+};
+
 /* ---- any object ---- */
 
 struct fb_object {
@@ -300,6 +311,7 @@ struct fb_object {
 		struct fb_endpoint_slice slice;
 		struct fb_endpoints endpoints;
 		struct fb_pod pod;
+		struct fb_model_node node;
 	};
 	struct fb_arena arena;
 };

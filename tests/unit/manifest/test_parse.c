@@ -117,6 +117,36 @@ static void of_a_pod_is_kept_what_makes_an_endpoint(void **state)
 	fb_objects_fini(&objects);
 }
 
+static void of_a_node_is_kept_what_a_load_balancer_asks(void **state)
+{
+	struct fb_objects objects = FB_OBJECTS_INIT;
+	struct fb_errs errs = FB_ERRS_INIT;
+	const struct fb_model_node *node;
+
+	(void)state;
+	parse("{apiVersion: v1, kind: NodeList, items: [{metadata: {name: a}, status: {addresses: [{type: "
+	      "Hostname, address: a}, {type: ExternalIP, address: 203.0.113.1}, {type: ExternalIP, "
+	      "address: '2001:db8::1'}, {type: InternalIP, address: 10.9.0.1}, {type: InternalIP, "
+	      "address: 10.9.0.2}], conditions: [{type: MemoryPressure, status: 'False'}, {type: "
+	      "Ready, status: 'True'}]}}, {metadata: {name: b}, spec: {taints: [{key: "
+	      "ToBeDeletedByClusterAutoscaler, effect: NoSchedule}]}, status: {conditions: [{type: "
+	      "Ready, status: Unknown}]}}]}",
+	      &objects, &errs);
+	assert_string_equal(said(&errs), "");
+	assert_int_equal(objects.n, 2);
+	node = &objects.v[0]->node;
+	assert_true(node->ready && !node->leaving);
+	/* The InternalIP first; of the other family the ExternalIP is all there is. */
+	assert_int_equal(node->n_addrs, 2);
+	assert_int_equal(node->addrs[0].bytes[15], 1);
+	assert_int_equal(node->addrs[0].bytes[12], 10);
+	assert_int_equal(fb_addr_family(&node->addrs[1]), FB_IPV6);
+	node = &objects.v[1]->node;
+	assert_true(!node->ready && node->leaving);
+	assert_int_equal(node->n_addrs, 0);
+	fb_objects_fini(&objects);
+}
+
 static void a_node_that_is_refused_is_known_by_its_name_alone(void **state)
 {
 	struct fb_objects objects = FB_OBJECTS_INIT;
@@ -428,6 +458,7 @@ int main(void)
 		cmocka_unit_test(defaults_are_those_of_the_api_server),
 		cmocka_unit_test(conditions_that_are_not_said_are_ready_and_serving),
 		cmocka_unit_test(of_a_pod_is_kept_what_makes_an_endpoint),
+		cmocka_unit_test(of_a_node_is_kept_what_a_load_balancer_asks),
 		cmocka_unit_test(a_node_that_is_refused_is_known_by_its_name_alone),
 		cmocka_unit_test(what_is_wrong_is_said_with_place_and_remedy),
 		cmocka_unit_test(a_refused_object_is_named_and_the_others_stay),

@@ -62,7 +62,12 @@ static const char *const texts[] = {
 	"status: {phase: Failed, conditions: [{type: Ready, status: 'True'}], podIPs: [{ip: "
 	"10.2.0.1}, {ip: '2001:db8::4'}]}\n",
 	"{apiVersion: v1, kind: Pod, metadata: {name: bare}}",
-	"{apiVersion: v1, kind: Node, metadata: {name: n, labels: {zone: zone-1}}}",
+	"apiVersion: v1\nkind: Node\nmetadata: {name: n, labels: {zone: zone-1}}\n"
+	"spec: {taints: [{key: a, effect: NoSchedule}, {key: ToBeDeletedByClusterAutoscaler, effect: "
+	"NoSchedule}]}\n"
+	"status: {addresses: [{type: Hostname, address: n}, {type: ExternalIP, address: '2001:db8::7'}, "
+	"{type: InternalIP, address: 10.9.0.1}, {type: InternalIP, address: 10.9.0.2}], conditions: "
+	"[{type: Ready, status: 'True'}]}\n",
 };
 
 static struct fb_object *read_one(const char *text)
@@ -109,7 +114,7 @@ static void one_character_makes_a_difference(void **state)
 		"shop", "hostname: h", "nodeName: n", "zone: z", "a}, {name", "forNodes: [{name: c",
 		"2001:db8::2", "hostname: a", "nodeName: b", "10.0.0.2", "http", "service-name: web",
 		"node-a", "name: web", "8081", "Failed", "'True", "10.2.0.1", "2001:db8::4",
-		"zone-1",
+		"zone-1", "10.9.0.1", "2001:db8::7", "InternalIP", "ToBeDeletedByClusterAutoscaler",
 	};
 	/* What to put in place of the last character. */
 	static const char others[] = "1x7";
