@@ -2,6 +2,7 @@
 
 /* What two settings say together: duplicates, names that refer, counts that must agree. */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -231,6 +232,148 @@ static void check_manifests(struct reader *reader, const struct fb_node *list,
 	}
 }
 
+/* A set of addresses that must not meet another: a range of a pool, or a service CIDR. */
+struct claimed {
+	struct fb_config_range range;
+	const struct fb_node *node;
+	char name[64];
+};
+
+static bool meet(const struct fb_config_range *a, const struct fb_config_range *b)
+{
+	return memcmp(&a->first, &b->last, sizeof(a->first)) <= 0 &&
+	       memcmp(&b->first, &a->last, sizeof(b->first)) <= 0;
+}
+
+static int compare_claimed(const void *left, const void *right)
+{
+	const struct claimed *a = left;
+	const struct claimed *b = right;
+
+	return memcmp(&a->range.first, &b->range.first, sizeof(a->range.first));
+}
+
+/* In order of their first addresses, so that only neighbours can meet if none do: one is told each. */
+static void check_apart(struct reader *reader, struct claimed *v, uint32_t n)
+{
+	char first[FB_ADDR_STRLEN];
+	char last[FB_ADDR_STRLEN];
+
+	if (n > 0)
+		qsort(v, n, sizeof(*v), compare_claimed);
+	for (uint32_t i = 1; i < n; i++) {
+		/* The one that stands later in the file is to blame. */
+		const struct claimed *later = v[i - 1].node->line > v[i].node->line ? &v[i - 1] : &v[i];
+		const struct claimed *other = later == &v[i] ? &v[i - 1] : &v[i];
+
+		if (!meet(&v[i - 1].range, &v[i].range))
+			continue;
+		COMPLAIN(reader, later->node, "%s: overlaps %s, which is %s to %s", later->name,
+			 other->name, fb_addr_format(&other->range.first, first),
+			 fb_addr_format(&other->range.last, last));
+	}
+}
+
+static uint32_t claim_pool(const struct fb_node *list, uint32_t p,
+			   const struct fb_config_pool *pool, struct claimed *to)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < pool->n_ranges; i++) {
+		if (!is_given(&pool->ranges[i].first))
+			continue;
+		to[n] = (struct claimed){
+			.range = pool->ranges[i],
+			.node = entry(entry(list, p, "addresses"), i, NULL),
+		};
+		(void)snprintf(to[n].name, sizeof(to[n].name), "services.pools[%u].addresses[%u]",
+			       p, i);
+		n++;
+	}
+	return n;
+}
+
+static void check_ranges(struct reader *reader, const struct fb_node *services,
+			 const struct fb_config *config)
+{
+	const struct fb_node *pools = fb_node_get(services, "pools");
+	const struct fb_node *cidrs = fb_node_get(services, "cluster-cidrs");
+	size_t most = config->n_cluster_cidrs;
+	struct claimed *claimed;
+	uint32_t n = 0;
+
+	for (uint32_t p = 0; p < config->n_pools; p++)
+		most += config->pools[p].n_ranges;
+	claimed = calloc(most + 1, sizeof(*claimed));
+	if (claimed == NULL) {
+		reader->no_memory = true;
+		return;
+	}
+	for (uint32_t i = 0; i < config->n_cluster_cidrs; i++) {
+		if (!is_given(&config->cluster_cidrs[i].addr))
+			continue;
+		fb_config_range_of(&config->cluster_cidrs[i], &claimed[n].range);
+		claimed[n].node = entry(cidrs, i, NULL);
+		(void)snprintf(claimed[n].name, sizeof(claimed[n].name),
+			       "services.cluster-cidrs[%u]", i);
+		n++;
+	}
+	for (uint32_t p = 0; p < config->n_pools; p++)
+		n += claim_pool(pools, p, &config->pools[p], claimed + n);
+	check_apart(reader, claimed, n);
+	free(claimed);
+}
+
+static void check_pools(struct reader *reader, const struct fb_node *list,
+			const struct fb_config *config)
+{
+	for (uint32_t i = 0; i < config->n_pools; i++) {
+		const struct fb_config_pool *pool = &config->pools[i];
+
+		for (uint32_t j = 0; j < i; j++) {
+			if (is_same(pool->name, config->pools[j].name))
+				COMPLAIN(reader, entry(list, i, "name"),
+					 "services.pools[%u].name: \"%s\" is the name of "
+					 "services.pools[%u] already",
+					 i, pool->name, j);
+		}
+		for (uint32_t j = 0; j < pool->n_labels; j++) {
+			const char *label = pool->labels[j];
+
+			if (label != NULL && (label[0] == '=' || strchr(label, '=') == NULL))
+				COMPLAIN(reader, entry(entry(list, i, "labels"), j, NULL),
+					 "services.pools[%u].labels[%u]: \"%s\" is not KEY=VALUE", i,
+					 j, label);
+		}
+	}
+}
+
+static void check_services(struct reader *reader, const struct fb_node *root,
+			   const struct fb_config *config)
+{
+	const struct fb_node *services = fb_node_get(root, "services");
+	const struct fb_node *range = fb_node_get(services, "node-port-range");
+	const struct fb_node *cidrs = fb_node_get(services, "cluster-cidrs");
+
+	check_pools(reader, fb_node_get(services, "pools"), config);
+	check_ranges(reader, services, config);
+	if (config->n_cluster_cidrs == 2 && is_given(&config->cluster_cidrs[0].addr) &&
+	    is_given(&config->cluster_cidrs[1].addr) &&
+	    fb_addr_family(&config->cluster_cidrs[0].addr) ==
+		    fb_addr_family(&config->cluster_cidrs[1].addr))
+		COMPLAIN(reader, entry(cidrs, 1, NULL),
+			 "services.cluster-cidrs: both are of one family; allowed is one of each");
+	if (range == NULL)
+		range = fb_node_get(fb_node_get(root, "nat"), "snat-ports");
+	if (range != NULL && config->node_port_first >= config->snat_port_first &&
+	    config->node_port_last <= config->snat_port_last)
+		COMPLAIN(reader, range,
+			 "services.node-port-range: all of %u-%u is in nat.snat-ports (%u-%u), which "
+			 "NodePorts are not picked from",
+			 config->node_port_first, config->node_port_last, config->snat_port_first,
+			 config->snat_port_last);
+}
+
 void check_settings(struct reader *reader, const struct fb_node *root, struct settings *settings)
 {
 	const struct fb_config *config = &settings->config;
@@ -246,6 +389,7 @@ void check_settings(struct reader *reader, const struct fb_node *root, struct se
 	check_distinct(reader, fb_node_get(fb_node_get(root, "services"), "node-addresses"),
 		       "services.node-addresses", config->node_addresses,
 		       config->n_node_addresses);
+	check_services(reader, root, config);
 	check_lab(reader, fb_node_get(root, "lab"), config);
 	check_manifests(reader, fb_node_get(root, "manifests"), config);
 }

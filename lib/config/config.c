@@ -12,6 +12,16 @@
 /* A config with every list at its bound is under 1 MB; this stops a device or a log file. */
 #define MAX_FILE_BYTES (16u * 1024 * 1024)
 
+void fb_config_range_of(const struct fb_prefix *prefix, struct fb_config_range *ret)
+{
+	unsigned int skip = fb_addr_family(&prefix->addr) == FB_IPV4 ? 96 : 0;
+
+	ret->first = prefix->addr;
+	ret->last = prefix->addr;
+	for (unsigned int bit = skip + prefix->len_bits; bit < 128; bit++)
+		ret->last.bytes[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+}
+
 static int parse_root(struct reader *reader, const struct fb_node *root, struct fb_config **ret)
 {
 	struct settings *settings = calloc(1, sizeof(*settings));

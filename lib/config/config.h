@@ -58,6 +58,29 @@ struct fb_config_route { /* lab: instead of the kernel's routes */
 	char *port;
 };
 
+/* Addresses from first to last, of one family. */
+struct fb_config_range {
+	struct fb_addr first;
+	struct fb_addr last;
+};
+
+/* Where LoadBalancer Services get their addresses; an empty list of whom it is for means anybody. */
+struct fb_config_pool {
+	char *name;
+	struct fb_config_range *ranges; /* apart from each other and from those of other pools */
+	uint32_t n_ranges;
+	char **namespaces;
+	uint32_t n_namespaces;
+	char **classes; /* loadBalancerClass */
+	uint32_t n_classes;
+	char **labels; /* "key=value": all of them */
+	uint32_t n_labels;
+	bool avoid_edges; /* leave IPv4 addresses that end in .0 or .255 out */
+	bool automatic;   /* also for Services that do not ask for it */
+};
+
+enum fb_config_targets { FB_TARGETS_PODS, FB_TARGETS_NODES };
+
 struct fb_config {
 	struct fb_config_port *ports;
 	uint32_t n_ports;
@@ -106,6 +129,15 @@ struct fb_config {
 	uint32_t slow_start_s;
 	uint32_t drain_deadline_s; /* 0: none */
 	uint32_t removed_tcp_timeout_s;
+	enum fb_config_targets targets;
+	struct fb_prefix *cluster_cidrs; /* ClusterIPs come from these; at most one of a family */
+	uint32_t n_cluster_cidrs;
+	struct fb_config_pool *pools;
+	uint32_t n_pools;
+	char **load_balancer_classes; /* that are ours; none: Services without a class */
+	uint32_t n_load_balancer_classes;
+	uint16_t node_port_first;
+	uint16_t node_port_last;
 	uint32_t max_services;   /* service ports */
 	uint32_t max_endpoints;
 
@@ -115,7 +147,7 @@ struct fb_config {
 
 	struct fb_config_source *manifests;
 	uint32_t n_manifests;
-	char *state_dir; /* what `forebayctl apply` brought, kept over restarts */
+	char *state_dir; /* kept over restarts: what `forebayctl apply` brought, what was allotted */
 
 	/* lab: */
 	struct fb_config_neighbour *neighbours;
@@ -128,6 +160,9 @@ struct fb_config {
 	char *metrics_listen;  /* "127.0.0.1:9464"; "" : off */
 	enum fb_config_log log_level;
 };
+
+/** First and last address of a prefix. */
+void fb_config_range_of(const struct fb_prefix *prefix, struct fb_config_range *ret);
 
 /**
  * Read a config file.

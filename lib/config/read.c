@@ -119,6 +119,8 @@ static void free_values(const struct setting *row, void *base)
 
 	for (uint32_t i = 0; i < *n && row->type == SETTING_RECORDS; i++)
 		free_rows(row->rows, values + (size_t)i * row->size);
+	for (uint32_t i = 0; i < *n && row->type == SETTING_TEXT; i++)
+		free(((char **)values)[i]);
 	free(values);
 	*(char **)at(base, row->offset) = NULL;
 	*n = 0;

@@ -19,6 +19,9 @@
 #define ADDRS(field, n_field)                                                                      \
 	.type = SETTING_ADDR, .list = true, .size = sizeof(struct fb_addr), AT(field),             \
 	.offset_2 = offsetof(struct settings, config.n_field)
+#define TEXTS(field, n_field)                                                                      \
+	.type = SETTING_TEXT, .list = true, .size = sizeof(char *), AT(field),                     \
+	.offset_2 = offsetof(struct settings, config.n_field)
 #define RECORDS(field, n_field, record)                                                            \
 	.type = SETTING_RECORDS, .size = sizeof(struct record), AT(field),                         \
 	.offset_2 = offsetof(struct settings, config.n_field)
@@ -30,6 +33,8 @@
 
 static const char *const hugepages_names[] = {"auto", "on", "off", NULL};
 static const char *const idle_names[] = {"poll", "sleep", NULL};
+/* In the order of enum fb_config_targets. */
+static const char *const target_names[] = {"pods", "nodes", NULL};
 static const char *const log_names[] = {"error", "warning", "notice", "info", "debug", NULL};
 /* In the order of enum fb_service_mode, fb_selection and fb_frontend_kind, which stand in a layer above;
  * tests/unit/config holds them together. */
@@ -171,6 +176,41 @@ static const struct setting nat_rows[] = {
 	{0},
 };
 
+#define IN_POOL(field) .offset = offsetof(struct fb_config_pool, field)
+#define TEXTS_IN_POOL(field, n_field)                                                              \
+	.type = SETTING_TEXT, .list = true, .size = sizeof(char *), IN_POOL(field),                \
+	.offset_2 = offsetof(struct fb_config_pool, n_field)
+
+static const struct setting pool_rows[] = {
+	{"name", .type = SETTING_TEXT, .size = sizeof(char *), .least = 1, .most = 63, IN_POOL(name),
+	 .example = "public",
+	 .help = "What messages and the annotation forebay.io/pool call it."},
+	{"addresses", .type = SETTING_RANGE, .list = true, .size = sizeof(struct fb_config_range),
+	 IN_POOL(ranges), .offset_2 = offsetof(struct fb_config_pool, n_ranges), .most_n = 256,
+	 .example = "[192.0.2.16-192.0.2.31, 198.51.100.0/24, \"2001:db8:1::/112\"]",
+	 .help = "Ranges and prefixes, of both families; every address of them can be allotted but "
+		 "the box's own."},
+	{"namespaces", TEXTS_IN_POOL(namespaces, n_namespaces), .least = 1, .most = 63,
+	 .most_n = 1024, .standard = "[]", .example = "[shop]",
+	 .help = "Only for Services of these namespaces. Empty: of any."},
+	{"classes", TEXTS_IN_POOL(classes, n_classes), .most = 316, .most_n = 64,
+	 .standard = "[]", .example = "[example.com/internal]",
+	 .help = "Only for Services with one of these as loadBalancerClass; \"\" stands for none. "
+		 "Empty: for any that load-balancer-classes lets in."},
+	{"labels", TEXTS_IN_POOL(labels, n_labels), .least = 2, .most = 381, .most_n = 64,
+	 .standard = "[]", .example = "[tier=front]",
+	 .help = "Only for Services that have all of these labels, each as KEY=VALUE. Empty: for any."},
+	{"avoid-edges", .type = SETTING_BOOL, .size = sizeof(bool), IN_POOL(avoid_edges),
+	 .standard = "false",
+	 .help = "Allot no IPv4 address that ends in .0 or .255: some old devices refuse to talk to "
+		 "them."},
+	{"automatic", .type = SETTING_BOOL, .size = sizeof(bool), IN_POOL(automatic),
+	 .standard = "true",
+	 .help = "false: only for Services that ask for one of its addresses, or for it by the "
+		 "annotation forebay.io/pool."},
+	{0},
+};
+
 static const struct setting service_rows[] = {
 	{"announce", .type = SETTING_CHOICES, AT(announce_kinds), .size = 4, .choices = kind_names,
 	 .standard = "[LoadBalancer, ExternalIP]",
@@ -205,6 +245,30 @@ static const struct setting service_rows[] = {
 		 "removed-tcp-timeout. UDP flows get another endpoint at once."},
 	{"removed-tcp-timeout", DURATION(removed_tcp_timeout_s), .least = 1, .most = 30 * DAY_S,
 	 .standard = "1m", .help = "For removed-tcp: timeout."},
+	{"targets", CHOICE(targets), .choices = target_names, .standard = "pods",
+	 .help = "Where traffic goes, for Services without the annotation forebay.io/targets. pods: "
+		 "straight to the endpoints, which need routes to them. nodes: to the NodePorts that "
+		 "the manifests give, on the nodes' addresses; what has none goes to the pods."},
+	{"cluster-cidrs", .type = SETTING_PREFIX, .list = true, .size = sizeof(struct fb_prefix),
+	 AT(cluster_cidrs), .offset_2 = offsetof(struct settings, config.n_cluster_cidrs),
+	 .most_n = 2, .standard = "[]", .example = "[10.96.0.0/12, \"fd00:10:96::/112\"]",
+	 .help = "Services without a clusterIP get one from here; one prefix of a family, the first "
+		 "is the family of those that ask for none. As the API server does, the low end (16 "
+		 "to 256 addresses) is left to addresses that manifests give. Empty: they have none."},
+	{"node-port-range", .type = SETTING_PORT_RANGE, AT(node_port_first), .size = 2,
+	 .offset_2 = offsetof(struct settings, config.node_port_last), .least = 1, .most = 65535,
+	 .standard = "30000-32767",
+	 .help = "NodePorts and healthCheckNodePorts that manifests do not give are picked from here, "
+		 "but never from nat.snat-ports."},
+	{"load-balancer-classes", TEXTS(load_balancer_classes, n_load_balancer_classes),
+	 .most = 316, .most_n = 64, .standard = "[]", .example = "[\"\", example.com/internal]",
+	 .help = "Services with one of these as loadBalancerClass are this box's; \"\" stands for "
+		 "none. Empty: those without a class, and no others."},
+	{"pools", RECORDS(pools, n_pools, fb_config_pool), .most_n = 256, .rows = pool_rows,
+	 .standard = "[]",
+	 .help = "LoadBalancer Services without an address get one from the first pool that is for "
+		 "them and has one left; loadBalancerIP has to be in a pool. Without any pool nothing "
+		 "is allotted, and loadBalancerIP may be anything."},
 	{"max-services", NUMBER(max_services), .least = 1, .most = 1048576, .standard = "65536",
 	 .unit = "service ports", .help = "Room for (address family, Service, port) together."},
 	{"max-endpoints", NUMBER(max_endpoints), .least = 1, .most = 16777216,
@@ -309,7 +373,8 @@ const struct setting fb_config_rows[] = {
 	 .help = "Where Services and endpoints come from, beside forebayctl apply."},
 	{"state-dir", TEXT(state_dir), .least = 1, .most = PATH_LEN,
 	 .standard = "/var/lib/forebay",
-	 .help = "What forebayctl apply brought is kept here over restarts."},
+	 .help = "Kept here over restarts: what forebayctl apply brought, and which addresses and "
+		 "NodePorts were allotted."},
 	{"lab", .type = SETTING_GROUP, .rows = lab_rows,
 	 .help = "Fixed neighbours and routes, for labs and tests without a kernel that knows them."},
 	{"control", .type = SETTING_GROUP, .rows = control_rows, .help = "The operator's way in."},

@@ -27,6 +27,7 @@ enum setting_type {
 	SETTING_MAC,        /* uint8_t[6]; "" is all zero */
 	SETTING_ADDR,       /* struct fb_addr; "" is all zero */
 	SETTING_PREFIX,     /* struct fb_prefix */
+	SETTING_RANGE,      /* struct fb_config_range */
 	SETTING_IF_ADDR,    /* struct fb_config_addr */
 	SETTING_LISTEN,     /* char *: address and port; "" */
 };

@@ -218,6 +218,38 @@ static bool set_prefix(const struct fb_node *node, void *field)
 	return true;
 }
 
+/* "192.0.2.1-192.0.2.9", a prefix, or one address */
+static bool set_range(const struct fb_node *node, void *field)
+{
+	struct fb_config_range range;
+	char first[FB_ADDR_STRLEN];
+	struct fb_prefix prefix;
+	const char *dash;
+
+	if (node->kind != FB_NODE_STRING)
+		return false;
+	dash = strchr(node->text, '-');
+	if (dash != NULL) {
+		if ((size_t)(dash - node->text) >= sizeof(first))
+			return false;
+		memcpy(first, node->text, (size_t)(dash - node->text));
+		first[dash - node->text] = '\0';
+		if (fb_addr_parse(first, &range.first) != 0 ||
+		    fb_addr_parse(dash + 1, &range.last) != 0 ||
+		    fb_addr_family(&range.first) != fb_addr_family(&range.last) ||
+		    memcmp(&range.first, &range.last, sizeof(range.first)) > 0)
+			return false;
+	} else if (set_prefix(node, &prefix)) {
+		fb_config_range_of(&prefix, &range);
+	} else {
+		return false;
+	}
+	if (!is_host(&range.first) || !is_host(&range.last))
+		return false;
+	memcpy(field, &range, sizeof(range));
+	return true;
+}
+
 static bool set_if_addr(const struct fb_node *node, void *field)
 {
 	struct fb_config_addr value = {0};
@@ -300,6 +332,8 @@ bool setting_set(const struct setting *row, const struct fb_node *node, void *fi
 		return set_addr(row, node, field);
 	case SETTING_PREFIX:
 		return set_prefix(node, field);
+	case SETTING_RANGE:
+		return set_range(node, field);
 	case SETTING_IF_ADDR:
 		return set_if_addr(node, field);
 	case SETTING_LISTEN:
@@ -329,6 +363,8 @@ void setting_describe(const struct setting *row, char *buf, size_t buf_size)
 		[SETTING_MAC] = "a MAC address of one station such as 02:00:5e:00:53:01",
 		[SETTING_ADDR] = "an address of one host such as 192.0.2.1 or 2001:db8::1",
 		[SETTING_PREFIX] = "a prefix such as 192.0.2.0/24 or 2001:db8::/64, host bits zero",
+		[SETTING_RANGE] = "a range such as 192.0.2.10-192.0.2.50, or a prefix such as "
+				  "198.51.100.0/24, of hosts' addresses",
 		[SETTING_IF_ADDR] =
 			"an address with its prefix length such as 192.0.2.1/24 or 2001:db8::1/64",
 		[SETTING_LISTEN] = "ADDRESS:PORT such as 127.0.0.1:9464 or [::1]:9464, or \"\"",

@@ -126,6 +126,44 @@ static void every_kind_of_setting_is_read(void **state)
 	fb_config_free(config);
 }
 
+static void pools_are_ranges_and_for_whom_they_are(void **state)
+{
+	struct fb_config *config = parse(
+		"services:\n"
+		"  targets: nodes\n"
+		"  cluster-cidrs: [10.96.0.0/12, 'fd00::/112']\n"
+		"  node-port-range: 30000-30010\n"
+		"  load-balancer-classes: ['', example.com/a]\n"
+		"  pools:\n"
+		"  - {name: a, addresses: [192.0.2.10-192.0.2.20, 198.51.100.7, '2001:db8::/120'],\n"
+		"     namespaces: [shop, bank], classes: [example.com/a], labels: ['tier=a=b', 'x='],\n"
+		"     avoid-edges: true, automatic: false}\n"
+		"  - {name: b, addresses: [198.51.100.8/30]}\n");
+	const struct fb_config_pool *pool = &config->pools[0];
+	char text[FB_ADDR_STRLEN];
+
+	assert_int_equal(config->targets, FB_TARGETS_NODES);
+	assert_int_equal(config->n_cluster_cidrs, 2);
+	assert_int_equal(config->cluster_cidrs[1].len_bits, 112);
+	assert_int_equal(config->node_port_first, 30000);
+	assert_int_equal(config->node_port_last, 30010);
+	assert_int_equal(config->n_load_balancer_classes, 2);
+	assert_string_equal(config->load_balancer_classes[0], "");
+	assert_int_equal(config->n_pools, 2);
+	assert_int_equal(pool->n_ranges, 3);
+	assert_string_equal(fb_addr_format(&pool->ranges[0].last, text), "192.0.2.20");
+	assert_string_equal(fb_addr_format(&pool->ranges[1].first, text), "198.51.100.7");
+	assert_true(fb_addr_equal(&pool->ranges[1].first, &pool->ranges[1].last));
+	assert_string_equal(fb_addr_format(&pool->ranges[2].last, text), "2001:db8::ff");
+	assert_string_equal(pool->namespaces[1], "bank");
+	assert_string_equal(pool->labels[0], "tier=a=b");
+	assert_true(pool->avoid_edges && !pool->automatic);
+	pool = &config->pools[1];
+	assert_string_equal(fb_addr_format(&pool->ranges[0].last, text), "198.51.100.11");
+	assert_true(!pool->avoid_edges && pool->automatic);
+	fb_config_free(config);
+}
+
 static void an_empty_file_has_the_defaults(void **state)
 {
 	struct fb_config *config = parse("# nothing\n");
@@ -191,6 +229,12 @@ static void what_is_wrong_with_one_value_says_what_is_allowed(void **state)
 		{"flows: {timeouts: {udp: 5s5m}}",
 		 "c:1:25: flows.timeouts.udp: \"5s5m\" is not a duration such as 30s, 5m, 2h5m or "
 		 "plain seconds, 1s to 1d\n"},
+		{"services: {pools: [{name: p, addresses: [192.0.2.9-192.0.2.1]}]}",
+		 "c:1:42: services.pools[0].addresses[0]: \"192.0.2.9-192.0.2.1\" is not a range such as "
+		 "192.0.2.10-192.0.2.50, or a prefix such as 198.51.100.0/24, of hosts' addresses\n"},
+		{"services: {pools: [{name: p}]}", "c:1:20: services.pools[0]: \"addresses\" is missing\n"},
+		{"services: {targets: node}",
+		 "c:1:21: services.targets: \"node\" is not one of pods, nodes\n"},
 		{"nat: {snat-ports: 2000-1024}",
 		 "c:1:19: nat.snat-ports: \"2000-1024\" is not a range FIRST-LAST of ports within "
 		 "1024 to 65535\n"},
@@ -254,6 +298,22 @@ static void settings_that_contradict_each_other_are_refused(void **state)
 		{"ports: [{name: a, device: d}]\n"
 		 "lab: {routes: [{prefix: '2001:db8::/32', via: 192.0.2.1, port: a}]}",
 		 "c:2:47: lab.routes[0].via: is of the other family than the prefix\n"},
+		{"services:\n  cluster-cidrs: [10.96.0.0/16, 10.97.0.0/16]",
+		 "c:2:33: services.cluster-cidrs: both are of one family; allowed is one of each\n"},
+		{"services: {node-port-range: 40000-40010}",
+		 "c:1:29: services.node-port-range: all of 40000-40010 is in nat.snat-ports "
+		 "(32768-65535), which NodePorts are not picked from\n"},
+		{"services:\n"
+		 "  cluster-cidrs: [10.96.0.0/16]\n"
+		 "  pools:\n"
+		 "  - {name: a, addresses: [192.0.2.0-192.0.2.20, 192.0.2.20]}\n"
+		 "  - {name: a, addresses: [10.96.7.0/24], labels: [tier]}\n",
+		 "c:5:12: services.pools[1].name: \"a\" is the name of services.pools[0] already\n"
+		 "c:5:51: services.pools[1].labels[0]: \"tier\" is not KEY=VALUE\n"
+		 "c:5:27: services.pools[1].addresses[0]: overlaps services.cluster-cidrs[0], which is "
+		 "10.96.0.0 to 10.96.255.255\n"
+		 "c:4:49: services.pools[0].addresses[1]: overlaps services.pools[0].addresses[0], which "
+		 "is 192.0.2.0 to 192.0.2.20\n"},
 	};
 
 	for (size_t i = 0; i < N_OF(cases); i++)
@@ -300,6 +360,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kind_of_setting_is_read),
+		cmocka_unit_test(pools_are_ranges_and_for_whom_they_are),
 		cmocka_unit_test(an_empty_file_has_the_defaults),
 		cmocka_unit_test(a_key_whose_content_is_commented_out_has_its_default),
 		cmocka_unit_test(workers_stay_clear_of_the_control_core),

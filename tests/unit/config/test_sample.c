@@ -34,12 +34,12 @@ static void expect_same(const struct setting *rows, const char *a, const char *b
 	for (const struct setting *row = rows; row->name != NULL; row++) {
 		if (row->type == SETTING_GROUP) {
 			expect_same(row->rows, a, b);
-		} else if (row->type == SETTING_TEXT || row->type == SETTING_LISTEN) {
-			assert_string_equal(*(char *const *)(a + row->offset),
-					    *(char *const *)(b + row->offset));
 		} else if (row->list || row->type == SETTING_RECORDS) {
 			assert_int_equal(*(const uint32_t *)(a + row->offset_2),
 					 *(const uint32_t *)(b + row->offset_2));
+		} else if (row->type == SETTING_TEXT || row->type == SETTING_LISTEN) {
+			assert_string_equal(*(char *const *)(a + row->offset),
+					    *(char *const *)(b + row->offset));
 		} else {
 			assert_memory_equal(a + row->offset, b + row->offset, row->size);
 		}
