@@ -11,6 +11,7 @@
 
 #include "box/box.h"
 #include "manifest/manifest.h"
+#include "pool/pool.h"
 
 static int read_file(struct fb_store *store, const char *path, struct fb_errs *errs)
 {
@@ -69,6 +70,16 @@ static int read_path(struct fb_store *store, const char *path, struct fb_errs *e
 	return err;
 }
 
+/* Without a memory: what a daemon that was never here before would allot. */
+static int allot(struct fb_offline *o, struct fb_errs *errs)
+{
+	struct fb_pool *pool = fb_pool_create(o->config);
+	int err = pool != NULL ? fb_pool_allot(pool, o->store, errs) : -ENOMEM;
+
+	fb_pool_free(pool);
+	return err;
+}
+
 static int stage_services(struct fb_offline *o, struct fb_errs *errs)
 {
 	struct fb_store_service *service = NULL;
@@ -118,6 +129,8 @@ int fb_offline_open(struct fb_config *config, const char *const *paths, uint32_t
 	}
 	for (uint32_t i = 0; i < n_paths && err == 0; i++)
 		err = read_path(o.store, paths[i], errs);
+	if (err == 0)
+		err = allot(&o, errs);
 	if (err == 0)
 		err = fb_box_stage(config, o.table);
 	if (err == 0)

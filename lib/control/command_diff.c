@@ -182,6 +182,16 @@ static int apply_to(struct fb_store *clone, const struct fb_objects *objects, st
 	return ret;
 }
 
+/* As it would be allotted, and not kept. */
+static int allot_to(struct fb_control *c, struct fb_store *clone, struct fb_errs *errs)
+{
+	struct fb_pool *pool = fb_pool_clone(c->pool);
+	int ret = pool != NULL ? fb_pool_allot(pool, clone, errs) : -ENOMEM;
+
+	fb_pool_free(pool);
+	return ret;
+}
+
 void fb_command_diff(struct fb_control *c, const json_t *request, struct fb_reply *reply)
 {
 	struct fb_store *clone = fb_store_clone(c->store);
@@ -198,6 +208,8 @@ void fb_command_diff(struct fb_control *c, const json_t *request, struct fb_repl
 
 	if (ret == 0)
 		ret = apply_to(clone, &objects, &errs);
+	if (ret == 0)
+		ret = allot_to(c, clone, &errs);
 	if (ret == 0)
 		ret = compare(&d, clone);
 	if (ret == 0)

@@ -15,6 +15,7 @@
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 
+#include "control/allotted.h"
 #include "control/announce.h"
 #include "control/applied.h"
 #include "control/loop.h"
@@ -174,6 +175,7 @@ static void first_generation(struct fb_control *c)
 	fb_reconcile_sources(c);
 	fb_applied_load(c);
 	fb_reconcile_services(c, "the start", &errs);
+	fb_allotted_settle(c);
 	fb_reconcile_log(c, &errs);
 	fb_errs_fini(&errs);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "box/box.h"
+#include "control/allotted.h"
 #include "control/announce.h"
 #include "control/applied.h"
 #include "control/file.h"
@@ -20,10 +21,12 @@ int fb_reconcile_init(struct fb_control *c)
 	if (ret != 0)
 		return ret;
 	c->store = fb_store_create();
+	c->pool = fb_pool_create(c->p.config);
 	c->source_missing = calloc(c->p.config->n_manifests + 1, sizeof(*c->source_missing));
 	c->sources = fb_sources_open(c->p.config->manifests, c->p.config->n_manifests);
-	if (c->store == NULL || c->source_missing == NULL)
+	if (c->store == NULL || c->pool == NULL || c->source_missing == NULL)
 		return -ENOMEM;
+	fb_allotted_load(c);
 	if (c->sources == NULL)
 		return errno != 0 ? -errno : -ENOMEM;
 	return fb_box_stage(c->p.config, c->p.table);
@@ -50,6 +53,7 @@ void fb_reconcile_fini(struct fb_control *c)
 	fb_box_settings_free(&c->settings);
 	fb_sources_close(c->sources);
 	fb_store_free(c->store);
+	fb_pool_free(c->pool);
 }
 
 /* ---- publish ---- */
@@ -237,7 +241,12 @@ void fb_reconcile_services(struct fb_control *c, const char *why, struct fb_errs
 
 	if (n_dirty == 0 && fb_control_snapshot(c) != NULL)
 		return;
-	ret = stage_dirty(c, errs);
+	ret = fb_pool_allot(c->pool, c->store, errs);
+	/* Before anybody can have seen it. */
+	if (ret == 0)
+		fb_allotted_keep(c);
+	if (ret == 0)
+		ret = stage_dirty(c, errs);
 	if (ret != 0) {
 		fb_table_abort(c->p.table);
 		c->retry = true;
@@ -279,6 +288,8 @@ void fb_reconcile_tick(struct fb_control *c)
 
 	fb_table_reap(c->p.table, live_flows, c);
 	c->snapshots_waiting = fb_rcu_reclaim(c->p.rcu);
+	if (c->allotted_failed)
+		fb_allotted_keep(c);
 	if (!c->retry)
 		return;
 	c->retry = false;
@@ -448,6 +459,8 @@ void fb_reconcile_sources(struct fb_control *c)
 		return;
 	drop_gone(c);
 	fb_reconcile_services(c, "the manifests", &errs);
+	if (c->running)
+		fb_allotted_settle(c);
 	fb_reconcile_log(c, &errs);
 	fb_errs_fini(&errs);
 }

@@ -14,6 +14,7 @@
 #include "desired/desired.h"
 #include "metrics/http.h"
 #include "model/store.h"
+#include "pool/pool.h"
 
 /* One descriptor of the loop. */
 struct fb_watch {
@@ -79,6 +80,9 @@ struct fb_control {
 
 	/* reconcile.c */
 	struct fb_store *store;
+	struct fb_pool *pool; /* what Services were allotted; allotted.c moves it to a file and back */
+	bool allotted_failed; /* the file could not be written; told once */
+	bool allotted_settled; /* what was loaded for Services that never came was forgotten */
 	struct fb_desired_settings settings;
 	struct fb_sources *sources;
 	struct fb_origin *origins;

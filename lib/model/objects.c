@@ -132,8 +132,32 @@ void fb_object_release(struct fb_object *object)
 {
 	if (object == NULL || --object->holds > 0)
 		return;
+	fb_object_release(object->base);
 	fb_arena_fini(&object->arena);
 	free(object);
+}
+
+struct fb_object *fb_object_completed(struct fb_object *service, struct fb_service_port **ret_ports)
+{
+	struct fb_object *object = fb_object_create(FB_KIND_SERVICE, service->place);
+	uint32_t n = service->service.n_ports;
+	struct fb_service_port *ports;
+
+	if (object == NULL)
+		return NULL;
+	ports = fb_arena_alloc(&object->arena, n, sizeof(*ports));
+	if (ports == NULL) {
+		fb_object_release(object);
+		return NULL;
+	}
+	object->meta = service->meta;
+	object->service = service->service;
+	if (n > 0)
+		memcpy(ports, service->service.ports, n * sizeof(*ports));
+	object->service.ports = ports;
+	object->base = fb_object_hold(service);
+	*ret_ports = ports;
+	return object;
 }
 
 const char *fb_object_service_name(const struct fb_object *object)

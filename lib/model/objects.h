@@ -135,6 +135,10 @@ const char *fb_protocol_name(uint8_t proto);
 #define FB_ANNOTATION_SLOW_START     "forebay.io/slow-start"
 #define FB_ANNOTATION_DRAIN_DEADLINE "forebay.io/drain-deadline"
 #define FB_ANNOTATION_REMOVED_TCP    "forebay.io/removed-tcp"
+/* Of what is allotted: lib/pool. */
+#define FB_ANNOTATION_POOL    "forebay.io/pool"
+#define FB_ANNOTATION_SHARING "forebay.io/sharing-key"
+#define FB_ANNOTATION_ASKED   "forebay.io/load-balancer-ips"
 #define FB_LABEL_SERVICE_NAME "kubernetes.io/service-name"
 #define FB_LABEL_PROXY_NAME   "service.kubernetes.io/service-proxy-name"
 #define FB_LABEL_ZONE	      "topology.kubernetes.io/zone"
@@ -147,7 +151,8 @@ struct fb_service_port {
 	const char *target_name; /* "" where target_port counts */
 	uint16_t port;
 	uint16_t target_port; /* = port where the file says nothing; 0 where target_name counts */
-	uint16_t node_port;   /* 0: none given */
+	uint16_t node_port;   /* 0: none */
+	bool own_node_port;   /* it is not given, but allotted here: no node knows it */
 	uint8_t proto;	      /* IPPROTO_TCP, _UDP or _SCTP */
 };
 
@@ -306,6 +311,7 @@ struct fb_object {
 	uint32_t holds;
 	struct fb_place place; /* where its text begins; the file name is in the arena */
 	struct fb_meta meta;
+	struct fb_object *base; /* held: what a completed one was made from, and points into; NULL */
 	union {
 		struct fb_model_service service;
 		struct fb_endpoint_slice slice;
@@ -321,6 +327,12 @@ struct fb_object *fb_object_create(enum fb_object_kind kind, struct fb_place pla
 struct fb_object *fb_object_hold(struct fb_object *object);
 /** Give a hold back; the last one frees. NULL is fine. */
 void fb_object_release(struct fb_object *object);
+
+/**
+ * A Service that says what another does, and can be added to: strings and lists are still the other's,
+ * which is held, but for its ports, which are a copy. With one hold; NULL: no memory.
+ */
+struct fb_object *fb_object_completed(struct fb_object *service, struct fb_service_port **ret_ports);
 
 /** Do both say the same? Place and creation do not count, nor does the order of labels. */
 bool fb_object_equal(const struct fb_object *a, const struct fb_object *b);

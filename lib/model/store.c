@@ -85,6 +85,13 @@ struct fb_store *fb_store_clone(const struct fb_store *store)
 	}
 	while ((link = fb_index_walk(&copy->entries, link)) != NULL)
 		fb_store_attach(copy, ((struct fb_store_entry *)link)->claims);
+	while ((link = fb_index_walk(&store->services, link)) != NULL) {
+		const struct fb_store_service *from = (const struct fb_store_service *)link;
+
+		if (from->completed != NULL)
+			fb_store_complete(copy, from->view.namespace_, from->view.name,
+					  from->completed);
+	}
 	fb_store_settle(copy);
 	fb_store_clear_dirty(copy);
 	return copy;
@@ -172,6 +179,23 @@ void fb_store_clear_dirty(struct fb_store *store)
 	store->first_dirty = NULL;
 	store->last_dirty = NULL;
 	store->n_dirty = 0;
+}
+
+void fb_store_complete(struct fb_store *store, const char *namespace_, const char *name,
+		       struct fb_object *completed)
+{
+	struct fb_store_service *service = fb_store_service_find(store, namespace_, name);
+
+	if (service != NULL && service->view.written != NULL)
+		fb_store_service_complete(service, completed);
+}
+
+void fb_store_dirty(struct fb_store *store, const char *namespace_, const char *name)
+{
+	struct fb_store_service *service = fb_store_service_find(store, namespace_, name);
+
+	if (service != NULL && service->n_claims > 0)
+		fb_store_mark_dirty(store, service);
 }
 
 void fb_store_dirty_all(struct fb_store *store)

@@ -85,6 +85,7 @@ struct fb_store_view {
 	const char *namespace_;
 	const char *name;
 	const struct fb_object *service;       /* NULL: endpoints without a Service */
+	struct fb_object *written; /* as its origin has it; service, unless that was completed */
 	const struct fb_object *endpoints;     /* NULL: none */
 	const struct fb_object *const *slices; /* in no order */
 	uint32_t n_slices;
@@ -93,6 +94,15 @@ struct fb_store_view {
 /** @return false: nothing is known of that name (*ret_view is untouched) */
 bool fb_store_view(const struct fb_store *store, const char *namespace_, const char *name,
 		   struct fb_store_view *ret_view);
+
+/**
+ * Have views show a Service as completed by what was allotted to it, until its origin says something
+ * else. The store takes a hold of its own.
+ *
+ * @param completed  from fb_object_completed() of view.written; NULL: as it is written
+ */
+void fb_store_complete(struct fb_store *store, const char *namespace_, const char *name,
+		       struct fb_object *completed);
 
 /* Place in a walk over Pods; zero begins. */
 struct fb_store_pods {
@@ -127,6 +137,8 @@ struct fb_store_service *fb_store_dirty_next(const struct fb_store *store,
 					     const struct fb_store_service *after);
 size_t fb_store_n_dirty(const struct fb_store *store);
 void fb_store_clear_dirty(struct fb_store *store);
+/** Mark one; one that nothing is known of is none. */
+void fb_store_dirty(struct fb_store *store, const char *namespace_, const char *name);
 /** Mark all, after a setting that every Service depends on has changed. */
 void fb_store_dirty_all(struct fb_store *store);
 

@@ -115,8 +115,17 @@ static void exchange_quietly(struct fb_store_claim *claim)
 	struct fb_store_view *view = &claim->service->view;
 	const struct fb_object **slices = claim->service->slices;
 
-	if (view->service == claim->object)
-		view->service = claim->new_object;
+	if (view->written == claim->object) {
+		struct fb_object *completed = claim->service->completed;
+
+		view->written = claim->new_object;
+		if (completed == NULL) {
+			view->service = claim->new_object;
+		} else {
+			completed->place.line = claim->new_object->place.line;
+			completed->place.column = claim->new_object->place.column;
+		}
+	}
 	if (view->endpoints == claim->object)
 		view->endpoints = claim->new_object;
 	for (uint32_t i = 0; i < view->n_slices; i++) {

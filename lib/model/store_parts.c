@@ -65,8 +65,8 @@ static void entry_drop(struct fb_store *store, struct fb_store_entry *entry)
 	free(entry);
 }
 
-static struct fb_store_service *service_find(const struct fb_store *store, const char *namespace_,
-					     const char *name)
+struct fb_store_service *fb_store_service_find(const struct fb_store *store,
+					       const char *namespace_, const char *name)
 {
 	uint64_t hash = hash_names(store, NO_KIND, namespace_, name);
 	struct fb_index_link *link;
@@ -85,7 +85,7 @@ static struct fb_store_service *service_find(const struct fb_store *store, const
 bool fb_store_view(const struct fb_store *store, const char *namespace_, const char *name,
 		   struct fb_store_view *ret_view)
 {
-	struct fb_store_service *service = service_find(store, namespace_, name);
+	struct fb_store_service *service = fb_store_service_find(store, namespace_, name);
 	const struct fb_store_view *view;
 
 	if (service == NULL)
@@ -100,7 +100,7 @@ bool fb_store_view(const struct fb_store *store, const char *namespace_, const c
 static struct fb_store_service *service_make(struct fb_store *store, const char *namespace_,
 					     const char *name)
 {
-	struct fb_store_service *service = service_find(store, namespace_, name);
+	struct fb_store_service *service = fb_store_service_find(store, namespace_, name);
 	size_t namespace_size = strlen(namespace_) + 1;
 	size_t name_size = strlen(name) + 1;
 
@@ -154,6 +154,7 @@ void fb_store_service_unreserve(struct fb_store *store, struct fb_store_service 
 	if (service == NULL || --service->n_claims > 0 || service->dirty)
 		return;
 	fb_index_remove(&store->services, &service->link);
+	fb_object_release(service->completed);
 	free(service->slices);
 	free(service);
 }
@@ -278,6 +279,15 @@ void fb_store_claim_free(struct fb_store *store, struct fb_store_claim *claim)
 	free(claim);
 }
 
+void fb_store_service_complete(struct fb_store_service *service, struct fb_object *completed)
+{
+	struct fb_object *before = service->completed;
+
+	service->completed = completed != NULL ? fb_object_hold(completed) : NULL;
+	service->view.service = completed != NULL ? completed : service->view.written;
+	fb_object_release(before);
+}
+
 void fb_store_mark_dirty(struct fb_store *store, struct fb_store_service *service)
 {
 	if (service->dirty)
@@ -313,6 +323,7 @@ void fb_store_attach(struct fb_store *store, struct fb_store_claim *claim)
 	switch (claim->entry->kind) {
 	case FB_KIND_SERVICE:
 		service->view.service = claim->object;
+		service->view.written = claim->object;
 		break;
 	case FB_KIND_ENDPOINTS:
 		service->view.endpoints = claim->object;
@@ -336,7 +347,9 @@ void fb_store_detach(struct fb_store *store, struct fb_store_claim *claim)
 		return;
 	switch (claim->entry->kind) {
 	case FB_KIND_SERVICE:
+		fb_store_service_complete(service, NULL);
 		service->view.service = NULL;
+		service->view.written = NULL;
 		break;
 	case FB_KIND_ENDPOINTS:
 		service->view.endpoints = NULL;

@@ -26,6 +26,7 @@
 struct fb_store_service {
 	struct fb_index_link link; /* first: the index gives back this address */
 	struct fb_store_view view; /* view.slices is the same array as slices */
+	struct fb_object *completed; /* held; NULL: view.service is as it is written */
 	const struct fb_object **slices;
 	uint32_t slices_cap; /* at least n_claims */
 	uint32_t n_claims;
@@ -112,6 +113,9 @@ struct fb_store {
 /* find: NULL if there is none. make: the one there is, or a new empty one; NULL: no memory. */
 struct fb_store_entry *fb_store_entry_find(const struct fb_store *store, enum fb_object_kind kind,
 					   const char *namespace_, const char *name);
+struct fb_store_service *fb_store_service_find(const struct fb_store *store,
+					       const char *namespace_, const char *name);
+void fb_store_service_complete(struct fb_store_service *service, struct fb_object *completed);
 struct fb_store_origin *fb_store_origin_find(const struct fb_store *store, const char *name);
 struct fb_store_origin *fb_store_origin_make(struct fb_store *store, const char *name);
 struct fb_store_claim *fb_store_claim_find(const struct fb_store_entry *entry,
