@@ -16,6 +16,11 @@ struct fb_capture_out {
 
 static int fail(struct fb_errs *errs, const char *path, const char *what)
 {
+	size_t len = strlen(path);
+
+	/* libpcap names the file in some of its errors and not in others. */
+	if (strncmp(what, path, len) == 0 && strncmp(what + len, ": ", 2) == 0)
+		what += len + 2;
 	fb_errs_add(errs, (struct fb_place){.file = path}, FB_SEV_ERROR, "%s", what);
 	return -EINVAL;
 }

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,13 +56,33 @@ struct options {
 	bool spread;
 };
 
+static int __attribute__((format(printf, 1, 2))) wrong_usage(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	(void)fputs("forebay-replay: ", stderr);
+	(void)vfprintf(stderr, fmt, args);
+	(void)fputs("\nforebay-replay --help says more\n", stderr);
+	va_end(args);
+	return 2;
+}
+
 /* "lan=file.pcap" */
-static bool parse_binding(char *text, struct binding *v, uint32_t *n, uint32_t cap)
+static bool parse_binding(const char *option, char *text, struct binding *v, uint32_t *n,
+			  uint32_t cap)
 {
 	char *equals = strchr(text, '=');
 
-	if (equals == NULL || *n == cap)
+	if (equals == NULL || equals == text || equals[1] == '\0') {
+		(void)wrong_usage("%s %s: expected PORT=PCAP, such as lan=%s.pcap", option, text,
+				  option + 2);
 		return false;
+	}
+	if (*n == cap) {
+		(void)wrong_usage("more than %u times %s", cap, option);
+		return false;
+	}
 	*equals = '\0';
 	v[(*n)++] = (struct binding){.port = text, .path = equals + 1};
 	return true;
@@ -80,28 +101,30 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
-	bool good = true;
 	int c;
 
-	while (good && (c = getopt_long(argc, argv, "c:f:i:w:o:h", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "c:f:i:w:o:h", longs, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			o->config_path = optarg;
 			break;
 		case 'f':
-			good = o->n_manifests < RTE_DIM(o->manifests);
-			if (good)
-				o->manifests[o->n_manifests++] = optarg;
+			if (o->n_manifests == RTE_DIM(o->manifests))
+				return wrong_usage("more than %zu times -f", RTE_DIM(o->manifests));
+			o->manifests[o->n_manifests++] = optarg;
 			break;
 		case 'i':
-			good = parse_binding(optarg, o->in, &o->n_in, RTE_DIM(o->in));
+			if (!parse_binding("--in", optarg, o->in, &o->n_in, RTE_DIM(o->in)))
+				return 2;
 			break;
 		case 'w':
-			good = parse_binding(optarg, o->out, &o->n_out, RTE_DIM(o->out));
+			if (!parse_binding("--out", optarg, o->out, &o->n_out, RTE_DIM(o->out)))
+				return 2;
 			break;
 		case 'o':
 			o->json = strcmp(optarg, "json") == 0;
-			good = o->json || strcmp(optarg, "table") == 0;
+			if (!o->json && strcmp(optarg, "table") != 0)
+				return wrong_usage("-o %s: table or json", optarg);
 			break;
 		case 's':
 			o->spread = true;
@@ -110,14 +133,16 @@ static int parse_options(int argc, char **argv, struct options *o)
 			(void)fputs(usage, stdout);
 			return EXIT_SUCCESS;
 		default:
-			good = false;
-			break;
+			(void)fputs("forebay-replay --help says more\n", stderr);
+			return 2; /* getopt has said why */
 		}
 	}
-	if (!good || optind != argc || o->config_path == NULL || o->n_in == 0) {
-		(void)fputs(usage, stderr);
-		return 2;
-	}
+	if (optind != argc)
+		return wrong_usage("unexpected argument: %s", argv[optind]);
+	if (o->config_path == NULL)
+		return wrong_usage("--config FILE is missing");
+	if (o->n_in == 0)
+		return wrong_usage("--in PORT=PCAP is missing: there are no frames to run");
 	return -1;
 }
 

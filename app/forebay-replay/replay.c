@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_mbuf.h>
@@ -134,12 +135,12 @@ static void print_json(const struct fb_replay *r, uint32_t i, const struct fb_wo
 {
 	const struct fb_burst *b = &w->burst;
 	const struct fb_frame *frame = &r->in.frames[i];
-	json_t *o = json_pack("{s:i, s:f, s:s, s:s, s:s, s:i}", "frame", (int)(i + 1), "time",
-			      (double)frame->time_ns / 1e9, "port",
+	json_t *o = json_pack("{s:s, s:s, s:s, s:i}", "port",
 			      r->offline.config->ports[frame->port].name, "verdict",
 			      fb_verdict_names[b->verdicts[0]], "reason",
 			      fb_reason_names[b->reasons[0]], "worker", w->idx);
 	struct fb_endpoint_name name;
+	char *text;
 
 	if (r->egress >= 0)
 		json_object_set_new(o, "egress",
@@ -157,8 +158,12 @@ static void print_json(const struct fb_replay *r, uint32_t i, const struct fb_wo
 						 fb_addr_format(&name.addr, addr),
 						 rte_be_to_cpu_16(name.port_be)));
 	}
-	(void)json_dumpf(o, stdout, JSON_COMPACT);
-	(void)putchar('\n');
+	/* A time of today in nanoseconds has more digits than a double keeps. */
+	text = json_dumps(o, JSON_COMPACT);
+	if (text != NULL)
+		(void)printf("{\"frame\":%u,\"time\":%" PRIu64 ".%09" PRIu64 ",%s\n", i + 1,
+			     frame->time_ns / 1000000000, frame->time_ns % 1000000000, text + 1);
+	free(text);
 	json_decref(o);
 }
 

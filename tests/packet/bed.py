@@ -10,6 +10,7 @@ import itertools
 import json
 import struct
 import subprocess
+from decimal import Decimal
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -129,6 +130,9 @@ class Bench:
         ordered = sorted(steps, key=lambda s: s.time_ns)
         lines = done.stdout.splitlines()
         assert len(lines) == len(ordered), "one line for each frame"
+        for s, line in zip(ordered, lines):
+            said = json.loads(line, parse_float=Decimal)["time"]
+            assert said * 10**9 == s.time_ns, "to the nanosecond"
         return {
             s.time_ns: Result(json.loads(line), frames[s.time_ns])
             for s, line in zip(ordered, lines)
