@@ -164,9 +164,9 @@ static void reject(struct fb_worker *w, struct fb_burst *b, uint16_t i,
 /*
  * In the middle of a connection that nobody here knows. With the client's address kept, the hash leads
  * to the endpoint that another box or an earlier run chose; with a hidden one the port is lost, and
- * without a hash the endpoint: a reset lets the client start again at once. What no client sends (a SYN+ACK: somebody asked in our
- * name) or nobody answers (a reset) makes no flow in either mode. SCTP's chunks stand where TCP's
- * flags do.
+ * without a hash the endpoint: a reset lets the client start again at once. What no client sends (a
+ * SYN+ACK: somebody asked in our name) or nobody answers (a reset) makes no flow in either mode.
+ * SCTP's chunks stand where TCP's flags do.
  */
 static bool begins_nothing(const struct fb_packet *pkt, const struct fb_service *svc)
 {
