@@ -7,8 +7,9 @@ _forebayctl()
 	local verbs="get describe apply delete diff explain env version help"
 	local verb="" word
 	local -A options=(
-		[get]="--namespace --all-namespaces --output --watch --limit"
-		[describe]="--namespace --output"
+		[get]="--namespace --all-namespaces --selector --sort-by --output --watch --limit --offline
+			--config --filename"
+		[describe]="--namespace --output --offline --config --filename"
 		[apply]="--filename --output"
 		[delete]="--filename --output"
 		[diff]="--filename --output"
@@ -40,7 +41,7 @@ _forebayctl()
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
-	-n | --namespace | --limit)
+	-n | --namespace | --limit | -l | --selector | --sort-by)
 		return
 		;;
 	esac
@@ -54,7 +55,7 @@ _forebayctl()
 		;;
 	get)
 		mapfile -t COMPREPLY < <(compgen -W \
-			"services endpoints flows workers ports drops status" -- "$cur")
+			"services endpoints pods nodes flows workers ports drops status" -- "$cur")
 		;;
 	describe)
 		if [[ $prev == service ]]; then

@@ -31,6 +31,8 @@ struct ctl {
 	bool version; /* --version: no verb */
 	bool no_links; /* --no-service-links */
 	const char *format; /* NULL: not given */
+	const char *selector; /* -l; NULL: not given */
+	const char *sort_by;
 	char **args; /* after the verb */
 	int n_args;
 };
@@ -73,6 +75,23 @@ struct fb_offline *ctl_offline_state(struct ctl_offline *offline);
 struct fb_config *ctl_offline_config(struct ctl_offline *offline);
 /** Nothing was refused; else the exit status is 1, as that of apply, whatever the answer. */
 bool ctl_offline_is_whole(const struct ctl_offline *offline);
+
+/** The same, from the daemon or, with --offline, from what -f says. The request is taken over. */
+json_t *ctl_ask(const struct ctl *ctl, json_t *request);
+
+/** As ctl_offline_is_whole(), of what ctl_ask() read; true with a daemon. */
+bool ctl_offline_was_whole(void);
+
+/* ---- sort.c ---- */
+
+/** Is it a path for --sort-by? Else it says why not. */
+bool ctl_sort_is_path(const char *text);
+/** Sort items in place by a path. @return false: none of them has it; that has been told */
+bool ctl_sort(json_t *items, const char *text);
+/** By namespace and name; what has the same stays in order. */
+void ctl_sort_by_name(json_t *items);
+/** As strcmp(), but "pod-2" before "pod-10". */
+int ctl_natural_order(const char *a, const char *b);
 
 /* ---- output.c ---- */
 

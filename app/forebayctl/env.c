@@ -6,9 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "box/offline.h"
-#include "control/answer.h"
-
 enum format { FORMAT_ENV, FORMAT_DOCKER, FORMAT_EXPORT };
 
 static bool parse_format(const char *text, enum format *ret)
@@ -47,31 +44,12 @@ static void print_variable(const json_t *o, enum format format)
 	}
 }
 
-/* Takes the request over. */
-static json_t *ask(const struct ctl *ctl, json_t *request, bool *ret_whole)
-{
-	struct ctl_offline *offline;
-	json_t *answer;
-
-	if (!ctl->offline)
-		return ctl_request(ctl, request);
-	offline = ctl_offline_open(ctl);
-	answer = offline != NULL ? fb_answer_env(ctl_offline_state(offline)->store, request) : NULL;
-	if (offline != NULL) {
-		*ret_whole = ctl_offline_is_whole(offline);
-		ctl_offline_close(offline);
-	}
-	json_decref(request);
-	return answer;
-}
-
 int ctl_env(const struct ctl *ctl)
 {
 	const json_t *items;
 	enum format format;
 	json_t *answer;
 	const json_t *o;
-	bool whole = true;
 	size_t i;
 
 	if (!parse_format(ctl->format, &format))
@@ -82,12 +60,11 @@ int ctl_env(const struct ctl *ctl)
 	}
 	if (!ctl_offline_usage(ctl, "env"))
 		return 2;
-	answer = ask(ctl, json_pack("{s:s,s:s,s:b}", "verb", "env", "namespace",
+	answer = ctl_ask(ctl, json_pack("{s:s,s:s,s:b}", "verb", "env", "namespace",
 				    ctl->n_args == 1          ? ctl->args[0]
 				    : ctl->namespace_ != NULL ? ctl->namespace_
 							      : "default",
-				    "links", (int)!ctl->no_links),
-		     &whole);
+				    "links", (int)!ctl->no_links));
 	if (answer == NULL)
 		return 1;
 	json_array_foreach(json_object_get(answer, "messages"), i, o)(void)
@@ -98,5 +75,5 @@ int ctl_env(const struct ctl *ctl)
 	else
 		json_array_foreach(items, i, o) print_variable(o, format);
 	json_decref(answer);
-	return whole ? 0 : 1;
+	return ctl_offline_was_whole() ? 0 : 1;
 }

@@ -43,11 +43,38 @@ static char *age_text(const json_t *item)
 	return strdup(ctl_duration((long long)difftime(time(NULL), timegm(&tm)), buf));
 }
 
+/* "app=web,tier=db" */
+static char *labels_text(const json_t *labels)
+{
+	json_t *pairs = json_array();
+	const char *key;
+	json_t *value;
+	char *text;
+
+	json_object_foreach((json_t *)(uintptr_t)labels, key, value)
+		(void)json_array_append_new(pairs,
+					    json_sprintf("%s=%s", key, json_string_value(value)));
+	text = ctl_join(pairs);
+	json_decref(pairs);
+	return text;
+}
+
+static char *external_text(const json_t *o)
+{
+	const char *external_name = ctl_string(o, "external_name");
+	char *text = external_name[0] != '\0' ? strdup(external_name)
+					      : ctl_join(json_object_get(o, "external_ips"));
+
+	if (text == NULL && strcmp(ctl_string(o, "type"), "LoadBalancer") == 0)
+		text = strdup("<pending>");
+	return text;
+}
+
 static void print_services(const struct ctl *ctl, const json_t *items)
 {
-	static const char *const heads[] = {"NAMESPACE",   "NAME",    "TYPE",  "CLUSTER-IP",
-					    "EXTERNAL-IP", "PORT(S)", "AGE",   "ENDPOINTS",
-					    "MODE",	   "FLOWS",   "REJECTED"};
+	static const char *const heads[] = {"NAMESPACE",   "NAME",    "TYPE", "CLUSTER-IP",
+					    "EXTERNAL-IP", "PORT(S)", "AGE",  "SELECTOR",
+					    "ENDPOINTS",   "MODE",    "FLOWS", "REJECTED"};
 	size_t first = ctl->all_namespaces ? 0 : 1;
 	bool wide = ctl->output == OUTPUT_WIDE;
 	struct ctl_table *t = ctl_table_create(heads + first, (wide ? COUNT(heads) : 7) - first);
@@ -55,7 +82,6 @@ static void print_services(const struct ctl *ctl, const json_t *items)
 	size_t i;
 
 	json_array_foreach(items, i, o) {
-		const char *external_name = ctl_string(o, "external_name");
 		bool headless = json_is_true(json_object_get(o, "headless"));
 
 		if (ctl->all_namespaces)
@@ -64,13 +90,12 @@ static void print_services(const struct ctl *ctl, const json_t *items)
 		ctl_table_printf(t, "%s", ctl_string(o, "type"));
 		ctl_table_cell(t, headless ? strdup("None")
 					   : ctl_join(json_object_get(o, "cluster_ips")));
-		ctl_table_cell(t, external_name[0] != '\0'
-					  ? strdup(external_name)
-					  : ctl_join(json_object_get(o, "external_ips")));
+		ctl_table_cell(t, external_text(o));
 		ctl_table_cell(t, ports_text(json_object_get(o, "ports")));
 		ctl_table_cell(t, age_text(o));
 		if (!wide)
 			continue;
+		ctl_table_cell(t, labels_text(json_object_get(o, "selector")));
 		ctl_table_printf(t, "%lld", ctl_integer(o, "endpoints"));
 		ctl_table_printf(t, "%s", ctl_string(o, "mode"));
 		ctl_table_printf(t, "%lld", ctl_integer(o, "flows"));
@@ -80,32 +105,192 @@ static void print_services(const struct ctl *ctl, const json_t *items)
 	ctl_table_free(t);
 }
 
-static void print_endpoints(const struct ctl *ctl, const json_t *items)
+/* ---- endpoints: a row per Service as kubectl has it, or, wide, a row per endpoint ---- */
+
+/* As many as kubectl shows in a row. */
+#define SHOWN 3
+
+static char *endpoints_text(const json_t *list)
 {
-	static const char *const heads[] = {"NAMESPACE/SERVICE", "PORT",    "ENDPOINT",
-					    "STATE",		 "FLOWS",   "PACKETS",
-					    "BYTES",		 "NEXT-HOP"};
-	struct ctl_table *t = ctl_table_create(heads, COUNT(heads));
+	size_t n = json_array_size(list);
+	json_t *first = json_array();
+	char *text;
+	char *longer = NULL;
+
+	for (size_t i = 0; i < n && i < SHOWN; i++)
+		(void)json_array_append(first, json_array_get(list, i));
+	text = ctl_join(first);
+	json_decref(first);
+	if (n <= SHOWN || asprintf(&longer, "%s + %zu more...", text, n - SHOWN) < 0)
+		return text;
+	free(text);
+	return longer;
+}
+
+static void print_services_endpoints(const struct ctl *ctl, const json_t *items)
+{
+	static const char *const heads[] = {"NAMESPACE", "NAME",  "ENDPOINTS",
+					    "AGE",	 "FLOWS", "DRAINING"};
+	size_t first = ctl->all_namespaces ? 0 : 1;
+	struct ctl_table *t = ctl_table_create(heads + first, COUNT(heads) - first);
 	const json_t *o;
 	size_t i;
 
 	json_array_foreach(items, i, o) {
-		const json_t *hop = json_object_get(o, "next_hop");
-		const char *address = ctl_string(hop, "address");
-		const char *state = ctl_string(hop, "state");
+		if (ctl->all_namespaces)
+			ctl_table_printf(t, "%s", ctl_string(o, "namespace"));
+		ctl_table_printf(t, "%s", ctl_string(o, "name"));
+		ctl_table_cell(t, endpoints_text(json_object_get(o, "endpoints")));
+		ctl_table_cell(t, age_text(o));
+		ctl_table_printf(t, "%lld", ctl_integer(o, "flows"));
+		ctl_table_cell(t, ctl_join(json_object_get(o, "draining")));
+	}
+	ctl_table_print(t);
+	ctl_table_free(t);
+}
 
-		ctl_table_printf(t, "%s/%s", ctl_string(o, "namespace"), ctl_string(o, "name"));
+static void next_hop_cell(struct ctl_table *t, const json_t *hop)
+{
+	const char *address = ctl_string(hop, "address");
+	const char *state = ctl_string(hop, "state");
+
+	if (ctl_string(hop, "port")[0] == '\0')
+		ctl_table_printf(t, "%s", state);
+	else
+		ctl_table_printf(t, "%s%s%s (%s)", ctl_string(hop, "port"),
+				 address[0] != '\0' ? " " : "", address, state);
+}
+
+static void print_endpoints(const struct ctl *ctl, const json_t *items)
+{
+	static const char *const heads[] = {"NAMESPACE", "NAME",    "PORT",  "ENDPOINT", "STATE",
+					    "FLOWS",	 "PACKETS", "BYTES", "NEXT-HOP"};
+	size_t first = ctl->all_namespaces ? 0 : 1;
+	struct ctl_table *t;
+	const json_t *o;
+	size_t i;
+
+	if (ctl->output != OUTPUT_WIDE) {
+		print_services_endpoints(ctl, items);
+		return;
+	}
+	t = ctl_table_create(heads + first, COUNT(heads) - first);
+	json_array_foreach(items, i, o) {
+		if (ctl->all_namespaces)
+			ctl_table_printf(t, "%s", ctl_string(o, "namespace"));
+		ctl_table_printf(t, "%s", ctl_string(o, "name"));
 		ctl_table_printf(t, "%lld/%s", ctl_integer(o, "port"), ctl_string(o, "protocol"));
 		ctl_table_printf(t, "%s", ctl_string(o, "endpoint"));
 		ctl_table_printf(t, "%s", ctl_string(o, "state"));
 		ctl_table_printf(t, "%lld", ctl_integer(o, "flows"));
 		ctl_table_printf(t, "%lld", ctl_integer(o, "packets"));
 		ctl_table_printf(t, "%lld", ctl_integer(o, "bytes"));
-		if (strcmp(state, "no route") == 0)
-			ctl_table_printf(t, "%s", state);
-		else
-			ctl_table_printf(t, "%s%s%s (%s)", ctl_string(hop, "port"),
-					 address[0] != '\0' ? " " : "", address, state);
+		next_hop_cell(t, json_object_get(o, "next_hop"));
+	}
+	ctl_table_print(t);
+	ctl_table_free(t);
+}
+
+/* The group of an item, by namespace and name. */
+static json_t *group_of(json_t *groups, const json_t *o)
+{
+	char *key = NULL;
+	json_t *group;
+
+	if (asprintf(&key, "%s/%s", ctl_string(o, "namespace"), ctl_string(o, "name")) < 0)
+		return NULL;
+	group = json_object_get(groups, key);
+	if (group == NULL) {
+		group = json_pack("{s:s,s:s,s:s,s:[],s:[]}", "namespace",
+				  ctl_string(o, "namespace"), "name", ctl_string(o, "name"),
+				  "created", "", "endpoints", "draining");
+		(void)json_object_set_new(groups, key, group);
+	}
+	free(key);
+	return group;
+}
+
+static void add_to_group(json_t *group, const json_t *o)
+{
+	const char *state = ctl_string(o, "state");
+	const char *endpoint = ctl_string(o, "endpoint");
+	long long flows = ctl_integer(o, "flows");
+
+	(void)json_object_set_new(group, "flows",
+				  json_integer(ctl_integer(group, "flows") + flows));
+	if (strcmp(state, "active") == 0 || strcmp(state, "unserved") == 0)
+		(void)json_array_append_new(json_object_get(group, "endpoints"),
+					    json_string(endpoint));
+	else if (strcmp(state, "draining") == 0)
+		(void)json_array_append_new(json_object_get(group, "draining"),
+					    json_sprintf("%s (%lld flows)", endpoint, flows));
+}
+
+/* Rows of endpoints, and Services that may have none, into a list of one item a Service. */
+static json_t *group_endpoints(const json_t *services, const json_t *rows)
+{
+	json_t *groups = json_object();
+	json_t *list = json_array();
+	const char *key;
+	json_t *group;
+	json_t *o;
+	size_t i;
+
+	json_array_foreach(services, i, o) {
+		group = group_of(groups, o);
+		(void)json_object_set(group, "created", json_object_get(o, "created"));
+		(void)json_object_set(group, "object", json_object_get(o, "object"));
+	}
+	json_array_foreach(rows, i, o)
+		add_to_group(group_of(groups, o), o);
+	json_object_foreach(groups, key, group)
+		(void)json_array_append(list, group);
+	json_decref(groups);
+	return list;
+}
+
+static void print_pods(const struct ctl *ctl, const json_t *items)
+{
+	static const char *const heads[] = {"NAMESPACE", "NAME", "READY", "STATUS",
+					    "AGE",	 "IP",	 "NODE",  "LABELS"};
+	size_t first = ctl->all_namespaces ? 0 : 1;
+	bool wide = ctl->output == OUTPUT_WIDE;
+	struct ctl_table *t = ctl_table_create(heads + first, (wide ? COUNT(heads) : 7) - first);
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(items, i, o) {
+		bool terminating = json_is_true(json_object_get(o, "terminating"));
+
+		if (ctl->all_namespaces)
+			ctl_table_printf(t, "%s", ctl_string(o, "namespace"));
+		ctl_table_printf(t, "%s", ctl_string(o, "name"));
+		ctl_table_printf(t, json_is_true(json_object_get(o, "ready")) ? "yes" : "no");
+		ctl_table_printf(t, "%s", terminating ? "Terminating" : ctl_string(o, "phase"));
+		ctl_table_cell(t, age_text(o));
+		ctl_table_cell(t, ctl_join(json_object_get(o, "addresses")));
+		ctl_table_printf(t, "%s", ctl_string(o, "node"));
+		if (wide)
+			ctl_table_cell(t, labels_text(json_object_get(o, "labels")));
+	}
+	ctl_table_print(t);
+	ctl_table_free(t);
+}
+
+static void print_nodes(const struct ctl *ctl, const json_t *items)
+{
+	static const char *const heads[] = {"NAME", "ZONE", "AGE", "LABELS"};
+	bool wide = ctl->output == OUTPUT_WIDE;
+	struct ctl_table *t = ctl_table_create(heads, wide ? 4 : 3);
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(items, i, o) {
+		ctl_table_printf(t, "%s", ctl_string(o, "name"));
+		ctl_table_printf(t, "%s", ctl_string(o, "zone"));
+		ctl_table_cell(t, age_text(o));
+		if (wide)
+			ctl_table_cell(t, labels_text(json_object_get(o, "labels")));
 	}
 	ctl_table_print(t);
 	ctl_table_free(t);
@@ -262,14 +447,17 @@ static const struct what {
 	void (*print)(const struct ctl *ctl, const json_t *items);
 	const char *key; /* the field that NAME selects by here; NULL: the daemon does, or nothing */
 	bool namespaced; /* "default" unless -n or -A says otherwise */
+	bool objects;	 /* of the cluster: they have labels, and can be asked for without a daemon */
 } whats[] = {
-	{"services", {"service", "svc"}, print_services, NULL, true},
-	{"endpoints", {"ep", "eps", "endpointslice", "endpointslices"}, print_endpoints, NULL, true},
-	{"flows", {"flow"}, print_flows, NULL, false},
-	{"workers", {"worker"}, print_workers, "worker", false},
-	{"ports", {"port"}, print_ports, "name", false},
-	{"drops", {"drop"}, print_drops, "reason", false},
-	{"status", {NULL}, print_status, NULL, false},
+	{"services", {"service", "svc"}, print_services, NULL, true, true},
+	{"endpoints", {"ep", "eps", "endpointslice", "endpointslices"}, print_endpoints, NULL, true, true},
+	{"pods", {"pod", "po"}, print_pods, NULL, true, true},
+	{"nodes", {"node", "no"}, print_nodes, NULL, false, true},
+	{"flows", {"flow"}, print_flows, NULL, false, false},
+	{"workers", {"worker"}, print_workers, "worker", false, false},
+	{"ports", {"port"}, print_ports, "name", false, false},
+	{"drops", {"drop"}, print_drops, "reason", false, false},
+	{"status", {NULL}, print_status, NULL, false, false},
 };
 
 static const struct what *find_what(const char *name)
@@ -352,7 +540,7 @@ static int print_items(const struct ctl *ctl, const struct what *what, const jso
 
 	if (name != NULL && what->key != NULL)
 		select_item(items, what->key, name);
-	if (json_array_size(items) == 0 && name != NULL && (what->namespaced || what->key != NULL))
+	if (json_array_size(items) == 0 && name != NULL && (what->objects || what->key != NULL))
 		return print_not_found(ctl, what, name);
 	if (ctl->output == OUTPUT_JSON || ctl->output == OUTPUT_YAML)
 		return print_list(ctl, answer);
@@ -372,19 +560,65 @@ static int print_items(const struct ctl *ctl, const struct what *what, const jso
 	return 0;
 }
 
-static int get_once(const struct ctl *ctl, const struct what *what, const char *name)
+/* Are endpoints to be shown as kubectl does, in a row per Service? */
+static bool by_service(const struct ctl *ctl, const struct what *what)
+{
+	return what->print == print_endpoints && ctl->output == OUTPUT_TABLE;
+}
+
+static json_t *request_of(const struct ctl *ctl, const struct what *what, const char *name)
 {
 	json_t *request = json_pack("{s:s,s:s}", "verb", "get", "what", what->name);
-	json_t *answer;
-	int ret;
 
 	set_filter(ctl, what, name, request);
 	if (ctl->limit > 0)
 		(void)json_object_set_new(request, "limit", json_integer(ctl->limit));
-	answer = ctl_request(ctl, request);
+	if (ctl->selector != NULL)
+		(void)json_object_set_new(request, "selector", json_string(ctl->selector));
+	if (ctl->sort_by != NULL)
+		(void)json_object_set_new(request, "object", json_true());
+	return request;
+}
+
+/* Services too, for those without endpoints and for their ages; into the answer's items. */
+static bool add_services(const struct ctl *ctl, const char *name, json_t *answer)
+{
+	json_t *services = ctl_ask(ctl, request_of(ctl, find_what("services"), name));
+
+	if (services == NULL)
+		return false;
+	(void)json_object_set_new(answer, "items",
+				  group_endpoints(json_object_get(services, "items"),
+						  json_object_get(answer, "items")));
+	json_decref(services);
+	return true;
+}
+
+/* Objects come in no order. The whole object was only wanted for sorting. */
+static bool sort_items(const struct ctl *ctl, const struct what *what, json_t *items)
+{
+	json_t *o;
+	size_t i;
+	bool ok;
+
+	if (what->objects)
+		ctl_sort_by_name(items);
+	ok = ctl->sort_by == NULL || ctl_sort(items, ctl->sort_by);
+	json_array_foreach(items, i, o)
+		(void)json_object_del(o, "object");
+	return ok;
+}
+
+static int get_once(const struct ctl *ctl, const struct what *what, const char *name)
+{
+	json_t *answer = ctl_ask(ctl, request_of(ctl, what, name));
+	int ret = 1;
+
 	if (answer == NULL)
 		return 1;
-	ret = print_items(ctl, what, answer, name);
+	if ((!by_service(ctl, what) || add_services(ctl, name, answer)) &&
+	    sort_items(ctl, what, json_object_get(answer, "items")))
+		ret = print_items(ctl, what, answer, name);
 	json_decref(answer);
 	return ret;
 }
@@ -406,16 +640,21 @@ static const struct what *parse_what(const struct ctl *ctl, const char **ret_nam
 		what = find_what(buf);
 	}
 	if (what == NULL)
-		ctl_error("get %s: expected WHAT [NAME]: services, endpoints, flows, workers, ports, "
-			  "drops or status",
+		ctl_error("get %s: expected WHAT [NAME]: services, endpoints, pods, nodes, flows, "
+			  "workers, ports, drops or status",
 			  text);
 	else if (*ret_name != NULL && what->print == print_status)
 		ctl_error("get status takes no name");
 	else if (ctl->namespace_ != NULL && !what->namespaced && what->print != print_flows)
-		ctl_error("get %s: -n is for services, endpoints and flows", what->name);
+		ctl_error("get %s: -n is for services, endpoints, pods and flows", what->name);
 	else if (ctl->limit != 0 && what->print != print_flows)
 		ctl_error("get %s: --limit is for flows", what->name);
-	else
+	else if (ctl->selector != NULL && !what->objects)
+		ctl_error("get %s -l: services, endpoints, pods and nodes have labels", what->name);
+	else if (ctl->offline && !what->objects)
+		ctl_error("get %s --offline: a daemon has these", what->name);
+	else if (ctl_offline_usage(ctl, "get") &&
+		 (ctl->sort_by == NULL || ctl_sort_is_path(ctl->sort_by)))
 		return what;
 	return NULL;
 }
@@ -433,7 +672,7 @@ int ctl_get(const struct ctl *ctl)
 	for (;;) {
 		ret = get_once(ctl, what, name);
 		if (!ctl->watch || ret != 0)
-			return ret;
+			return ret != 0 || ctl_offline_was_whole() ? ret : 1;
 		(void)putchar('\n');
 		if (fflush(stdout) != 0)
 			return 1;
@@ -528,6 +767,10 @@ int ctl_describe(const struct ctl *ctl)
 		ctl_error("describe service takes one name: describe service [NAMESPACE/]NAME");
 		return 2;
 	}
+	if (!ctl_offline_usage(ctl, "describe")) {
+		json_decref(request);
+		return 2;
+	}
 	if (slash != NULL)
 		(void)json_object_set_new(request, "namespace",
 					  json_stringn(name, (size_t)(slash - name)));
@@ -536,7 +779,7 @@ int ctl_describe(const struct ctl *ctl)
 			request, "namespace",
 			json_string(ctl->namespace_ != NULL ? ctl->namespace_ : "default"));
 	(void)json_object_set_new(request, "name", json_string(slash != NULL ? slash + 1 : name));
-	answer = ctl_request(ctl, request);
+	answer = ctl_ask(ctl, request);
 	if (answer == NULL)
 		return 1;
 	o = json_object_get(answer, "service");
@@ -545,5 +788,5 @@ int ctl_describe(const struct ctl *ctl)
 	else
 		describe_service(o);
 	json_decref(answer);
-	return ret;
+	return ret != 0 || ctl_offline_was_whole() ? ret : 1;
 }

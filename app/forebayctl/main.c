@@ -14,23 +14,28 @@ static int run_help(const struct ctl *ctl);
 
 static const struct ctl_verb verbs[] = {
 	{"get", ctl_get,
-	 "get WHAT [NAME]    WHAT: services, endpoints, flows, workers, ports, drops, status\n"
-	 "  -n NAMESPACE, -A       services, endpoints: of one namespace (default), or of all\n"
+	 "get WHAT [NAME]    WHAT: services, endpoints, pods, nodes, flows, workers, ports, drops, status\n"
+	 "  -n NAMESPACE, -A       services, endpoints, pods: of one namespace (default), or of all\n"
 	 "                         flows: of one namespace; without it of all\n"
-	 "  -o wide|json|yaml      more columns, or everything\n"
+	 "  -l SELECTOR            those with these labels: app=web,tier!=db,env in (a,b),!old\n"
+	 "  --sort-by PATH         by a field of the object (.metadata.name) or of the row (.flows)\n"
+	 "  -o wide|json|yaml      more columns, or everything; endpoints: each in a row\n"
 	 "  -w, --watch            all of it again every second, an empty line between, until\n"
 	 "                         interrupted or nothing of that name is left\n"
 	 "  --limit N              flows: at most N (1000)\n"
+	 "  --offline --config FILE -f MANIFESTS    objects without a daemon\n"
 	 "\n"
 	 "  forebayctl get services -A\n"
 	 "  forebayctl get svc/hello -o yaml\n"
 	 "  forebayctl get endpoints shop/cart\n"
+	 "  forebayctl get pods -l 'app in (web, api)' --sort-by .status.podIP\n"
 	 "  forebayctl get flows --limit 20 -o wide\n"
 	 "  forebayctl get port lan -o wide\n"
 	 "  forebayctl get drops -o wide --watch\n"},
 	{"describe", ctl_describe,
 	 "describe service [NAMESPACE/]NAME    a Service with its frontends, endpoints and counters\n"
 	 "  -n NAMESPACE    instead of default, where the name has none\n"
+	 "  --offline --config FILE -f MANIFESTS    without a daemon\n"
 	 "\n"
 	 "  forebayctl describe service default/hello\n"
 	 "  forebayctl describe service -n shop cart -o yaml\n"},
@@ -175,7 +180,8 @@ static bool set_limit(struct ctl *ctl, const char *text)
 	return false;
 }
 
-enum { OPT_SOCKET = 256, OPT_LIMIT, OPT_OFFLINE, OPT_CONFIG, OPT_FORMAT, OPT_NO_LINKS };
+enum { OPT_SOCKET = 256, OPT_LIMIT, OPT_OFFLINE, OPT_CONFIG, OPT_FORMAT, OPT_NO_LINKS,
+       OPT_SORT_BY };
 
 static bool take_option(struct ctl *ctl, int option, bool *help_wanted)
 {
@@ -215,6 +221,12 @@ static bool take_option(struct ctl *ctl, int option, bool *help_wanted)
 	case OPT_CONFIG:
 		ctl->config = optarg;
 		return true;
+	case 'l':
+		ctl->selector = optarg;
+		return true;
+	case OPT_SORT_BY:
+		ctl->sort_by = optarg;
+		return true;
 	case OPT_FORMAT:
 		ctl->format = optarg;
 		return true;
@@ -249,6 +261,8 @@ int main(int argc, char **argv)
 		{"limit", required_argument, NULL, OPT_LIMIT},
 		{"offline", no_argument, NULL, OPT_OFFLINE},
 		{"config", required_argument, NULL, OPT_CONFIG},
+		{"selector", required_argument, NULL, 'l'},
+		{"sort-by", required_argument, NULL, OPT_SORT_BY},
 		{"format", required_argument, NULL, OPT_FORMAT},
 		{"no-service-links", no_argument, NULL, OPT_NO_LINKS},
 		{0},
@@ -259,7 +273,7 @@ int main(int argc, char **argv)
 	bool help_wanted = false;
 	int option;
 
-	while ((option = getopt_long(argc, argv, "n:Ao:wf:hV", options, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "n:Ao:wf:l:hV", options, NULL)) != -1) {
 		if (!take_option(&ctl, option, &help_wanted))
 			return 2;
 	}

@@ -9,6 +9,8 @@
 
 #include "box/offline.h"
 #include "config/config.h"
+#include "control/answer.h"
+#include "control/items.h"
 
 struct ctl_offline {
 	bool whole;
@@ -95,4 +97,61 @@ struct fb_config *ctl_offline_config(struct ctl_offline *offline)
 bool ctl_offline_is_whole(const struct ctl_offline *offline)
 {
 	return offline->whole;
+}
+
+static const char *port_name(void *arg, uint32_t port)
+{
+	const struct ctl_offline *offline = arg;
+
+	return port < offline->config->n_ports ? offline->config->ports[port].name : "";
+}
+
+static int gateway(void *arg, uint16_t nh_idx, struct fb_addr *ret)
+{
+	const struct ctl_offline *offline = arg;
+
+	return fb_neigh_describe(offline->state.neigh, nh_idx, ret);
+}
+
+static json_t *answer(struct ctl_offline *offline, const json_t *request)
+{
+	struct fb_items_source source = {
+		.store = offline->state.store,
+		.table = offline->state.table,
+		.snap = offline->state.snapshot,
+		.port_name = port_name,
+		.gateway = gateway,
+		.arg = offline,
+	};
+
+	if (strcmp(fb_request_string(request, "verb"), "env") == 0)
+		return fb_answer_env(offline->state.store, request);
+	if (strcmp(fb_request_string(request, "verb"), "describe") == 0)
+		return fb_items_describe(&source, request);
+	return fb_items_answer(&source, request);
+}
+
+/* What stays open over the requests of one run. */
+static struct ctl_offline *asked;
+
+bool ctl_offline_was_whole(void)
+{
+	return asked == NULL || asked->whole;
+}
+
+json_t *ctl_ask(const struct ctl *ctl, json_t *request)
+{
+	json_t *ret;
+
+	if (!ctl->offline)
+		return ctl_request(ctl, request);
+	if (asked == NULL)
+		asked = ctl_offline_open(ctl);
+	ret = asked != NULL ? answer(asked, request) : NULL;
+	json_decref(request);
+	if (ret == NULL || json_is_true(json_object_get(ret, "ok")))
+		return ret;
+	ctl_error("%s", ctl_string(ret, "error"));
+	json_decref(ret);
+	return NULL;
 }

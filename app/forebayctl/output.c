@@ -225,17 +225,42 @@ char *ctl_join(const json_t *list)
 	return text;
 }
 
+/* Two units as long as the smaller one says something. */
+static const char *duration_of_two(char *buf, long long s, long long unit, const char *name,
+				   long long smaller, const char *smaller_name)
+{
+	if (s % unit / smaller == 0)
+		(void)snprintf(buf, CTL_DURATION_LEN, "%lld%s", s / unit, name);
+	else
+		(void)snprintf(buf, CTL_DURATION_LEN, "%lld%s%lld%s", s / unit, name,
+			       s % unit / smaller, smaller_name);
+	return buf;
+}
+
 const char *ctl_duration(long long s, char *buf)
 {
-	if (s < 120)
+	const long long minute = 60;
+	const long long hour = 60 * minute;
+	const long long day = 24 * hour;
+	const long long year = 365 * day;
+
+	if (s < 2 * minute)
 		(void)snprintf(buf, CTL_DURATION_LEN, "%llds", s);
-	else if (s < 600 && s % 60 != 0)
-		(void)snprintf(buf, CTL_DURATION_LEN, "%lldm%llds", s / 60, s % 60);
-	else if (s < 3 * 3600)
-		(void)snprintf(buf, CTL_DURATION_LEN, "%lldm", s / 60);
-	else if (s < 48 * 3600)
-		(void)snprintf(buf, CTL_DURATION_LEN, "%lldh", s / 3600);
+	else if (s < 10 * minute)
+		return duration_of_two(buf, s, minute, "m", 1, "s");
+	else if (s < 3 * hour)
+		(void)snprintf(buf, CTL_DURATION_LEN, "%lldm", s / minute);
+	else if (s < 8 * hour)
+		return duration_of_two(buf, s, hour, "h", minute, "m");
+	else if (s < 2 * day)
+		(void)snprintf(buf, CTL_DURATION_LEN, "%lldh", s / hour);
+	else if (s < 8 * day)
+		return duration_of_two(buf, s, day, "d", hour, "h");
+	else if (s < 2 * year)
+		(void)snprintf(buf, CTL_DURATION_LEN, "%lldd", s / day);
+	else if (s < 8 * year)
+		return duration_of_two(buf, s, year, "y", day, "d");
 	else
-		(void)snprintf(buf, CTL_DURATION_LEN, "%lldd", s / 86400);
+		(void)snprintf(buf, CTL_DURATION_LEN, "%lldy", s / year);
 	return buf;
 }

@@ -2,15 +2,11 @@
 
 #include "control/command.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include <netinet/in.h>
-
-#include "control/explain.h"
+#include "control/items.h"
 
 static json_t *integer(uint64_t value)
 {
@@ -20,323 +16,6 @@ static json_t *integer(uint64_t value)
 static void set_integer(json_t *o, const char *key, uint64_t value)
 {
 	(void)json_object_set_new(o, key, integer(value));
-}
-
-static void append_addr(json_t *list, const struct fb_addr *addr)
-{
-	char text[FB_ADDR_STRLEN];
-
-	(void)json_array_append_new(list, json_string(fb_addr_format(addr, text)));
-}
-
-static void set_addr_port(json_t *o, const char *key, const struct fb_addr *addr, rte_be16_t port_be)
-{
-	char text[FB_ADDR_PORT_STRLEN];
-
-	(void)json_object_set_new(
-		o, key, json_string(fb_addr_port_format(addr, rte_be_to_cpu_16(port_be), text)));
-}
-
-static bool wanted(const json_t *request, const char *namespace_, const char *name)
-{
-	const char *want_namespace = fb_request_string(request, "namespace");
-	const char *want_name = fb_request_string(request, "name");
-
-	return (want_namespace == NULL || strcmp(want_namespace, namespace_) == 0) &&
-	       (want_name == NULL || strcmp(want_name, name) == 0);
-}
-
-/* ---- what workers know of a Service: sums over its compiled ports ---- */
-
-struct service_sums {
-	uint64_t endpoints; /* distinct (address, port), active */
-	uint64_t draining;
-	uint64_t flows;
-	uint64_t packets;
-	uint64_t bytes;
-	uint64_t rejected;
-	uint64_t dropped;
-	const char *mode; /* "snat", "dnat", "mixed"; NULL: not compiled */
-};
-
-static void add_compiled(struct fb_control *c, const struct fb_service *svc,
-			 struct service_sums *sums)
-{
-	struct fb_service_counters counters;
-	const char *mode = fb_service_mode_names[svc->mode];
-
-	sums->mode = sums->mode == NULL || sums->mode == mode ? mode : "mixed";
-	/* Parts of a port share its counters, and have the same endpoints. */
-	if (svc->part != 0)
-		return;
-	fb_datapath_service_counters(c->p.datapath, svc->id, &counters);
-	sums->rejected += counters.rejected;
-	sums->dropped += counters.dropped;
-	for (uint32_t e = 0; e < svc->n_endpoints; e++) {
-		uint8_t state = fb_control_snapshot(c)->endpoints[svc->endpoints[e].id].state;
-		struct fb_endpoint_counters ep;
-
-		fb_datapath_endpoint_counters(c->p.datapath, svc->endpoints[e].id, &ep);
-		sums->endpoints += state == FB_EP_ACTIVE;
-		sums->draining += state == FB_EP_DRAINING;
-		sums->flows += ep.live;
-		sums->packets += ep.packets;
-		sums->bytes += ep.bytes;
-	}
-}
-
-/* Compiled services in the order of namespace and name, so that each Service finds its own. */
-struct compiled {
-	const struct fb_service **v;
-	uint32_t n;
-};
-
-static int compare_names(const char *ns_a, const char *name_a, const char *ns_b, const char *name_b)
-{
-	int order = strcmp(ns_a, ns_b);
-
-	return order != 0 ? order : strcmp(name_a, name_b);
-}
-
-static int compare_compiled(const void *a, const void *b)
-{
-	const struct fb_service *x = *(const struct fb_service *const *)a;
-	const struct fb_service *y = *(const struct fb_service *const *)b;
-	int order = compare_names(x->namespace_, x->name, y->namespace_, y->name);
-
-	if (order == 0)
-		order = (int)x->port - (int)y->port;
-	if (order == 0)
-		order = (int)x->proto - (int)y->proto;
-	if (order == 0)
-		order = (int)x->family - (int)y->family;
-	return order != 0 ? order : (int)x->part - (int)y->part;
-}
-
-static struct compiled sort_compiled(const struct fb_control *c)
-{
-	const struct fb_snapshot *snap = fb_control_snapshot(c);
-	struct compiled sorted = {0};
-
-	if (snap == NULL || snap->n_services == 0)
-		return sorted;
-	sorted.v = calloc(snap->n_services, sizeof(const struct fb_service *));
-	for (uint32_t i = 0; sorted.v != NULL && i < snap->n_services; i++) {
-		if (snap->services[i] != NULL)
-			sorted.v[sorted.n++] = snap->services[i];
-	}
-	if (sorted.n > 1)
-		qsort(sorted.v, sorted.n, sizeof(sorted.v[0]), compare_compiled);
-	return sorted;
-}
-
-static uint32_t first_compiled(const struct compiled *sorted, const char *namespace_,
-			       const char *name)
-{
-	uint32_t low = 0;
-	uint32_t high = sorted->n;
-
-	while (low < high) {
-		uint32_t mid = (low + high) / 2;
-
-		if (compare_names(sorted->v[mid]->namespace_, sorted->v[mid]->name, namespace_,
-				  name) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
-}
-
-static bool is_of(const struct compiled *sorted, uint32_t i, const char *namespace_,
-		  const char *name)
-{
-	return i < sorted->n && compare_names(sorted->v[i]->namespace_, sorted->v[i]->name,
-					      namespace_, name) == 0;
-}
-
-/* ---- get services ---- */
-
-static json_t *external_addresses(const struct fb_model_service *svc)
-{
-	json_t *list = json_array();
-
-	for (uint32_t i = 0; i < svc->n_ingress; i++) {
-		if (svc->ingress[i].has_addr)
-			append_addr(list, &svc->ingress[i].addr);
-	}
-	if (svc->n_ingress == 0 && svc->has_load_balancer_ip &&
-	    svc->type == FB_SERVICE_LOAD_BALANCER)
-		append_addr(list, &svc->load_balancer_ip);
-	for (uint32_t i = 0; i < svc->n_external_ips; i++)
-		append_addr(list, &svc->external_ips[i]);
-	return list;
-}
-
-static json_t *ports_json(const struct fb_model_service *svc)
-{
-	json_t *list = json_array();
-
-	for (uint32_t i = 0; i < svc->n_ports; i++) {
-		const struct fb_service_port *port = &svc->ports[i];
-		json_t *o = json_pack("{s:s,s:i,s:s}", "name", port->name, "port", (int)port->port,
-				      "protocol", fb_protocol_name(port->proto));
-
-		if (port->node_port != 0)
-			set_integer(o, "node_port", port->node_port);
-		if (port->target_port != 0)
-			set_integer(o, "target_port", port->target_port);
-		else
-			(void)json_object_set_new(o, "target_port", json_string(port->target_name));
-		(void)json_array_append_new(list, o);
-	}
-	return list;
-}
-
-static json_t *service_json(struct fb_control *c, const struct fb_store_view *view,
-			    const struct compiled *sorted)
-{
-	const struct fb_model_service *svc = &view->service->service;
-	struct service_sums sums = {0};
-	json_t *cluster_ips = json_array();
-	json_t *o;
-
-	for (uint32_t i = first_compiled(sorted, view->namespace_, view->name);
-	     is_of(sorted, i, view->namespace_, view->name); i++)
-		add_compiled(c, sorted->v[i], &sums);
-	for (uint8_t i = 0; i < svc->n_cluster_ips; i++)
-		append_addr(cluster_ips, &svc->cluster_ips[i]);
-	o = json_pack("{s:s,s:s,s:s,s:b,s:o,s:o,s:o}", "namespace", view->namespace_, "name",
-		      view->name, "type", fb_service_type_names[svc->type], "headless",
-		      (int)svc->headless, "cluster_ips", cluster_ips, "external_ips",
-		      external_addresses(svc), "ports", ports_json(svc));
-	(void)json_object_set_new(o, "created", json_string(view->service->meta.creation));
-	(void)json_object_set_new(o, "external_name", json_string(svc->external_name));
-	(void)json_object_set_new(o, "mode", sums.mode != NULL ? json_string(sums.mode)
-							       : json_null());
-	(void)json_object_set_new(o, "file", fb_json_text(view->service->place.file));
-	set_integer(o, "endpoints", sums.endpoints);
-	set_integer(o, "draining", sums.draining);
-	set_integer(o, "flows", sums.flows);
-	set_integer(o, "packets", sums.packets);
-	set_integer(o, "bytes", sums.bytes);
-	set_integer(o, "rejected", sums.rejected);
-	set_integer(o, "dropped", sums.dropped);
-	return o;
-}
-
-static int compare_items(const void *a, const void *b)
-{
-	const json_t *x = *(json_t *const *)a;
-	const json_t *y = *(json_t *const *)b;
-
-	return compare_names(fb_request_string(x, "namespace"), fb_request_string(x, "name"),
-			     fb_request_string(y, "namespace"), fb_request_string(y, "name"));
-}
-
-/* The store walks in no order; people and diffs want one. Takes the list over. */
-static json_t *sort_items(json_t *list)
-{
-	size_t n = json_array_size(list);
-	json_t **v = n > 0 ? calloc(n, sizeof(json_t *)) : NULL;
-	json_t *sorted;
-
-	if (v == NULL)
-		return list;
-	for (size_t i = 0; i < n; i++)
-		v[i] = json_incref(json_array_get(list, i));
-	qsort(v, n, sizeof(v[0]), compare_items);
-	sorted = json_array();
-	for (size_t i = 0; i < n; i++)
-		(void)json_array_append_new(sorted, v[i]);
-	free(v);
-	json_decref(list);
-	return sorted;
-}
-
-static json_t *get_services(struct fb_control *c, const json_t *request)
-{
-	struct compiled sorted = sort_compiled(c);
-	const struct fb_store_service *service = NULL;
-	json_t *list = json_array();
-
-	while ((service = fb_store_service_next(c->store, service)) != NULL) {
-		struct fb_store_view view;
-
-		fb_store_service_view(service, &view);
-		if (view.service != NULL && wanted(request, view.namespace_, view.name))
-			(void)json_array_append_new(list, service_json(c, &view, &sorted));
-	}
-	free(sorted.v);
-	return sort_items(list);
-}
-
-/* ---- get endpoints ---- */
-
-static json_t *next_hop_json(struct fb_control *c, const struct fb_snapshot *snap, uint32_t ep_id)
-{
-	static const char *const states[] = {
-		[FB_HOP_NONE] = "no route",
-		[FB_HOP_UNRESOLVED] = "unresolved",
-		[FB_HOP_READY] = "ready",
-	};
-	uint16_t nh_idx = ep_id < snap->n_endpoints ? snap->endpoints[ep_id].nh_idx : 0;
-	const struct fb_next_hop *nh;
-	struct fb_addr gateway;
-	char text[FB_ADDR_STRLEN];
-	json_t *o;
-
-	if (nh_idx >= snap->n_next_hops || snap->next_hops[nh_idx].state == FB_HOP_NONE)
-		return json_pack("{s:s}", "state", states[FB_HOP_NONE]);
-	nh = &snap->next_hops[nh_idx];
-	o = json_pack("{s:s,s:s}", "state", states[nh->state], "port",
-		      fb_control_port_name(c, nh->port));
-	if (fb_neigh_describe(c->p.neigh, nh_idx, &gateway) == 0)
-		(void)json_object_set_new(o, "address",
-					  json_string(fb_addr_format(&gateway, text)));
-	return o;
-}
-
-static json_t *endpoint_json(struct fb_control *c, const struct fb_service *svc,
-			     const struct fb_endpoint *ep, uint8_t state)
-{
-	struct fb_endpoint_counters counters;
-	json_t *o = json_pack("{s:s,s:s,s:s,s:i,s:s}", "namespace", svc->namespace_, "name",
-			      svc->name, "port_name", svc->port_name, "port", (int)svc->port,
-			      "protocol", fb_protocol_name(svc->proto));
-
-	set_addr_port(o, "endpoint", &ep->addr, ep->port_be);
-	(void)json_object_set_new(o, "state",
-				  json_string(state == FB_EP_ACTIVE ? "active" : "draining"));
-	fb_datapath_endpoint_counters(c->p.datapath, ep->id, &counters);
-	set_integer(o, "flows", counters.live);
-	set_integer(o, "created", counters.flows);
-	set_integer(o, "packets", counters.packets);
-	set_integer(o, "bytes", counters.bytes);
-	(void)json_object_set_new(o, "next_hop", next_hop_json(c, fb_control_snapshot(c), ep->id));
-	return o;
-}
-
-static json_t *get_endpoints(struct fb_control *c, const json_t *request)
-{
-	struct compiled sorted = sort_compiled(c);
-	json_t *list = json_array();
-
-	for (uint32_t i = 0; i < sorted.n; i++) {
-		const struct fb_service *svc = sorted.v[i];
-
-		if (svc->part != 0 || !wanted(request, svc->namespace_, svc->name))
-			continue;
-		for (uint32_t e = 0; e < svc->n_endpoints; e++) {
-			const struct fb_endpoint *ep = &svc->endpoints[e];
-			/* Of all parts of the port: active where one gives it new flows. */
-			uint8_t state = fb_control_snapshot(c)->endpoints[ep->id].state;
-
-			(void)json_array_append_new(list, endpoint_json(c, svc, ep, state));
-		}
-	}
-	free(sorted.v);
-	return list;
 }
 
 /* ---- get workers, ports, drops, status ---- */
@@ -493,19 +172,137 @@ static json_t *get_status(struct fb_control *c, const json_t *request)
 	return json_pack("[o]", o);
 }
 
+/* ---- get services, endpoints, pods, nodes: in pieces ---- */
+
+/* How long a piece may take; frames to the twins, ARP and changes wait for it. */
+#define PIECE_US 500
+
+struct list_job {
+	struct fb_job job;
+	struct fb_reply *reply;
+	struct fb_items *items;
+};
+
+static void service_counters(void *arg, uint32_t id, struct fb_service_counters *ret)
+{
+	struct fb_control *c = arg;
+
+	fb_datapath_service_counters(c->p.datapath, id, ret);
+}
+
+static void endpoint_counters(void *arg, uint32_t id, struct fb_endpoint_counters *ret)
+{
+	struct fb_control *c = arg;
+
+	fb_datapath_endpoint_counters(c->p.datapath, id, ret);
+}
+
+static const char *port_name(void *arg, uint32_t port)
+{
+	return fb_control_port_name(arg, port);
+}
+
+static int gateway(void *arg, uint16_t nh_idx, struct fb_addr *ret)
+{
+	struct fb_control *c = arg;
+
+	return fb_neigh_describe(c->p.neigh, nh_idx, ret);
+}
+
+static struct fb_items_source source_of(struct fb_control *c)
+{
+	return (struct fb_items_source){
+		.store = c->store,
+		.table = c->p.table,
+		.snap = fb_control_snapshot(c),
+		.service_counters = service_counters,
+		.endpoint_counters = endpoint_counters,
+		.port_name = port_name,
+		.gateway = gateway,
+		.arg = c,
+	};
+}
+
+static void free_list(struct list_job *job)
+{
+	fb_items_end(job->items);
+	free(job);
+}
+
+/* @return whether there is more */
+static bool add_piece(struct list_job *job, const struct fb_items_source *source)
+{
+	json_t *list = json_array();
+	bool more = fb_items_next(job->items, source, list);
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(list, i, item)
+		fb_reply_add_item(job->reply, item);
+	json_decref(list);
+	return more;
+}
+
+static bool poll_list(struct fb_control *c, struct fb_job *base)
+{
+	struct list_job *job = (struct list_job *)base;
+	struct fb_items_source source = source_of(c);
+	uint64_t until_us = fb_control_clock_us() + PIECE_US;
+
+	while (!fb_reply_is_dead(job->reply) && add_piece(job, &source)) {
+		if (fb_control_clock_us() >= until_us)
+			return false;
+	}
+	fb_reply_send_items(job->reply);
+	free_list(job);
+	return true;
+}
+
+static void cancel_list(struct fb_job *base)
+{
+	struct list_job *job = (struct list_job *)base;
+
+	fb_reply_error(job->reply, "forebay is stopping");
+	free_list(job);
+}
+
+static void get_list(struct fb_control *c, const json_t *request, struct fb_reply *reply)
+{
+	struct list_job *job = calloc(1, sizeof(*job));
+	json_t *error = NULL;
+
+	if (job != NULL)
+		job->items = fb_items_begin(c->store, request, &error);
+	if (job == NULL || job->items == NULL) {
+		free(job);
+		fb_reply_send(reply, error);
+		return;
+	}
+	job->job.poll = poll_list;
+	job->job.cancel = cancel_list;
+	job->reply = reply;
+	fb_control_add_job(c, &job->job);
+}
+
 void fb_command_get(struct fb_control *c, const json_t *request, struct fb_reply *reply)
 {
 	static const struct {
 		const char *what;
 		json_t *(*get)(struct fb_control *c, const json_t *request);
 	} rows[] = {
-		{"services", get_services}, {"endpoints", get_endpoints}, {"workers", get_workers},
-		{"ports", get_ports},	    {"drops", get_drops},	  {"status", get_status},
+		{"workers", get_workers},
+		{"ports", get_ports},
+		{"drops", get_drops},
+		{"status", get_status},
 	};
 	const char *what = fb_request_string(request, "what");
 
 	if (what != NULL && strcmp(what, "flows") == 0) {
 		fb_command_flows(c, request, reply);
+		return;
+	}
+	if (fb_items_can(what)) {
+		get_list(c, request, reply);
 		return;
 	}
 	for (size_t i = 0; what != NULL && i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -515,86 +312,19 @@ void fb_command_get(struct fb_control *c, const json_t *request, struct fb_reply
 			return;
 		}
 	}
-	fb_reply_error(reply, "cannot get '%s': services, endpoints, flows, workers, ports, drops "
-			      "or status", what != NULL ? what : "");
-}
-
-/* ---- describe ---- */
-
-static json_t *frontends_json(const struct fb_service *svc)
-{
-	json_t *list = json_array();
-
-	for (uint32_t i = 0; i < svc->n_frontends; i++) {
-		json_t *o = json_pack("{s:s}", "kind",
-				      fb_frontend_kind_names[svc->frontends[i].kind]);
-
-		set_addr_port(o, "address", &svc->frontends[i].addr, svc->frontends[i].port_be);
-		(void)json_array_append_new(list, o);
-	}
-	return list;
-}
-
-static json_t *compiled_json(struct fb_control *c, const struct fb_service *svc)
-{
-	struct fb_service_counters counters;
-	json_t *endpoints = json_array();
-	json_t *o;
-
-	for (uint32_t e = 0; e < svc->n_endpoints; e++) {
-		const struct fb_endpoint *ep = &svc->endpoints[e];
-
-		json_t *one = endpoint_json(c, svc, ep, ep->state);
-
-		if (e < svc->n_active)
-			set_integer(one, "weight", svc->weights[e]);
-		(void)json_array_append_new(endpoints, one);
-	}
-	fb_datapath_service_counters(c->p.datapath, svc->id, &counters);
-	o = json_pack("{s:s,s:i,s:s,s:s,s:s,s:i,s:o,s:o}", "name", svc->port_name, "port",
-		      (int)svc->port, "protocol", fb_protocol_name(svc->proto), "family",
-		      fb_ip_family_names[svc->family], "mode", fb_service_mode_names[svc->mode],
-		      "slots", (int)svc->n_slots, "frontends", frontends_json(svc), "endpoints",
-		      endpoints);
-	(void)json_object_set_new(o, "selection", json_string(fb_selection_names[svc->selection]));
-	set_integer(o, "affinity_s", svc->affinity_s);
-	if (svc->selection == FB_SELECT_LEAST_CONNECTIONS)
-		set_integer(o, "slow_start_s", svc->slow_start_s);
-	set_integer(o, "source_ranges", svc->n_sources);
-	set_integer(o, "rejected", counters.rejected);
-	set_integer(o, "dropped", counters.dropped);
-	return o;
+	fb_reply_error(reply, "cannot get '%s': services, endpoints, pods, nodes, flows, workers, ports, "
+			      "drops or status", what != NULL ? what : "");
 }
 
 void fb_command_describe(struct fb_control *c, const json_t *request, struct fb_reply *reply)
 {
-	const char *namespace_ = fb_request_string(request, "namespace");
-	const char *name = fb_request_string(request, "name");
-	const char *origin = NULL;
-	struct fb_store_view view;
-	struct compiled sorted;
-	json_t *compiled;
-	json_t *o;
+	struct fb_items_source source;
 
-	if (namespace_ == NULL || name == NULL) {
+	if (fb_request_string(request, "namespace") == NULL ||
+	    fb_request_string(request, "name") == NULL) {
 		fb_reply_error(reply, "describe needs \"namespace\" and \"name\"");
 		return;
 	}
-	if (!fb_store_view(c->store, namespace_, name, &view) || view.service == NULL) {
-		fb_reply_error(reply, "there is no Service %s/%s", namespace_, name);
-		return;
-	}
-	sorted = sort_compiled(c);
-	o = service_json(c, &view, &sorted);
-	(void)fb_store_find(c->store, FB_KIND_SERVICE, namespace_, name, &origin);
-	(void)json_object_set_new(o, "origin", fb_json_text(origin != NULL ? origin : ""));
-	set_integer(o, "line", view.service->place.line);
-	set_integer(o, "slices", view.n_slices);
-	compiled = json_array();
-	for (uint32_t i = first_compiled(&sorted, namespace_, name);
-	     is_of(&sorted, i, namespace_, name); i++)
-		(void)json_array_append_new(compiled, compiled_json(c, sorted.v[i]));
-	(void)json_object_set_new(o, "compiled", compiled);
-	free(sorted.v);
-	fb_reply_send(reply, json_pack("{s:b,s:o}", "ok", 1, "service", o));
+	source = source_of(c);
+	fb_reply_send(reply, fb_items_describe(&source, request));
 }

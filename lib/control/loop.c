@@ -26,7 +26,7 @@
 #define BUSY_US      100  /* a frame was punted within BUSY_SPAN_US, or a worker is being waited for */
 #define BUSY_SPAN_US 10000
 
-static uint64_t clock_us(void)
+uint64_t fb_control_clock_us(void)
 {
 	struct timespec ts;
 
@@ -154,14 +154,14 @@ static int wait(int epoll_fd, struct epoll_event *events, uint64_t us)
 static int pass(struct fb_control *c)
 {
 	struct epoll_event events[EVENTS];
-	uint64_t now_us = clock_us();
+	uint64_t now_us = fb_control_clock_us();
 	int n;
 
 	c->now_ms = now_us / 1000;
 	n = wait(c->epoll_fd, events, sleep_us(c, now_us));
 	if (n < 0 && errno != EINTR)
 		return -errno;
-	now_us = clock_us();
+	now_us = fb_control_clock_us();
 	c->now_ms = now_us / 1000;
 	for (int i = 0; i < n; i++) {
 		struct fb_watch *watch = events[i].data.ptr;
@@ -188,7 +188,7 @@ int fb_control_run(struct fb_control *c)
 	int ret = 0;
 
 	c->running = true;
-	c->now_ms = clock_us() / 1000;
+	c->now_ms = fb_control_clock_us() / 1000;
 	fb_announce_all(c);
 	fb_shuttle_carriers(c);
 	if (c->p.ready != NULL)

@@ -25,6 +25,10 @@
 
 struct fb_reply {
 	struct client *client; /* NULL: gone */
+	char *items;           /* as far as they have been added */
+	size_t len;
+	size_t cap;
+	bool failed; /* for lack of memory */
 };
 
 struct client {
@@ -123,6 +127,27 @@ static void flush(struct client *cl)
 	set_events(cl, EPOLLIN);
 }
 
+/* Takes the line over, which ends in a newline. */
+static void send_line(struct client *cl, char *line, size_t len)
+{
+	cl->reply = NULL;
+	if (line == NULL) {
+		kill_client(cl);
+		return;
+	}
+	cl->out = line;
+	cl->out_len = len;
+	cl->out_off = 0;
+	cl->since_ms = cl->server->control->now_ms;
+	flush(cl);
+}
+
+static void free_reply(struct fb_reply *reply)
+{
+	free(reply->items);
+	free(reply);
+}
+
 void fb_reply_send(struct fb_reply *reply, json_t *answer)
 {
 	struct client *cl = reply->client;
@@ -130,7 +155,7 @@ void fb_reply_send(struct fb_reply *reply, json_t *answer)
 	char *line;
 	size_t len;
 
-	free(reply);
+	free_reply(reply);
 	if (answer != NULL)
 		text = json_dumps(answer, JSON_COMPACT);
 	json_decref(answer);
@@ -138,23 +163,63 @@ void fb_reply_send(struct fb_reply *reply, json_t *answer)
 		free(text);
 		return;
 	}
-	cl->reply = NULL;
 	if (text == NULL)
 		text = strdup("{\"ok\":false,\"error\":\"out of memory\"}");
 	len = text != NULL ? strlen(text) : 0;
 	line = text != NULL ? realloc(text, len + 2) : NULL;
-	if (line == NULL) {
+	if (line == NULL)
 		free(text);
-		kill_client(cl);
+	else
+		line[len] = '\n';
+	send_line(cl, line, len + 1);
+}
+
+static int append(const char *data, size_t len, void *arg)
+{
+	struct fb_reply *reply = arg;
+
+	if (reply->cap - reply->len < len) {
+		size_t cap = (reply->cap + len) * 2;
+		char *items = realloc(reply->items, cap);
+
+		if (items == NULL) {
+			reply->failed = true;
+			return -1;
+		}
+		reply->items = items;
+		reply->cap = cap;
+	}
+	memcpy(reply->items + reply->len, data, len);
+	reply->len += len;
+	return 0;
+}
+
+static int append_text(struct fb_reply *reply, const char *text)
+{
+	return append(text, strlen(text), reply);
+}
+
+void fb_reply_add_item(struct fb_reply *reply, const json_t *item)
+{
+	if (reply->failed || reply->client == NULL)
+		return;
+	(void)append_text(reply, reply->len == 0 ? "{\"ok\":true,\"items\":[" : ",");
+	if (!reply->failed)
+		reply->failed = json_dump_callback(item, append, reply, JSON_COMPACT) != 0;
+}
+
+void fb_reply_send_items(struct fb_reply *reply)
+{
+	struct client *cl = reply->client;
+
+	if (reply->len == 0 && !reply->failed)
+		(void)append_text(reply, "{\"ok\":true,\"items\":[");
+	if (cl == NULL || reply->failed || append_text(reply, "]}\n") != 0) {
+		fb_reply_send(reply, NULL);
 		return;
 	}
-	line[len] = '\n';
-	line[len + 1] = '\0';
-	cl->out = line;
-	cl->out_len = len + 1;
-	cl->out_off = 0;
-	cl->since_ms = cl->server->control->now_ms;
-	flush(cl);
+	send_line(cl, reply->items, reply->len);
+	free(reply);
 }
 
 void fb_reply_error(struct fb_reply *reply, const char *fmt, ...)
@@ -175,7 +240,7 @@ int fb_reply_is_dead(const struct fb_reply *reply)
 
 static struct fb_reply *new_reply(struct client *cl)
 {
-	struct fb_reply *reply = malloc(sizeof(*reply));
+	struct fb_reply *reply = calloc(1, sizeof(*reply));
 
 	if (reply == NULL) {
 		kill_client(cl);

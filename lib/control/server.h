@@ -42,6 +42,14 @@ struct fb_reply;
 
 /** Answer and free the reply. answer is taken over; NULL stands for "out of memory". */
 void fb_reply_send(struct fb_reply *reply, json_t *answer);
+/*
+ * The same in pieces, for `{"ok": true, "items": [...]}`: any number of items, each as text from then
+ * on, and then the end, which sends and frees the reply. fb_reply_send() instead of the end throws the
+ * items away.
+ */
+void fb_reply_add_item(struct fb_reply *reply, const json_t *item);
+void fb_reply_send_items(struct fb_reply *reply);
+
 /** {"ok": false, "error": ...} */
 void fb_reply_error(struct fb_reply *reply, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

@@ -124,6 +124,9 @@ int fb_control_watch(struct fb_control *c, struct fb_watch *watch, uint32_t even
 int fb_control_rewatch(struct fb_control *c, struct fb_watch *watch, uint32_t events);
 void fb_control_unwatch(struct fb_control *c, struct fb_watch *watch);
 
+/** Monotonic; now_ms is this clock as of the beginning of the pass. */
+uint64_t fb_control_clock_us(void);
+
 /** Put a job on the list. */
 void fb_control_add_job(struct fb_control *c, struct fb_job *job);
 

@@ -150,8 +150,7 @@ static bool has_node(const struct fb_store *store, const struct fb_pod *pod)
 	       fb_store_find(store, FB_KIND_NODE, "", pod->node_name, NULL) != NULL;
 }
 
-/* The number of a targetPort on a pod; 0: it has no such port. */
-static uint16_t port_on(const struct fb_pod *pod, const struct fb_service_port *port)
+uint16_t desired_port_on(const struct fb_pod *pod, const struct fb_service_port *port)
 {
 	if (port->target_name[0] == '\0')
 		return port->target_port;
@@ -190,7 +189,7 @@ static uint8_t place_of_pod(const struct desired_query *query, const struct fb_p
 /* Here forebay does what the cluster's endpoint controller would. */
 static void add_pod(struct candidates *c, const struct fb_pod *pod, bool publish_not_ready)
 {
-	uint16_t number = port_on(pod, c->query->port);
+	uint16_t number = desired_port_on(pod, c->query->port);
 
 	for (uint32_t i = 0; i < pod->n_addrs && number != 0 && !pod->finished; i++) {
 		if (fb_addr_family(&pod->addrs[i]) == c->query->family)

@@ -36,6 +36,9 @@ enum desired_set {
 	DESIRED_LOCAL,   /* on the node */
 };
 
+/** The number of a targetPort on a Pod; 0: it has no such port. */
+uint16_t desired_port_on(const struct fb_pod *pod, const struct fb_service_port *port);
+
 /** The zone of a Node, by its label; "": unknown. */
 const char *desired_zone_of(const struct fb_store *store, const char *node_name);
 

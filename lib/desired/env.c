@@ -111,7 +111,8 @@ static const char *lower_protocol(const struct fb_service_port *port)
 static const char *url_of(const struct fb_object *service, const struct fb_service_port *port,
 			  char buf[static VALUE_SIZE])
 {
-	const char *address = service->service.cluster_ip;
+	char text[FB_ADDR_STRLEN];
+	const char *address = fb_service_cluster_ip(&service->service, text);
 	bool v6 = strchr(address, ':') != NULL;
 
 	(void)snprintf(buf, VALUE_SIZE, "%s://%s%s%s:%u", lower_protocol(port), v6 ? "[" : "",
@@ -136,7 +137,8 @@ static int add_port(struct build *b, const struct fb_object *service,
 	if (rc == 0)
 		rc = add(b, service, suffix, "_PORT", number);
 	if (rc == 0)
-		rc = add(b, service, suffix, "_ADDR", service->service.cluster_ip);
+		rc = add(b, service, suffix, "_ADDR",
+			 fb_service_cluster_ip(&service->service, value));
 	return rc;
 }
 
@@ -148,7 +150,7 @@ static int add_service(struct build *b, const struct fb_object *service)
 	int rc;
 
 	(void)snprintf(number, sizeof(number), "%u", s->ports[0].port);
-	rc = add(b, service, "_SERVICE_HOST", "", s->cluster_ip);
+	rc = add(b, service, "_SERVICE_HOST", "", fb_service_cluster_ip(s, value));
 	if (rc == 0)
 		rc = add(b, service, "_SERVICE_PORT", "", number);
 	for (uint32_t i = 0; rc == 0 && i < s->n_ports; i++) {

@@ -16,22 +16,20 @@ struct ports {
 	uint32_t n;
 };
 
-/* Ports without a name cannot be asked for. */
-static void read_port(const struct field *item, struct ports *ports)
+static void read_port(const struct field *item, bool sidecar, struct ports *ports)
 {
 	struct field name = field_get(item, "name");
 	struct field port = field_get(item, "containerPort");
 	struct field protocol = field_get(item, "protocol");
 	struct fb_pod_port *to;
 
-	if (name.node == NULL)
-		return;
 	if (ports->v == NULL) {
 		ports->n++;
 		return;
 	}
 	to = &ports->v[ports->n++];
 	to->name = field_string(&name);
+	to->sidecar = sidecar;
 	to->port = (uint16_t)field_int(&port, 1, 65535, "a port", 0);
 	if (port.node == NULL)
 		field_error(&port, "is missing (1 to 65535)");
@@ -56,7 +54,7 @@ static void read_containers(const struct field *spec, const char *key, bool only
 		for (uint32_t j = 0; j < n_ports; j++) {
 			struct field item = field_at(&of_container, j);
 
-			read_port(&item, ports);
+			read_port(&item, only_sidecars, ports);
 		}
 	}
 }
@@ -74,7 +72,7 @@ static void read_ports(const struct field *spec, struct fb_pod *pod)
 		return;
 	spec->reader->failed = failed;
 	if (ports.n > PORTS_MAX) {
-		field_error(spec, "has %u named ports (at most %d)", ports.n, PORTS_MAX);
+		field_error(spec, "has %u ports (at most %d)", ports.n, PORTS_MAX);
 		return;
 	}
 	ports.v = field_alloc(spec, ports.n, sizeof(*ports.v));
@@ -127,6 +125,7 @@ void kind_read_pod(const struct field *root)
 	pod->terminating = deletion.node != NULL && !field_says(&deletion, "");
 	f = field_get(&status, "phase");
 	pod->finished = field_says(&f, "Succeeded") || field_says(&f, "Failed");
+	pod->phase = field_string(&f);
 	pod->ready = field_is_ready(&status);
 	read_addresses(&status, pod);
 	read_ports(&spec, pod);

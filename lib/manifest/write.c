@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "manifest/json.h"
 #include "manifest/kinds.h"
 #include "manifest/manifest.h"
 
@@ -126,13 +127,14 @@ static int write_lists(const struct fb_model_service *service, json_t *spec)
 
 static int write_addresses(const struct fb_model_service *service, json_t *spec)
 {
+	char text[FB_ADDR_STRLEN];
 	int rc = 0;
 
 	if (service->headless)
 		rc |= set_text(spec, "clusterIP", "None");
 	rc |= set_addrs(spec, "clusterIPs", service->cluster_ips, service->n_cluster_ips);
 	if (service->n_cluster_ips > 0)
-		rc |= set_text(spec, "clusterIP", service->cluster_ip);
+		rc |= set_text(spec, "clusterIP", fb_service_cluster_ip(service, text));
 	if (service->has_load_balancer_ip)
 		rc |= json_object_set_new(spec, "loadBalancerIP",
 					  addr_json(&service->load_balancer_ip));
@@ -283,19 +285,42 @@ int kind_write_endpoints(const struct fb_object *object, json_t *ret)
 	return rc | json_object_set_new(ret, "subsets", list);
 }
 
-static int write_pod_ports(const struct fb_pod *pod, json_t *spec)
+static json_t *pod_ports_json(const struct fb_pod *pod, bool sidecar)
 {
 	json_t *list = json_array();
-	int rc = 0;
 
-	for (uint32_t i = 0; i < pod->n_ports; i++)
-		rc |= json_array_append_new(
-			list, json_pack("{s:s,s:i,s:s}", "name", pod->ports[i].name, "containerPort",
-					(int)pod->ports[i].port, "protocol",
-					fb_protocol_name(pod->ports[i].proto)));
-	/* Which container had them decides nothing: the first of a name counts in any case. */
-	return rc | json_object_set_new(spec, "containers",
-					json_pack("[{s:s,s:o}]", "name", "all", "ports", list));
+	for (uint32_t i = 0; i < pod->n_ports; i++) {
+		json_t *port;
+
+		if (pod->ports[i].sidecar != sidecar)
+			continue;
+		port = json_pack("{s:i,s:s}", "containerPort", (int)pod->ports[i].port, "protocol",
+				 fb_protocol_name(pod->ports[i].proto));
+		if (port == NULL || set_text(port, "name", pod->ports[i].name) != 0 ||
+		    json_array_append(list, port) != 0) {
+			json_decref(list);
+			list = NULL;
+		}
+		json_decref(port);
+	}
+	return list;
+}
+
+/* Which container had them decides nothing: the first of a name counts in any case. */
+static int write_pod_ports(const struct fb_pod *pod, json_t *spec)
+{
+	json_t *sidecars = pod_ports_json(pod, true);
+	int rc = json_object_set_new(spec, "containers",
+				     json_pack("[{s:s,s:o}]", "name", "all", "ports",
+					       pod_ports_json(pod, false)));
+
+	if (sidecars != NULL && json_array_size(sidecars) > 0)
+		return rc | json_object_set_new(spec, "initContainers",
+						json_pack("[{s:s,s:s,s:o}]", "name", "sidecars",
+							  "restartPolicy", "Always", "ports",
+							  sidecars));
+	json_decref(sidecars);
+	return rc;
 }
 
 int kind_write_pod(const struct fb_object *object, json_t *ret)
@@ -311,10 +336,12 @@ int kind_write_pod(const struct fb_object *object, json_t *ret)
 					    json_pack("{s:o}", "ip", addr_json(&pod->addrs[i])));
 	rc |= set_text(spec, "nodeName", pod->node_name);
 	rc |= write_pod_ports(pod, spec);
-	rc |= set_text(status, "phase", pod->finished ? "Succeeded" : "Running");
+	rc |= set_text(status, "phase", pod->phase);
 	rc |= json_object_set_new(status, "conditions",
 				  json_pack("[{s:s,s:s}]", "type", "Ready", "status",
 					    pod->ready ? "True" : "False"));
+	if (pod->n_addrs > 0)
+		rc |= json_object_set_new(status, "podIP", addr_json(&pod->addrs[0]));
 	rc |= set_list(status, "podIPs", addrs);
 	/* When it was deleted decides nothing, only that it was. */
 	if (pod->terminating)
@@ -358,11 +385,10 @@ static const struct {
 	[FB_KIND_NODE] = {"v1", kind_write_node},
 };
 
-char *fb_manifest_write(const struct fb_object *object)
+json_t *fb_manifest_json(const struct fb_object *object)
 {
 	json_t *json = json_object();
 	json_t *meta = json_object();
-	char *text = NULL;
 	int rc = 0;
 
 	rc |= set_text(json, "apiVersion", writers[object->kind].api_version);
@@ -375,7 +401,16 @@ char *fb_manifest_write(const struct fb_object *object)
 	rc |= json_object_set_new(json, "metadata", meta);
 	rc |= writers[object->kind].write(object, json);
 	if (rc == 0)
-		text = json_dumps(json, JSON_COMPACT);
+		return json;
+	json_decref(json);
+	return NULL;
+}
+
+char *fb_manifest_write(const struct fb_object *object)
+{
+	json_t *json = fb_manifest_json(object);
+	char *text = json != NULL ? json_dumps(json, JSON_COMPACT) : NULL;
+
 	json_decref(json);
 	return text;
 }

@@ -180,12 +180,14 @@ static bool same_pod(const struct fb_pod *a, const struct fb_pod *b)
 		return false;
 	for (uint32_t i = 0; i < a->n_ports; i++) {
 		if (a->ports[i].port != b->ports[i].port || a->ports[i].proto != b->ports[i].proto ||
+		    a->ports[i].sidecar != b->ports[i].sidecar ||
 		    !same(a->ports[i].name, b->ports[i].name))
 			return false;
 	}
-	return a->ready == b->ready && a->terminating == b->terminating &&
-	       a->finished == b->finished && a->has_weight == b->has_weight &&
-	       a->weight == b->weight && same(a->node_name, b->node_name) &&
+	return same(a->phase, b->phase) && a->ready == b->ready &&
+	       a->terminating == b->terminating && a->finished == b->finished &&
+	       a->has_weight == b->has_weight && a->weight == b->weight &&
+	       same(a->node_name, b->node_name) &&
 	       same_addrs(a->addrs, a->n_addrs, b->addrs, b->n_addrs);
 }
 

@@ -74,6 +74,15 @@ const char *fb_protocol_name(uint8_t proto)
 	}
 }
 
+const char *fb_service_cluster_ip(const struct fb_model_service *service, char *buf)
+{
+	if (service->n_cluster_ips == 0)
+		return "";
+	if (service->cluster_ip != NULL && service->cluster_ip[0] != '\0')
+		return service->cluster_ip;
+	return fb_addr_format(&service->cluster_ips[0], buf);
+}
+
 static int compare_key(const void *key, const void *label)
 {
 	return strcmp(key, ((const struct fb_label *)label)->key);
@@ -112,6 +121,8 @@ struct fb_object *fb_object_create(enum fb_object_kind kind, struct fb_place pla
 	object->meta.namespace_ = "";
 	object->meta.name = "";
 	object->meta.creation = "";
+	if (kind == FB_KIND_POD)
+		object->pod.phase = "";
 	if (place.file != NULL) {
 		object->place.file = fb_arena_strdup(&object->arena, place.file);
 		if (object->place.file == NULL) {

@@ -203,7 +203,7 @@ struct fb_model_service {
 	uint32_t removed_tcp_s;	   /* FB_FOREVER: keep; 0: reset at once */
 	uint16_t health_check_node_port;
 	struct fb_addr cluster_ips[2];
-	const char *cluster_ip; /* cluster_ips[0] as the user spelled it: pods get that text */
+	const char *cluster_ip; /* cluster_ips[0] as the user spelled it; "": it was allotted */
 	struct fb_addr load_balancer_ip;
 	const char *load_balancer_class;
 	const char *external_name;
@@ -219,6 +219,9 @@ struct fb_model_service {
 	uint32_t n_source_ranges;
 	uint32_t n_ingress;
 };
+
+/** The first ClusterIP as pods are told it, in buf of FB_ADDR_STRLEN if it has no text; "": none. */
+const char *fb_service_cluster_ip(const struct fb_model_service *service, char *buf);
 
 /* ---- EndpointSlice (discovery.k8s.io/v1, v1beta1) and Endpoints (v1) ---- */
 
@@ -277,9 +280,10 @@ struct fb_endpoints {
 /* ---- Pod (v1) ---- */
 
 struct fb_pod_port {
-	const char *name;
+	const char *name; /* "": who asks for it does by its number */
 	uint16_t port;
 	uint8_t proto;
+	bool sidecar; /* of an init container that keeps running */
 };
 
 struct fb_pod {
@@ -291,7 +295,8 @@ struct fb_pod {
 	uint32_t weight;
 	struct fb_addr addrs[2]; /* status.podIPs, one of a family; with hostNetwork the node's */
 	const char *node_name;
-	const struct fb_pod_port *ports; /* named ones, of containers first, then of sidecars */
+	const char *phase; /* status.phase as it is, for people */
+	const struct fb_pod_port *ports; /* of containers first, then of sidecars */
 	uint32_t n_ports;
 };
 

@@ -128,6 +128,18 @@ void fb_store_service_view(const struct fb_store_service *service, struct fb_sto
 	*ret_view = service->view;
 }
 
+const struct fb_object *fb_store_object_next(const struct fb_store *store, enum fb_object_kind kind,
+					     struct fb_store_objects *walk)
+{
+	while ((walk->at = fb_index_walk(&store->entries, walk->at)) != NULL) {
+		const struct fb_store_entry *entry = (const struct fb_store_entry *)walk->at;
+
+		if (entry->kind == kind)
+			return entry->claims->object;
+	}
+	return NULL;
+}
+
 void fb_store_each_of(const struct fb_store *store, const char *origin,
 		      void (*fn)(void *arg, const struct fb_object *object), void *arg)
 {

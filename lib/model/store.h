@@ -125,6 +125,15 @@ struct fb_store_service *fb_store_service_next(const struct fb_store *store,
 					       const struct fb_store_service *after);
 void fb_store_service_view(const struct fb_store_service *service, struct fb_store_view *ret_view);
 
+/* Place in a walk over objects; zero begins. */
+struct fb_store_objects {
+	const struct fb_index_link *at;
+};
+
+/** The objects of a kind in force, in no order; NULL ends. The store must not change meanwhile. */
+const struct fb_object *fb_store_object_next(const struct fb_store *store, enum fb_object_kind kind,
+					     struct fb_store_objects *walk);
+
 /** Call fn for the objects of an origin in the order they came, those in the shadow too. */
 void fb_store_each_of(const struct fb_store *store, const char *origin,
 		      void (*fn)(void *arg, const struct fb_object *object), void *arg);

@@ -5,7 +5,7 @@
 
 #include "table/state.h"
 
-static struct fb_group **bucket_of(struct fb_table *t, const char *namespace_, const char *name)
+static struct fb_group **bucket_of(const struct fb_table *t, const char *namespace_, const char *name)
 {
 	const struct fb_hash_secret *s = &t->ids.secret;
 	uint64_t h = fb_hash_2(s, fb_hash_bytes(s, namespace_, strlen(namespace_)),
@@ -14,7 +14,7 @@ static struct fb_group **bucket_of(struct fb_table *t, const char *namespace_, c
 	return &t->buckets[(uint32_t)h & t->bucket_mask];
 }
 
-struct fb_group *fb_group_find(struct fb_table *t, const char *namespace_, const char *name)
+struct fb_group *fb_group_find(const struct fb_table *t, const char *namespace_, const char *name)
 {
 	struct fb_group *g = *bucket_of(t, namespace_, name);
 

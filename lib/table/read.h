@@ -134,6 +134,10 @@ const struct fb_service *fb_table_lookup(const struct fb_snapshot *snap,
  */
 bool fb_table_admits(const struct fb_service *svc, const struct fb_addr *client);
 
+/** Does the service send to this endpoint, be it draining? Cost: log n; not for the packet path. */
+bool fb_table_has_endpoint(const struct fb_service *svc, const struct fb_addr *addr,
+			   rte_be16_t port_be);
+
 /** FB_ADDR_* bits of an address, 0 if it is nothing to us. */
 uint8_t fb_table_address(const struct fb_snapshot *snap, const struct fb_addr *addr);
 

@@ -22,6 +22,39 @@ static int compare_endpoints(const void *a, const void *b)
 	return order != 0 ? order : memcmp(&x->port_be, &y->port_be, sizeof(x->port_be));
 }
 
+/* Within one state, as they are sorted. */
+static int compare_place(const struct fb_endpoint *e, const struct fb_addr *addr, rte_be16_t port_be)
+{
+	int order = memcmp(e->addr.bytes, addr->bytes, sizeof(addr->bytes));
+
+	return order != 0 ? order : memcmp(&e->port_be, &port_be, sizeof(port_be));
+}
+
+bool fb_table_has_endpoint(const struct fb_service *svc, const struct fb_addr *addr,
+			   rte_be16_t port_be)
+{
+	/* Two runs, the active ones first. */
+	for (uint8_t state = FB_EP_ACTIVE; state <= FB_EP_DRAINING; state++) {
+		uint32_t low = 0;
+		uint32_t high = svc->n_endpoints;
+
+		while (low < high) {
+			uint32_t mid = (low + high) / 2;
+			const struct fb_endpoint *e = &svc->endpoints[mid];
+			int order = e->state != state ? (int)e->state - (int)state
+						      : compare_place(e, addr, port_be);
+
+			if (order == 0)
+				return true;
+			if (order < 0)
+				low = mid + 1;
+			else
+				high = mid;
+		}
+	}
+	return false;
+}
+
 void fb_service_sort(struct fb_endpoint_spec *endpoints, uint32_t n)
 {
 	_Static_assert(FB_EP_ACTIVE < FB_EP_DRAINING, "active endpoints come first");

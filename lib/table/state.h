@@ -105,7 +105,7 @@ struct fb_table {
 
 /* group.c */
 
-struct fb_group *fb_group_find(struct fb_table *t, const char *namespace_, const char *name);
+struct fb_group *fb_group_find(const struct fb_table *t, const char *namespace_, const char *name);
 
 /** A new group, the newest; NULL: no memory. fb_group_remove() frees it. */
 struct fb_group *fb_group_add(struct fb_table *t, const char *namespace_, const char *name);

@@ -144,6 +144,14 @@ void fb_table_rehop(struct fb_table *t)
 	t->rehop = true;
 }
 
+const struct fb_service *fb_table_service_port(const struct fb_table *t, const char *namespace_,
+					       const char *name, uint32_t i)
+{
+	const struct fb_group *g = fb_group_find(t, namespace_, name);
+
+	return g != NULL && i < g->n_committed ? &g->committed[i]->pub : NULL;
+}
+
 int fb_table_endpoint_name(const struct fb_table *t, uint32_t ep_id, struct fb_endpoint_name *ret)
 {
 	const struct fb_id_endpoint *e;

@@ -100,6 +100,10 @@ void fb_snapshot_release(struct fb_table *t, struct fb_snapshot *snap);
  */
 void fb_table_reap(struct fb_table *t, uint64_t (*live_flows)(void *arg, uint32_t ep_id), void *arg);
 
+/** The i-th service port in force of a Service, in the order of the specs; NULL: it has no more. */
+const struct fb_service *fb_table_service_port(const struct fb_table *t, const char *namespace_,
+					       const char *name, uint32_t i);
+
 /** What an endpoint identity means, also after removal. @return 0 or -ENOENT */
 struct fb_endpoint_name {
 	struct fb_addr addr;

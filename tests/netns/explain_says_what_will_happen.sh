@@ -14,7 +14,7 @@ service hidden snat 21 http:TCP:80:8080 -- 1 2 3
 lab_forebay
 
 ready() {
-	! lab_ctl get endpoints | grep -v '(ready)\|^NAMESPACE'
+	! lab_ctl get endpoints -o wide | grep -v '(ready)\|^NAME'
 }
 lab_wait 10 ready
 

@@ -46,7 +46,7 @@ def completed(*words):
 
 # An option that a verb's help names is offered for it, by its long name, and no other verb's.
 long_names = {"-n": "--namespace", "-A": "--all-namespaces", "-o": "--output", "-w": "--watch",
-              "-f": "--filename"}
+              "-f": "--filename", "-l": "--selector"}
 for verb in verbs:
     said = run("help", verb).stdout.split("\n\n")[0]  # without the examples
     named = {long_names.get(o, o) for o in re.findall(r"(?<![\w-])(-[a-zA-Z]|--[a-z-]+)(?![\w])", said)}
