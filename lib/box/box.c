@@ -101,6 +101,7 @@ int fb_box_settings(const struct fb_config *config, struct fb_desired_settings *
 		.default_mode = config->default_mode,
 		.selection = config->selection,
 		.slow_start_s = config->slow_start_s,
+		.to_nodes = config->targets == FB_TARGETS_NODES,
 		.node_addresses = nodes,
 		.n_node_addresses = n,
 		.node_name = config->node_name,

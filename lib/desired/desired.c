@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "desired/endpoints.h"
+#include "desired/nodes.h"
 #include "desired/sources.h"
 
 struct build {
@@ -154,6 +155,7 @@ struct port {
 	const struct fb_source_range *sources;
 	uint32_t n_sources;
 	struct way ways[FB_FRONTEND_KIND_COUNT];
+	bool to_nodes; /* the candidates are nodes */
 	uint8_t n_parts;
 };
 
@@ -206,8 +208,12 @@ static int add_parts(struct build *b, struct port *p)
 	int rc = 0;
 
 	_Static_assert(sizeof(order) / sizeof(order[0]) == FB_FRONTEND_KIND_COUNT, "each once");
-	for (size_t i = 0; i < FB_FRONTEND_KIND_COUNT; i++)
+	for (size_t i = 0; i < FB_FRONTEND_KIND_COUNT; i++) {
 		p->ways[i] = way_of(b, (enum fb_frontend_kind)i, p->n_sources > 0);
+		/* Local has decided among them already. */
+		if (p->to_nodes)
+			p->ways[i].set = DESIRED_CLUSTER;
+	}
 	for (size_t i = 0; i < FB_FRONTEND_KIND_COUNT && rc == 0; i++) {
 		bool done = false;
 
@@ -217,6 +223,13 @@ static int add_parts(struct build *b, struct port *p)
 			rc = add_spec(b, p, &p->ways[order[i]]);
 	}
 	return rc;
+}
+
+static bool wants_nodes(const struct build *b)
+{
+	return b->service->targets != FB_TARGETS_WISH_NONE ?
+		       b->service->targets == FB_TARGETS_WISH_NODES :
+		       b->settings->to_nodes;
 }
 
 static int build_port(struct build *b, const struct fb_service_port *port, enum fb_family family)
@@ -245,6 +258,10 @@ static int build_port(struct build *b, const struct fb_service_port *port, enum 
 	if (desired_collect(arena, &query, &p.candidates) != 0 ||
 	    desired_sources(arena, b->service, family, &p.sources, &p.n_sources) != 0)
 		return -ENOMEM;
+	/* A NodePort that was allotted here is known to no node. */
+	p.to_nodes = wants_nodes(b) && port->node_port != 0 && !port->own_node_port;
+	if (p.to_nodes && desired_to_nodes(arena, &query, &p.candidates, &p.candidates) != 0)
+		return -ENOMEM;
 	return add_parts(b, &p);
 }
 
@@ -252,9 +269,17 @@ static int build_port(struct build *b, const struct fb_service_port *port, enum 
 static void report(const struct build *b, struct fb_errs *errs)
 {
 	bool has_node_port = false;
+	bool given = true;
 
 	for (uint32_t i = 0; i < b->service->n_ports; i++)
 		has_node_port |= b->service->ports[i].node_port != 0;
+	for (uint32_t i = 0; i < b->service->n_ports; i++)
+		given &= b->service->ports[i].node_port != 0 && !b->service->ports[i].own_node_port;
+	if (b->service->targets == FB_TARGETS_WISH_NODES && !given)
+		fb_errs_add(errs, b->object->place, FB_SEV_NOTICE,
+			    "Service %s/%s: its targets should be nodes, but not every port has a "
+			    "nodePort in the manifest; those without go to the pods",
+			    b->view->namespace_, b->view->name);
 	if (has_node_port && b->settings->n_node_addresses == 0)
 		fb_errs_add(errs, b->object->place, FB_SEV_NOTICE,
 			    "Service %s/%s: its nodePorts are not answered, there is no node "

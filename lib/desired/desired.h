@@ -38,6 +38,12 @@
  * some are for this node (or else this zone), only those take traffic. From Pods, hints follow
  * trafficDistribution; the annotation topology-mode, which weighs zones by their CPUs, makes none.
  *
+ * Targets: the endpoints, or, by the annotation forebay.io/targets or the settings, the nodes' NodePorts:
+ * for boxes that have no routes to pods. A node is what a cloud's load balancer would send to: ready, not
+ * labelled as excluded. With policy Local only nodes with ready endpoints (or else with some that
+ * terminate and still serve), each weighted by how many it has. A port without a NodePort in its manifest
+ * is served by its endpoints.
+ *
  * Traffic policies, with a node in the settings: exactly what kube-proxy does there. Local means the
  * ready endpoints on that node (or else those that terminate there and still serve), with the
  * client's address kept for what comes from outside; with none there the packet is dropped if there
@@ -62,6 +68,7 @@ struct fb_desired_settings {
 	enum fb_service_mode default_mode;
 	enum fb_selection selection; /* for Services that do not say it */
 	uint32_t slow_start_s;	     /* likewise */
+	bool to_nodes; /* Services that do not say it are served by the nodes' NodePorts */
 	const struct fb_addr *node_addresses; /* NodePorts are answered here; both families */
 	uint32_t n_node_addresses;
 	const char *node_name; /* "" or NULL: as no node */

@@ -8,26 +8,6 @@
 
 #include "desired/weights.h"
 
-/*
- * What is known of one (address, port). Where it is listed twice the first of these wins: an
- * address whose pod is going away may already belong to a new pod, so terminating ones come last.
- */
-enum standing {
-	READY,
-	NOT_READY_SERVING,
-	NOT_READY,
-	TERMINATING_READY, /* with publishNotReadyAddresses */
-	TERMINATING_SERVING,
-	TERMINATING,
-};
-
-/* Bits of what is known of its place. */
-#define LOCAL	      0x01 /* on the node */
-#define HAS_NODE_HINT 0x02
-#define FOR_NODE      0x04 /* it is hinted for the node */
-#define HAS_ZONE_HINT 0x08
-#define FOR_ZONE      0x10
-
 struct candidates {
 	const struct desired_query *query;
 	struct desired_candidate *v; /* NULL: only counting */
@@ -35,7 +15,7 @@ struct candidates {
 };
 
 static void add(struct candidates *c, const struct fb_addr *addr, uint16_t port,
-		enum standing standing, uint8_t place, const char *node_name)
+		enum desired_standing standing, uint8_t place, const char *node_name)
 {
 	if (c->v != NULL)
 		c->v[c->n] = (struct desired_candidate){
@@ -69,7 +49,7 @@ static bool matches(const struct fb_endpoint_port *have, const struct fb_service
 	return have->port != 0 && have->proto == want->proto && strcmp(have->name, want->name) == 0;
 }
 
-static enum standing standing_of(const struct fb_slice_endpoint *e)
+static enum desired_standing standing_of(const struct fb_slice_endpoint *e)
 {
 	if (e->terminating) {
 		if (e->ready)
@@ -81,7 +61,7 @@ static enum standing standing_of(const struct fb_slice_endpoint *e)
 	return e->serving ? NOT_READY_SERVING : NOT_READY;
 }
 
-static bool is_ready(enum standing standing)
+bool desired_is_ready(enum desired_standing standing)
 {
 	return standing == READY || standing == TERMINATING_READY;
 }
@@ -162,7 +142,7 @@ uint16_t desired_port_on(const struct fb_pod *pod, const struct fb_service_port 
 	return 0;
 }
 
-static enum standing standing_of_pod(const struct fb_pod *pod, bool publish_not_ready)
+static enum desired_standing standing_of_pod(const struct fb_pod *pod, bool publish_not_ready)
 {
 	if (pod->terminating) {
 		if (publish_not_ready)
@@ -243,7 +223,7 @@ static int compare(const void *left, const void *right)
 	return (int)b->place - (int)a->place;
 }
 
-static uint32_t sort_and_unite(struct desired_candidate *v, uint32_t n)
+uint32_t desired_sort(struct desired_candidate *v, uint32_t n)
 {
 	uint32_t kept = 0;
 
@@ -269,7 +249,7 @@ int desired_collect(struct fb_arena *arena, const struct desired_query *query,
 		return -ENOMEM;
 	collect(&c);
 	ret->v = c.v;
-	ret->n = sort_and_unite(c.v, c.n);
+	ret->n = desired_sort(c.v, c.n);
 	return desired_weigh(arena, query, c.v, ret->n);
 }
 
@@ -293,7 +273,7 @@ static uint8_t hint_to_follow(const struct desired_candidates *from)
 	uint8_t any = 0;
 
 	for (uint32_t i = 0; i < from->n; i++) {
-		if (!is_ready(from->v[i].standing))
+		if (!desired_is_ready(from->v[i].standing))
 			continue;
 		all &= from->v[i].place;
 		any |= from->v[i].place;
@@ -317,12 +297,12 @@ int desired_choose(struct fb_arena *arena, const struct desired_candidates *from
 	if (v == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < from->n; i++)
-		any_ready |= is_ready(from->v[i].standing) && (from->v[i].place & must) == must;
+		any_ready |= desired_is_ready(from->v[i].standing) && (from->v[i].place & must) == must;
 	if (any_ready)
 		must |= hint;
 	for (uint32_t i = 0; i < from->n; i++) {
 		const struct desired_candidate *c = &from->v[i];
-		bool fits = any_ready ? is_ready(c->standing) : c->standing == TERMINATING_SERVING;
+		bool fits = any_ready ? desired_is_ready(c->standing) : c->standing == TERMINATING_SERVING;
 		bool is_chosen = fits && (c->place & must) == must;
 		bool takes = is_chosen && c->weight > 0;
 

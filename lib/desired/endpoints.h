@@ -16,11 +16,31 @@ struct desired_query {
 	const char *zone;      /* "": unknown */
 };
 
+/*
+ * What is known of one (address, port). Where it is listed twice the first of these wins: an
+ * address whose pod is going away may already belong to a new pod, so terminating ones come last.
+ */
+enum desired_standing {
+	READY,
+	NOT_READY_SERVING,
+	NOT_READY,
+	TERMINATING_READY, /* with publishNotReadyAddresses */
+	TERMINATING_SERVING,
+	TERMINATING,
+};
+
+/* Bits of what is known of its place. */
+#define LOCAL	      0x01 /* on the node */
+#define HAS_NODE_HINT 0x02
+#define FOR_NODE      0x04 /* it is hinted for the node */
+#define HAS_ZONE_HINT 0x08
+#define FOR_ZONE      0x10
+
 struct desired_candidate {
 	struct fb_addr addr;
 	uint16_t port;
-	uint8_t standing; /* enum standing of endpoints.c */
-	uint8_t place;	  /* bits of endpoints.c */
+	uint8_t standing; /* enum desired_standing */
+	uint8_t place;
 	uint32_t weight;
 	const char *node_name; /* "": unknown */
 };
@@ -38,6 +58,10 @@ enum desired_set {
 
 /** The number of a targetPort on a Pod; 0: it has no such port. */
 uint16_t desired_port_on(const struct fb_pod *pod, const struct fb_service_port *port);
+bool desired_is_ready(enum desired_standing standing);
+
+/** By address and port, the best standing of each first and alone. @return how many are left */
+uint32_t desired_sort(struct desired_candidate *v, uint32_t n);
 
 /** The zone of a Node, by its label; "": unknown. */
 const char *desired_zone_of(const struct fb_store *store, const char *node_name);

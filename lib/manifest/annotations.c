@@ -160,6 +160,9 @@ void kind_read_service_annotations(const struct field *root, struct fb_model_ser
 	struct field f = field_get(&annotations, FB_ANNOTATION_MODE);
 
 	service->mode = field_enum(&f, fb_mode_wish_names, FB_MODE_WISH_COUNT, FB_MODE_WISH_NONE);
+	f = field_get(&annotations, FB_ANNOTATION_TARGETS);
+	service->targets = field_enum(&f, fb_targets_wish_names, FB_TARGETS_WISH_COUNT,
+				      FB_TARGETS_WISH_NONE);
 	f = field_get(&annotations, FB_ANNOTATION_SELECTION);
 	service->selection = field_enum(&f, fb_selection_wish_names, FB_SELECTION_WISH_COUNT,
 					FB_SELECTION_WISH_NONE);

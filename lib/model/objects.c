@@ -56,6 +56,12 @@ const char *const fb_selection_wish_names[FB_SELECTION_WISH_COUNT] = {
 	[FB_SELECTION_WISH_LEAST_CONNECTIONS] = "least-connections",
 };
 
+const char *const fb_targets_wish_names[FB_TARGETS_WISH_COUNT] = {
+	[FB_TARGETS_WISH_NONE] = "",
+	[FB_TARGETS_WISH_PODS] = "pods",
+	[FB_TARGETS_WISH_NODES] = "nodes",
+};
+
 const char *const fb_mode_wish_names[FB_MODE_WISH_COUNT] = {
 	[FB_MODE_WISH_NONE] = "",
 	[FB_MODE_WISH_SNAT] = "snat",

@@ -98,6 +98,14 @@ enum fb_traffic_distribution {
 	FB_DISTRIBUTION_COUNT,
 };
 
+/* Annotation FB_ANNOTATION_TARGETS: where does traffic go? */
+enum fb_targets_wish {
+	FB_TARGETS_WISH_NONE,
+	FB_TARGETS_WISH_PODS,
+	FB_TARGETS_WISH_NODES,
+	FB_TARGETS_WISH_COUNT,
+};
+
 /* Annotation FB_ANNOTATION_MODE: is the client's address hidden from endpoints? */
 enum fb_mode_wish {
 	FB_MODE_WISH_NONE,
@@ -122,6 +130,7 @@ extern const char *const fb_ip_family_names[FB_FAMILY_COUNT]; /* "IPv4", "IPv6" 
 extern const char *const fb_ip_family_policy_names[FB_FAMILY_POLICY_COUNT];
 extern const char *const fb_traffic_policy_names[FB_TRAFFIC_COUNT];
 extern const char *const fb_traffic_distribution_names[FB_DISTRIBUTION_COUNT];
+extern const char *const fb_targets_wish_names[FB_TARGETS_WISH_COUNT];
 extern const char *const fb_mode_wish_names[FB_MODE_WISH_COUNT];
 extern const char *const fb_selection_wish_names[FB_SELECTION_WISH_COUNT];
 
@@ -129,6 +138,7 @@ extern const char *const fb_selection_wish_names[FB_SELECTION_WISH_COUNT];
 const char *fb_protocol_name(uint8_t proto);
 
 #define FB_ANNOTATION_MODE    "forebay.io/mode"
+#define FB_ANNOTATION_TARGETS "forebay.io/targets"
 #define FB_ANNOTATION_WEIGHT  "forebay.io/weight"
 #define FB_ANNOTATION_WEIGHTS "forebay.io/weights"
 #define FB_ANNOTATION_SELECTION	     "forebay.io/selection"
@@ -194,6 +204,7 @@ struct fb_model_service {
 	enum fb_traffic_policy external_policy;
 	enum fb_traffic_policy internal_policy;
 	enum fb_traffic_distribution distribution;
+	enum fb_targets_wish targets;
 	enum fb_mode_wish mode;
 	enum fb_selection_wish selection;
 	uint32_t affinity_timeout_s; /* 0: sessionAffinity None */

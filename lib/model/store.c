@@ -110,6 +110,17 @@ const struct fb_object *fb_store_find(const struct fb_store *store, enum fb_obje
 	return entry->claims->object;
 }
 
+const struct fb_object *fb_store_node_next(const struct fb_store *store,
+					   struct fb_store_nodes *walk)
+{
+	if (!walk->begun)
+		walk->at = store->nodes;
+	else if (walk->at != NULL)
+		walk->at = walk->at->next_node;
+	walk->begun = true;
+	return walk->at != NULL ? walk->at->object : NULL;
+}
+
 struct fb_store_service *fb_store_service_next(const struct fb_store *store,
 					       const struct fb_store_service *after)
 {

@@ -104,6 +104,16 @@ bool fb_store_view(const struct fb_store *store, const char *namespace_, const c
 void fb_store_complete(struct fb_store *store, const char *namespace_, const char *name,
 		       struct fb_object *completed);
 
+/* Place in a walk over Nodes; zero begins. */
+struct fb_store_nodes {
+	const struct fb_store_claim *at;
+	bool begun;
+};
+
+/** The Nodes in force, in no order; NULL ends. The store must not change meanwhile. */
+const struct fb_object *fb_store_node_next(const struct fb_store *store,
+					   struct fb_store_nodes *walk);
+
 /* Place in a walk over Pods; zero begins. */
 struct fb_store_pods {
 	const struct fb_store_bond *at;

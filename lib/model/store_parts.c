@@ -302,6 +302,29 @@ void fb_store_mark_dirty(struct fb_store *store, struct fb_store_service *servic
 	store->n_dirty++;
 }
 
+static void link_node(struct fb_store *store, struct fb_store_claim *claim)
+{
+	if (claim->entry->kind != FB_KIND_NODE)
+		return;
+	claim->prev_node = NULL;
+	claim->next_node = store->nodes;
+	if (store->nodes != NULL)
+		store->nodes->prev_node = claim;
+	store->nodes = claim;
+}
+
+static void unlink_node(struct fb_store *store, struct fb_store_claim *claim)
+{
+	if (claim->entry->kind != FB_KIND_NODE)
+		return;
+	if (claim->prev_node != NULL)
+		claim->prev_node->next_node = claim->next_node;
+	else
+		store->nodes = claim->next_node;
+	if (claim->next_node != NULL)
+		claim->next_node->prev_node = claim->prev_node;
+}
+
 /* What a Pod or a Node that comes or goes touches. */
 static void mark_around(struct fb_store *store, const struct fb_store_claim *claim)
 {
@@ -316,6 +339,7 @@ void fb_store_attach(struct fb_store *store, struct fb_store_claim *claim)
 	struct fb_store_service *service = claim->service;
 
 	store->n_objects[claim->entry->kind]++;
+	link_node(store, claim);
 	fb_store_bonds_link(claim);
 	mark_around(store, claim);
 	if (service == NULL)
@@ -341,6 +365,7 @@ void fb_store_detach(struct fb_store *store, struct fb_store_claim *claim)
 	uint32_t i = 0;
 
 	store->n_objects[claim->entry->kind]--;
+	unlink_node(store, claim);
 	mark_around(store, claim);
 	fb_store_bonds_unlink(claim->bonds);
 	if (service == NULL)

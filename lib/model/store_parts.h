@@ -74,6 +74,8 @@ struct fb_store_claim {
 	struct fb_store_bonds *bonds;	  /* NULL: none */
 	struct fb_object *object;	  /* held; NULL while its change is prepared */
 	struct fb_store_claim *next;	  /* of the entry */
+	struct fb_store_claim *prev_node; /* of the Nodes in force */
+	struct fb_store_claim *next_node;
 	struct fb_store_claim *prev_of;	  /* of the origin, in order of arrival */
 	struct fb_store_claim *next_of;
 	uint64_t seq;
@@ -101,6 +103,7 @@ struct fb_store {
 	struct fb_index pairs;
 	struct fb_store_origin *first_origin;
 	struct fb_store_origin *last_origin;
+	struct fb_store_claim *nodes; /* in force */
 	struct fb_store_service *first_dirty;
 	struct fb_store_service *last_dirty;
 	size_t n_dirty;

@@ -252,6 +252,21 @@ static int allot_cluster_ip(struct work *w, enum fb_family family)
 	return fb_pool_use_add(w->pool, w->record, has, 0, false);
 }
 
+/* As text it is what pods get in their environment: of an allotted one, or of none. */
+static int name_cluster_ip(struct work *w)
+{
+	struct fb_model_service *service = &w->full->service;
+	char text[FB_ADDR_STRLEN] = "";
+
+	if (service->n_cluster_ips > 0 && w->object->service.n_cluster_ips > 0 &&
+	    fb_addr_equal(&service->cluster_ips[0], &w->object->service.cluster_ips[0]))
+		return 0;
+	if (service->n_cluster_ips > 0)
+		(void)fb_addr_format(&service->cluster_ips[0], text);
+	service->cluster_ip = fb_arena_strdup(&w->full->arena, text);
+	return service->cluster_ip != NULL ? 0 : -ENOMEM;
+}
+
 static int settle_cluster(struct work *w, const struct fb_pool_families *families)
 {
 	/* Who writes one that is refused is not given another. */
@@ -268,6 +283,8 @@ static int settle_cluster(struct work *w, const struct fb_pool_families *familie
 		if (!has_cluster_ip(&w->full->service, families->v[i]))
 			rc = allot_cluster_ip(w, families->v[i]);
 	}
+	if (rc == 0 && w->changed)
+		rc = name_cluster_ip(w);
 	return rc;
 }
 

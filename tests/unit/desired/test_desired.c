@@ -512,6 +512,95 @@ static void the_zone_is_that_of_the_node_where_none_is_set(void **state)
 	assert_rules(&rule, 1, &as_node);
 }
 
+/* Three nodes as the cluster has them; the third is not ready. */
+#define A_NODE(name, addr, ready, rest)                                                            \
+	"---\n{apiVersion: v1, kind: Node, metadata: {name: " name "}, spec: {" rest "}, status: "   \
+	"{addresses: [{type: InternalIP, address: " addr "}, {type: InternalIP, address: "          \
+	"'fd00:9::1'}], conditions: [{type: Ready, status: '" ready "'}]}}\n"
+#define LABELLED(name, addr, value)                                                                \
+	"---\n{apiVersion: v1, kind: Node, metadata: {name: " name                                  \
+	", labels: {node.kubernetes.io/exclude-from-external-load-balancers: " value                 \
+	"}}, status: {addresses: [{type: InternalIP, address: " addr                                 \
+	"}], conditions: [{type: Ready, status: 'True'}]}}\n"
+#define NODES                                                                                      \
+	A_NODE("n1", "10.9.0.1", "True", "")                                                       \
+	A_NODE("n2", "10.9.0.2", "True", "") A_NODE("n3", "10.9.0.3", "False", "")
+#define BY_NODES(rest)                                                                             \
+	SERVICE("type: NodePort, clusterIP: 10.0.0.1, ports: [{port: 80, nodePort: 30080}]" rest)
+#define LOCAL_BY_NODES BY_NODES(", externalTrafficPolicy: Local")
+#define TO(ends) "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 ->" ends "\n"
+#define LOCAL_TO(ends) "80/TCP IPv4 dnat: ClusterIP 10.0.0.1:80 ->" ends "\n"
+
+static const struct rule target_rules[] = {
+	{"ready nodes take traffic at their NodePort, whoever has endpoints",
+	 BY_NODES("") EPS(ON("10.1.0.1", "n1", "")) NODES, TO(" 10.9.0.1:30080 10.9.0.2:30080")},
+	{"an annotation says otherwise",
+	 SERVICE_META(", annotations: {forebay.io/targets: pods}",
+		      "type: NodePort, clusterIP: 10.0.0.1, ports: [{port: 80, nodePort: 30080}]")
+		 EPS(ON("10.1.0.1", "n1", "")) NODES,
+	 TO(" 10.1.0.1:8080")},
+	{"without a NodePort it is the pods",
+	 SERVICE(PLAIN) EPS(ON("10.1.0.1", "n1", "")) NODES, TO(" 10.1.0.1:8080")},
+	{"where no endpoint is of use, no node is", BY_NODES("") EPS(ON("10.1.0.1", "n1", GONE)) NODES,
+	 TO("")},
+	{"where nothing is known of endpoints, all nodes are asked", BY_NODES("") NODES,
+	 TO(" 10.9.0.1:30080 10.9.0.2:30080")},
+	{"with Local, where nothing is known of endpoints, too", LOCAL_BY_NODES NODES,
+	 LOCAL_TO(" 10.9.0.1:30080 10.9.0.2:30080")},
+	{"Pods that are known and not selected say that there is none",
+	 SERVICE("type: NodePort, clusterIP: 10.0.0.1, selector: {app: web}, ports: [{port: 80, "
+		 "nodePort: 30080}]") NODES POD("p", ", labels: {app: x}", HTTP, "podIP: 10.1.0.1"),
+	 TO("")},
+	{"with Local nodes are worth their ready endpoints; others are left out",
+	 LOCAL_BY_NODES EPS(ON("10.1.0.1", "n2", "") ON("10.1.0.2", "n2", "") ON("10.1.0.3", "n2", "")
+				    ON("10.1.0.4", "n2", GOING) ON("10.1.0.5", "n3", "")) NODES,
+	 LOCAL_TO(" 10.9.0.2:30080*3")},
+	{"with Local those that terminate and serve count where none is ready",
+	 LOCAL_BY_NODES EPS(ON("10.1.0.1", "n1", GOING) ON("10.1.0.2", "n1", GOING)
+				    ON("10.1.0.3", "n2", GONE)) NODES,
+	 LOCAL_TO(" 10.9.0.1:30080*2")},
+	{"with Local a node whose endpoints terminate drains while others are ready",
+	 LOCAL_BY_NODES EPS(ON("10.1.0.1", "n1", GOING) ON("10.1.0.3", "n2", "")) NODES,
+	 LOCAL_TO(" 10.9.0.1:30080! 10.9.0.2:30080")},
+	{"nodes that are excluded, or leave, keep what they have",
+	 BY_NODES("") EPS(ON("10.1.0.1", "n1", "")) LABELLED("n1", "10.9.0.1", "''")
+		 LABELLED("n2", "10.9.0.2", "'false'") LABELLED("n4", "10.9.0.4", "'no'")
+			 A_NODE("n5", "10.9.0.5", "True",
+				"taints: [{key: ToBeDeletedByClusterAutoscaler, effect: NoSchedule}]"),
+	 TO(" 10.9.0.1:30080! 10.9.0.2:30080 10.9.0.4:30080! 10.9.0.5:30080!")},
+	{"weights may be said of nodes",
+	 SERVICE_META(", annotations: {forebay.io/weights: 'n1=5'}",
+		      "type: NodePort, clusterIP: 10.0.0.1, ports: [{port: 80, nodePort: 30080}]")
+		 EPS(ON("10.1.0.1", "n1", "")) NODES,
+	 TO(" 10.9.0.1:30080*5 10.9.0.2:30080")},
+};
+
+static void targets_may_be_the_nodes(void **state)
+{
+	struct fb_desired_settings to_nodes = {.default_mode = FB_MODE_SNAT, .to_nodes = true};
+
+	(void)state;
+	assert_rules(target_rules, sizeof(target_rules) / sizeof(target_rules[0]), &to_nodes);
+}
+
+static void targets_that_are_asked_for_and_cannot_be_are_told(void **state)
+{
+	struct fb_store *store = store_of(SERVICE_META(", annotations: {forebay.io/targets: nodes}",
+						       PLAIN) NODES);
+	struct fb_service_specs specs;
+	struct fb_errs errs = FB_ERRS_INIT;
+
+	(void)state;
+	assert_int_equal(fb_desired_build(store, &settings, "default", "web", &specs, &errs), 0);
+	assert_int_equal(errs.n, 1);
+	assert_string_equal(errs.v[0].text,
+			    "Service default/web: its targets should be nodes, but not every port has "
+			    "a nodePort in the manifest; those without go to the pods");
+	fb_service_specs_free(&specs);
+	fb_errs_fini(&errs);
+	fb_store_free(store);
+}
+
 static void the_default_mode_comes_last(void **state)
 {
 	struct fb_desired_settings dnat = {.default_mode = FB_MODE_DNAT};
@@ -584,6 +673,8 @@ int main(void)
 		cmocka_unit_test(objects_mean_what_kubernetes_means_by_them),
 		cmocka_unit_test(as_a_node_policies_and_hints_mean_what_they_mean_there),
 		cmocka_unit_test(the_zone_is_that_of_the_node_where_none_is_set),
+		cmocka_unit_test(targets_may_be_the_nodes),
+		cmocka_unit_test(targets_that_are_asked_for_and_cannot_be_are_told),
 		cmocka_unit_test(the_default_mode_comes_last),
 		cmocka_unit_test(an_entry_that_cannot_be_is_a_notice),
 		cmocka_unit_test(without_memory_nothing_is_built_and_nothing_leaks),
