@@ -372,6 +372,7 @@ static void read_file(struct fb_control *c, struct fb_origin *origin)
 			    strerror(-ret));
 	origin->incomplete = objects.incomplete || ret != 0;
 	origin->gone = false;
+	origin->mended = errs.n_errors == 0 && (origin->n_errors > 0 || origin->mended);
 	origin->n_errors = (uint32_t)errs.n_errors;
 	c->reloads++;
 	c->reloads_refused += errs.n_errors > 0;
@@ -445,6 +446,19 @@ static void drop_gone(struct fb_control *c)
 	}
 }
 
+/* Who read of an error in the log finds its end there too, and with which generation. */
+static void tell_mended(struct fb_control *c)
+{
+	const struct fb_snapshot *snap = fb_control_snapshot(c);
+
+	for (uint32_t i = 0; i < c->n_origins && snap != NULL; i++) {
+		if (c->origins[i].mended)
+			fb_control_log(c, FB_LOG_NOTICE, "%s: is good again, generation %" PRIu64,
+				       c->origins[i].path, snap->generation);
+		c->origins[i].mended = false;
+	}
+}
+
 void fb_reconcile_sources(struct fb_control *c)
 {
 	const struct fb_sources_handler handler = {
@@ -462,5 +476,6 @@ void fb_reconcile_sources(struct fb_control *c)
 	if (c->running)
 		fb_allotted_settle(c);
 	fb_reconcile_log(c, &errs);
+	tell_mended(c);
 	fb_errs_fini(&errs);
 }

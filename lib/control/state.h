@@ -45,6 +45,7 @@ struct fb_origin {
 	uint32_t n_errors;
 	bool incomplete; /* could not be read to its end: nothing may be taken as removed */
 	bool gone;       /* the file is gone; what it said stays until its source is whole */
+	bool mended;     /* its last reading had no errors and the one before had; not yet told */
 	struct fb_errs errs; /* of its last reading */
 };
 

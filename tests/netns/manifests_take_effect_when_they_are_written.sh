@@ -50,9 +50,18 @@ refused() {
 	[ "$(requests http://192.0.2.20 5 | sort -u)" = backend-2 ]
 }
 
+mended() {
+	manifest web dnat 20 http:TCP:80:8080 -- 2 >"$LAB_DIR/manifests/web.yaml"
+	lab_wait 5 grep -E "web\.yaml: is good again, generation [0-9]+" "$LAB_DIR/forebay.log"
+	service web dnat 20 http:TCP:80:8080 -- 1
+	requests http://192.0.2.20 5
+	[ "$(grep -c "is good again" "$LAB_DIR/forebay.log")" -eq 1 ]
+}
+
 check "a file that is renamed into place is in force" in_force rename
 check "a file that is written in place is in force" in_force write
 check "a file that is removed takes its Service with it" removed
 check "and brings it back" comes_back
 check "a file with an error changes nothing and is named with its place" refused
+check "once it is mended the log says so, once" mended
 done_testing
