@@ -4,7 +4,7 @@
 _forebayctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local verbs="get describe apply delete diff explain env version help"
+	local verbs="get describe apply delete diff explain env expose version help"
 	local verb="" word
 	local -A options=(
 		[get]="--namespace --all-namespaces --selector --sort-by --output --watch --limit --offline
@@ -15,6 +15,8 @@ _forebayctl()
 		[diff]="--filename --output"
 		[explain]="--output --offline --config --filename"
 		[env]="--output --format --no-service-links --offline --config --filename"
+		[expose]="--namespace --port --target-port --protocol --name --labels --selector --type --cluster-ip
+			--external-ip --load-balancer-ip --session-affinity --output --offline --config --filename"
 		[version]="--output"
 		[none]="--version"
 	)
@@ -30,6 +32,14 @@ _forebayctl()
 	case $prev in
 	-o | --output)
 		mapfile -t COMPREPLY < <(compgen -W "table wide json yaml" -- "$cur")
+		return
+		;;
+	--type)
+		mapfile -t COMPREPLY < <(compgen -W "ClusterIP NodePort LoadBalancer" -- "$cur")
+		return
+		;;
+	--protocol)
+		mapfile -t COMPREPLY < <(compgen -W "TCP UDP SCTP" -- "$cur")
 		return
 		;;
 	--format)
@@ -64,6 +74,9 @@ _forebayctl()
 		else
 			mapfile -t COMPREPLY < <(compgen -W "service" -- "$cur")
 		fi
+		;;
+	expose)
+		mapfile -t COMPREPLY < <(compgen -W "pod pods service" -- "$cur")
 		;;
 	explain)
 		mapfile -t COMPREPLY < <(compgen -W "tcp udp sctp icmp" -- "$cur")

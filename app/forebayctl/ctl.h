@@ -33,6 +33,17 @@ struct ctl {
 	const char *format; /* NULL: not given */
 	const char *selector; /* -l; NULL: not given */
 	const char *sort_by;
+	/* Of expose, each as it was given; NULL: not given. */
+	const char *port;
+	const char *target_port;
+	const char *protocol;
+	const char *name;
+	const char *type;
+	const char *labels;
+	const char *external_ip;
+	const char *load_balancer_ip;
+	const char *cluster_ip;
+	const char *session_affinity;
 	char **args; /* after the verb */
 	int n_args;
 };
@@ -43,7 +54,7 @@ struct ctl_verb {
 	const char *help; /* usage and examples */
 };
 
-/* get.c, apply.c, explain.c, env.c: each runs one verb and gives the exit status. */
+/* get.c, apply.c, explain.c, env.c, expose.c: each runs one verb and gives the exit status. */
 int ctl_get(const struct ctl *ctl);
 int ctl_describe(const struct ctl *ctl);
 int ctl_apply(const struct ctl *ctl);
@@ -51,6 +62,7 @@ int ctl_delete(const struct ctl *ctl);
 int ctl_diff(const struct ctl *ctl);
 int ctl_explain(const struct ctl *ctl);
 int ctl_env(const struct ctl *ctl);
+int ctl_expose(const struct ctl *ctl);
 int ctl_version(const struct ctl *ctl);
 
 /* ---- client.c ---- */

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +80,20 @@ static const struct ctl_verb verbs[] = {
 	 "  forebayctl env shop\n"
 	 "  docker run $(forebayctl env shop --format docker) debian env\n"
 	 "  eval \"$(forebayctl env shop --format export)\"\n"},
+	{"expose", ctl_expose,
+	 "expose pod NAME | pods --selector LABELS --name NAME | service NAME    the manifest of a Service\n"
+	 "  as kubectl expose would make it; nothing is put in force. Ports, labels and\n"
+	 "  selector are those of the object where they are not given.\n"
+	 "  -n NAMESPACE                         where the object is (default)\n"
+	 "  --port N, --target-port N|NAME, --protocol TCP|UDP|SCTP\n"
+	 "  --name NAME, --labels K=V,..., --selector K=V,...\n"
+	 "  --type ClusterIP|NodePort|LoadBalancer, --cluster-ip IP|None, --external-ip IP\n"
+	 "  --load-balancer-ip IP, --session-affinity None|ClientIP\n"
+	 "  -o json                              instead of YAML\n"
+	 "  --offline --config FILE -f MANIFESTS    without a daemon\n"
+	 "\n"
+	 "  forebayctl expose pod web-1 --port 80 --target-port http\n"
+	 "  forebayctl expose pods --selector app=web --name web --type LoadBalancer >web.yaml\n"},
 	{"version", ctl_version,
 	 "version    of forebayctl and, if it answers, of the daemon\n"
 	 "\n"
@@ -180,8 +195,34 @@ static bool set_limit(struct ctl *ctl, const char *text)
 	return false;
 }
 
-enum { OPT_SOCKET = 256, OPT_LIMIT, OPT_OFFLINE, OPT_CONFIG, OPT_FORMAT, OPT_NO_LINKS,
-       OPT_SORT_BY };
+enum { OPT_SOCKET = 256, OPT_LIMIT, OPT_OFFLINE, OPT_NO_LINKS, OPT_TEXT };
+
+/* Options that are kept as they are given. */
+static const struct text_option {
+	const char *name;
+	size_t offset;
+} text_options[] = {
+	{"sort-by", offsetof(struct ctl, sort_by)},
+	{"format", offsetof(struct ctl, format)},
+	{"config", offsetof(struct ctl, config)},
+	{"port", offsetof(struct ctl, port)},
+	{"target-port", offsetof(struct ctl, target_port)},
+	{"protocol", offsetof(struct ctl, protocol)},
+	{"name", offsetof(struct ctl, name)},
+	{"type", offsetof(struct ctl, type)},
+	{"labels", offsetof(struct ctl, labels)},
+	{"external-ip", offsetof(struct ctl, external_ip)},
+	{"load-balancer-ip", offsetof(struct ctl, load_balancer_ip)},
+	{"cluster-ip", offsetof(struct ctl, cluster_ip)},
+	{"session-affinity", offsetof(struct ctl, session_affinity)},
+};
+
+static void set_text(struct ctl *ctl, const struct text_option *option)
+{
+	const char *text = optarg;
+
+	memcpy((char *)ctl + option->offset, &text, sizeof(text));
+}
 
 static bool take_option(struct ctl *ctl, int option, bool *help_wanted)
 {
@@ -218,23 +259,17 @@ static bool take_option(struct ctl *ctl, int option, bool *help_wanted)
 	case OPT_OFFLINE:
 		ctl->offline = true;
 		return true;
-	case OPT_CONFIG:
-		ctl->config = optarg;
-		return true;
 	case 'l':
 		ctl->selector = optarg;
-		return true;
-	case OPT_SORT_BY:
-		ctl->sort_by = optarg;
-		return true;
-	case OPT_FORMAT:
-		ctl->format = optarg;
 		return true;
 	case OPT_NO_LINKS:
 		ctl->no_links = true;
 		return true;
 	default:
-		return false; /* getopt has said why */
+		if (option < OPT_TEXT)
+			return false; /* getopt has said why */
+		set_text(ctl, &text_options[option - OPT_TEXT]);
+		return true;
 	}
 }
 
@@ -249,7 +284,7 @@ static int finish(int status)
 
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
+	static struct option options[64] = {
 		{"namespace", required_argument, NULL, 'n'},
 		{"all-namespaces", no_argument, NULL, 'A'},
 		{"output", required_argument, NULL, 'o'},
@@ -260,19 +295,22 @@ int main(int argc, char **argv)
 		{"socket", required_argument, NULL, OPT_SOCKET},
 		{"limit", required_argument, NULL, OPT_LIMIT},
 		{"offline", no_argument, NULL, OPT_OFFLINE},
-		{"config", required_argument, NULL, OPT_CONFIG},
 		{"selector", required_argument, NULL, 'l'},
-		{"sort-by", required_argument, NULL, OPT_SORT_BY},
-		{"format", required_argument, NULL, OPT_FORMAT},
 		{"no-service-links", no_argument, NULL, OPT_NO_LINKS},
 		{0},
 	};
 	const char *from_env = getenv("FOREBAY_SOCKET");
+	size_t n_options = 0;
 	struct ctl ctl = {.socket = from_env != NULL ? from_env : DEFAULT_SOCKET};
 	const struct ctl_verb *verb;
 	bool help_wanted = false;
 	int option;
 
+	while (options[n_options].name != NULL)
+		n_options++;
+	for (size_t i = 0; i < sizeof(text_options) / sizeof(text_options[0]); i++)
+		options[n_options++] = (struct option){text_options[i].name, required_argument, NULL,
+						       OPT_TEXT + (int)i};
 	while ((option = getopt_long(argc, argv, "n:Ao:wf:l:hV", options, NULL)) != -1) {
 		if (!take_option(&ctl, option, &help_wanted))
 			return 2;

@@ -2,11 +2,13 @@
 
 #include "ctl.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <yaml.h>
 
@@ -32,12 +34,28 @@ static void *need(void *p)
 
 /* ---- JSON and YAML ---- */
 
+/* Text that no reader of YAML 1.1 or 1.2 takes for anything but text. */
+static bool is_plain(const char *text)
+{
+	static const char *const words[] = {"null", "true", "false", "yes", "no", "on", "off", "y", "n"};
+	size_t len = strlen(text);
+
+	if (!isalpha((unsigned char)text[0]) ||
+	    strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./") != len)
+		return false;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcasecmp(text, words[i]) == 0)
+			return false;
+	}
+	return true;
+}
+
 static int emit_scalar(yaml_emitter_t *emitter, const char *text, bool is_string)
 {
 	yaml_char_t *value = (yaml_char_t *)(uintptr_t)text;
 	yaml_event_t event;
 
-	/* Plain only where it cannot be taken for a number, a boolean or null: strings are quoted. */
+	is_string = is_string && !is_plain(text);
 	return yaml_scalar_event_initialize(&event, NULL, NULL, value, (int)strlen(text),
 					    !is_string, is_string,
 					    is_string ? YAML_DOUBLE_QUOTED_SCALAR_STYLE
@@ -45,10 +63,10 @@ static int emit_scalar(yaml_emitter_t *emitter, const char *text, bool is_string
 	       yaml_emitter_emit(emitter, &event);
 }
 
-/* Keys are identifiers of ours and need no quotes. */
+/* Ours are identifiers; labels have keys like 'example.com/name', or numbers. */
 static int emit_key(yaml_emitter_t *emitter, const char *key)
 {
-	return emit_scalar(emitter, key, false);
+	return emit_scalar(emitter, key, true);
 }
 
 static int emit_value(yaml_emitter_t *emitter, const json_t *value)
