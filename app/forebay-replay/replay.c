@@ -77,6 +77,8 @@ int fb_replay_open(struct fb_replay *r, struct fb_errs *errs)
 		config->flows_ipv4 = MAX_FLOWS;
 	if (config->flows_ipv6 > MAX_FLOWS)
 		config->flows_ipv6 = MAX_FLOWS;
+	if (config->affinity_clients > MAX_FLOWS)
+		config->affinity_clients = MAX_FLOWS;
 	describe_ports(config, ports);
 	r->pool = rte_pktmbuf_pool_create("fb_mbufs", N_MBUFS, 0, 0,
 					  FRAME_ROOM + RTE_PKTMBUF_HEADROOM, -1);

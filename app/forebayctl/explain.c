@@ -151,9 +151,12 @@ static void print_one(const json_t *o)
 		(void)printf("endpoint    %s\n", ctl_string(o, "endpoint"));
 	if (candidates != NULL)
 		(void)printf("candidates  %s\n", candidates);
-	if (ctl_string(o, "decided")[0] != '\0')
-		(void)printf("selection   %s: the worker decides among the candidates %s\n",
-			     ctl_string(o, "selection"), ctl_string(o, "decided"));
+	if (strcmp(ctl_string(o, "decided"), "at run time") == 0)
+		(void)printf("selection   %s: the worker decides among the candidates at run time\n",
+			     ctl_string(o, "selection"));
+	else if (ctl_string(o, "decided")[0] != '\0')
+		(void)printf("selection   %s: the endpoint that the client had last\n",
+			     ctl_string(o, "decided"));
 	if (json_object_get(o, "slot") != NULL)
 		(void)printf("slot        %lld of %lld\n", ctl_integer(o, "slot"),
 			     ctl_integer(o, "slots"));

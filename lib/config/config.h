@@ -101,6 +101,7 @@ struct fb_config {
 	/* flows: (per worker) */
 	uint32_t flows_ipv4;
 	uint32_t flows_ipv6;
+	uint32_t affinity_clients; /* of all workers together */
 	uint32_t tcp_opening_s;
 	uint32_t tcp_established_s;
 	uint32_t tcp_closing_s;

@@ -66,6 +66,14 @@ static int gateway(void *arg, uint16_t nh_idx, struct fb_addr *ret)
 	return fb_neigh_describe(c->p.neigh, nh_idx, ret);
 }
 
+static bool affinity(void *arg, const struct fb_service *svc, const struct fb_addr *client,
+		     struct fb_affinity_entry *ret)
+{
+	struct fb_control *c = arg;
+
+	return fb_datapath_affinity(c->p.datapath, svc, client, ret);
+}
+
 static void free_job(struct explain_job *job)
 {
 	json_decref(job->texts);
@@ -141,6 +149,7 @@ static void answer(struct fb_control *c, struct explain_job *job)
 		.owner = owner,
 		.steer = steer,
 		.gateway = gateway,
+		.affinity = affinity,
 		.arg = c,
 	};
 	json_t *items = json_array();

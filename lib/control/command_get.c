@@ -48,6 +48,7 @@ static json_t *get_workers(struct fb_control *c, const json_t *request)
 		set_integer(o, "flows_ipv6", v.flows_live[FB_IPV6]);
 		set_integer(o, "flows_created", v.flows_created);
 		set_integer(o, "flows_expired", v.flows_expired);
+		set_integer(o, "affinity_full", v.affinity_full);
 		set_integer(o, "handover_in", v.handover_in);
 		set_integer(o, "handover_out", v.handover_out);
 		set_integer(o, "twin_tx", v.twin_tx);

@@ -181,6 +181,19 @@ static void choose_reply(const struct fb_explain_env *env, const struct fb_tuple
 	ret->reason = err == -ENOENT ? FB_REASON_NO_SNAT_ADDRESS : FB_REASON_SNAT_PORTS;
 }
 
+/* What session affinity has for the client, if it may still be used. */
+static const struct fb_endpoint *kept_endpoint(const struct fb_explain_env *env,
+					       const struct fb_service *svc,
+					       const struct fb_addr *client)
+{
+	struct fb_affinity_entry kept;
+
+	if (svc->affinity_s == 0 || env->affinity == NULL ||
+	    !env->affinity(env->arg, svc, client, &kept))
+		return NULL;
+	return fb_table_endpoint(svc, kept.ep_id);
+}
+
 static void explain_new(const struct fb_explain_env *env, const struct fb_tuple *tuple,
 			struct fb_explanation *ret)
 {
@@ -189,7 +202,10 @@ static void explain_new(const struct fb_explain_env *env, const struct fb_tuple 
 
 	ret->verdict = FB_VERDICT_FORWARD;
 	ret->worker = env->owner(env->arg, ret->service, 0, tuple, &ret->worker_rule);
-	ret->endpoint = fb_table_select(ret->service, hash, &ret->slot);
+	ret->endpoint = kept_endpoint(env, ret->service, &client);
+	ret->by_affinity = ret->endpoint != NULL;
+	if (ret->endpoint == NULL)
+		ret->endpoint = fb_table_select(ret->service, hash, &ret->slot);
 	if (ret->endpoint == NULL) {
 		ret->verdict = ret->service->elsewhere ? FB_VERDICT_DROP : FB_VERDICT_REJECT;
 		ret->reason = ret->service->elsewhere ? FB_REASON_NO_LOCAL_ENDPOINT
@@ -202,12 +218,12 @@ static void explain_new(const struct fb_explain_env *env, const struct fb_tuple 
 		ret->reason = FB_REASON_SOURCE_RANGE;
 		return;
 	}
-	if (!fb_selection_by_hash(ret->service->selection)) {
+	if (!ret->by_affinity && !fb_selection_by_hash(ret->service->selection)) {
 		ret->endpoint = NULL;
 		ret->at_run_time = true;
 		return;
 	}
-	ret->has_slot = true;
+	ret->has_slot = !ret->by_affinity;
 	if (check_next_hop(env, ret))
 		choose_reply(env, tuple, ret);
 }
@@ -390,6 +406,8 @@ static void add_service(json_t *o, const struct fb_explanation *e)
 	(void)json_object_set_new(o, "selection", json_string(fb_selection_names[svc->selection]));
 	if (e->at_run_time)
 		(void)json_object_set_new(o, "decided", json_string("at run time"));
+	if (e->by_affinity)
+		(void)json_object_set_new(o, "decided", json_string("by affinity"));
 	if (e->has_slot)
 		(void)json_object_set_new(o, "slots", json_integer(svc->n_slots));
 }

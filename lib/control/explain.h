@@ -14,6 +14,7 @@
 
 #include <jansson.h>
 
+#include "affinity/table.h"
 #include "base/addr.h"
 #include "datapath/request.h"
 #include "nat/port.h"
@@ -35,6 +36,9 @@ struct fb_explain_env {
 	 * missing then leaves the SNAT address open, which depends on the port.
 	 */
 	bool hops_unknown;
+	/* As fb_datapath_affinity(); may be NULL: no client is known. */
+	bool (*affinity)(void *arg, const struct fb_service *svc, const struct fb_addr *client,
+			 struct fb_affinity_entry *ret);
 	/* As fb_neigh_describe(); may be NULL. */
 	int (*gateway)(void *arg, uint16_t nh_idx, struct fb_addr *ret);
 	void *arg;
@@ -60,6 +64,7 @@ struct fb_explanation {
 	const char *worker_rule; /* NULL: no worker decides */
 	struct fb_tuple reply;   /* the endpoint's packets, where has_reply */
 	bool at_run_time; /* no hash: which of the candidates it is, the worker decides then */
+	bool by_affinity; /* the endpoint that the client had last */
 	bool has_slot;
 	bool has_reply;
 	bool hides_client; /* SNAT: reply goes to an address of ours */

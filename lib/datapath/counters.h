@@ -25,6 +25,7 @@ struct fb_worker_counters {
 	uint64_t drops[FB_REASON_COUNT];
 	uint64_t flows_created;
 	uint64_t flows_expired;
+	uint64_t affinity_full; /* new flows of clients for which there was no room */
 	uint64_t handover_in;
 	uint64_t handover_out;
 	uint64_t twin_tx;

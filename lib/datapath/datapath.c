@@ -187,6 +187,12 @@ struct fb_datapath *fb_datapath_create(const struct fb_config *config,
 			    dp->n_workers);
 		goto fail;
 	}
+	dp->affinity = fb_affinity_create(config->affinity_clients, secret, -1);
+	if (dp->affinity == NULL) {
+		fb_errs_add(errs, nowhere, FB_SEV_ERROR, "no memory for %u clients (flows.affinity)",
+			    config->affinity_clients);
+		goto fail;
+	}
 	err = steer_create(dp);
 	if (err != 0) {
 		fb_errs_add(errs, nowhere, FB_SEV_ERROR, "SNAT ports by RSS queue: %s",
@@ -225,6 +231,7 @@ void fb_datapath_free(struct fb_datapath *dp)
 	for (uint16_t p = 0; p < dp->n_ports; p++)
 		fb_nat_steer_free(dp->steer[p]);
 	rte_ring_free(dp->punt_ring);
+	fb_affinity_free(dp->affinity);
 	free(dp->lcores);
 	free(dp);
 }
@@ -272,6 +279,13 @@ void fb_datapath_stop(struct fb_datapath *dp)
 	}
 	drain(dp->punt_ring);
 	dp->started = false;
+}
+
+bool fb_datapath_affinity(const struct fb_datapath *dp, const struct fb_service *svc,
+			  const struct fb_addr *client, struct fb_affinity_entry *ret)
+{
+	return fb_affinity_lookup(dp->affinity, fb_affinity_key(dp->affinity, svc->id, client),
+				  fb_datapath_now_s(dp), ret);
 }
 
 uint32_t fb_datapath_now_s(const struct fb_datapath *dp)

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "affinity/table.h"
 #include "config/config.h"
 #include "datapath/counters.h"
 #include "datapath/request.h"
@@ -99,6 +100,10 @@ uint32_t fb_datapath_punted(struct fb_datapath *dp, struct rte_mbuf **mbufs, uin
  *         -EAGAIN: the worker's ring is full
  */
 int fb_datapath_transmit(struct fb_datapath *dp, uint16_t port, const void *frame, size_t len);
+
+/** What is kept of a client of a service with session affinity. @return whether there is something */
+bool fb_datapath_affinity(const struct fb_datapath *dp, const struct fb_service *svc,
+			  const struct fb_addr *client, struct fb_affinity_entry *ret);
 
 /** Seconds since the datapath was created: what workers count endpoints' ages by. */
 uint32_t fb_datapath_now_s(const struct fb_datapath *dp);

@@ -9,6 +9,9 @@
 
 #include "datapath/select.h"
 
+#include <errno.h>
+#include <netinet/in.h>
+
 /* So many endpoints are compared all; of more, two. */
 #define COMPARE_ALL 8
 
@@ -102,4 +105,82 @@ const struct fb_endpoint *fb_select_at_run_time(struct fb_worker *w, const struc
 	else
 		place = freer_of_two(w, svc);
 	return &svc->endpoints[place];
+}
+
+static const struct fb_endpoint *select_first(struct fb_worker *w, const struct fb_service *svc,
+					      const struct fb_tuple *tuple)
+{
+	if (fb_selection_by_hash(svc->selection))
+		return fb_table_select(svc, fb_table_select_hash(w->snap, svc, tuple), NULL);
+	return fb_select_at_run_time(w, svc);
+}
+
+/*
+ * How long a client is remembered. Before a TCP connection is established its source address may be
+ * forged: until then no longer than the connection may take.
+ */
+static uint32_t end_of(const struct fb_worker *w, const struct fb_service *svc, bool proven)
+{
+	uint32_t opening_s = w->timeouts.ms[FB_FLOW_OPENING] / 1000 + 1;
+
+	if (proven || svc->proto != IPPROTO_TCP)
+		return w->now_s + svc->affinity_s;
+	return w->now_s + RTE_MIN(svc->affinity_s, opening_s);
+}
+
+/*
+ * Another worker may be choosing for the same client at this moment: whoever keeps first has chosen for
+ * both. Three times is enough for any race but one that somebody makes on purpose.
+ */
+const struct fb_endpoint *fb_select_affine(struct fb_worker *w, const struct fb_service *svc,
+					   const struct fb_tuple *tuple)
+{
+	struct fb_affinity *t = w->dp->affinity;
+	struct fb_addr client = fb_tuple_src(tuple);
+	uint64_t key = fb_affinity_key(t, svc->id, &client);
+	int rc = -EAGAIN;
+
+	for (int i = 0; i < 3 && rc == -EAGAIN; i++) {
+		struct fb_affinity_entry seen;
+		bool is_known = fb_affinity_lookup(t, key, w->now_s, &seen);
+		const struct fb_endpoint *ep = is_known ? fb_table_endpoint(svc, seen.ep_id) : NULL;
+		struct fb_affinity_entry next = {.proven = ep != NULL && seen.proven};
+
+		if (ep == NULL)
+			ep = select_first(w, svc, tuple);
+		next.ep_id = ep->id;
+		next.end_s = end_of(w, svc, next.proven);
+		/* Not more than once a second, so that a client's many connections do not share a line. */
+		if (is_known && next.ep_id == seen.ep_id && next.end_s == seen.end_s)
+			return ep;
+		rc = fb_affinity_keep(t, key, is_known ? &seen : NULL, &next, w->now_s);
+		if (rc == 0)
+			return ep;
+	}
+	w->counters.affinity_full++;
+	return fb_table_select(svc, fb_table_select_hash(w->snap, svc, tuple), NULL);
+}
+
+void fb_affinity_prove(struct fb_worker *w, enum fb_family family, struct fb_flow *flow)
+{
+	struct fb_affinity *t = w->dp->affinity;
+	const struct fb_tuple tuple = fb_flow_client_key(w->flows[family], flow);
+	const struct fb_service *svc = fb_table_lookup(w->snap, &tuple);
+	struct fb_addr client = fb_tuple_src(&tuple);
+	struct fb_affinity_entry seen;
+	struct fb_affinity_entry next;
+	bool is_known;
+	uint64_t key;
+
+	flow->flags &= (uint8_t)~FB_FLOW_AFFINE;
+	if (svc == NULL || svc->affinity_s == 0)
+		return;
+	key = fb_affinity_key(t, svc->id, &client);
+	is_known = fb_affinity_lookup(t, key, w->now_s, &seen);
+	/* Its own, another endpoint by now, or lost to others that are not proven either. */
+	if (is_known && (seen.proven || seen.ep_id != flow->ep_id))
+		return;
+	next = (struct fb_affinity_entry){flow->ep_id, end_of(w, svc, true), true};
+	if (fb_affinity_keep(t, key, is_known ? &seen : NULL, &next, w->now_s) == -ENOSPC)
+		w->counters.affinity_full++;
 }

@@ -15,10 +15,22 @@ uint32_t fb_worker_random(struct fb_worker *w);
 /** By the ways that are no hash (fb_selection_by_hash()); svc->n_slots is not 0. */
 const struct fb_endpoint *fb_select_at_run_time(struct fb_worker *w, const struct fb_service *svc);
 
+/**
+ * The endpoint that the client had last, else one by the service's selection, which is kept from now on;
+ * svc->affinity_s and svc->n_slots are not 0.
+ */
+const struct fb_endpoint *fb_select_affine(struct fb_worker *w, const struct fb_service *svc,
+					   const struct fb_tuple *tuple);
+
+/** A flow with FB_FLOW_AFFINE was established: its client exists, and is remembered for the whole time. */
+void fb_affinity_prove(struct fb_worker *w, enum fb_family family, struct fb_flow *flow);
+
 /** The endpoint of a flow that this worker has not seen before; NULL: none takes new flows. */
 static inline const struct fb_endpoint *fb_select(struct fb_worker *w, const struct fb_service *svc,
 						  const struct fb_tuple *tuple)
 {
+	if (unlikely(svc->affinity_s > 0) && svc->n_slots > 0)
+		return fb_select_affine(w, svc, tuple);
 	if (likely(fb_selection_by_hash(svc->selection)) || svc->n_slots == 0)
 		return fb_table_select(svc, fb_table_select_hash(w->snap, svc, tuple), NULL);
 	return fb_select_at_run_time(w, svc);

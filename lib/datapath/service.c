@@ -107,7 +107,8 @@ static enum fb_reason insert_flow(struct fb_worker *w, const struct fb_tuple *cl
 	fb_rewrite_prepare(client, &out, &rw);
 	(*ret)->ip_delta = rw.ip_delta;
 	(*ret)->l4_delta = rw.l4_delta;
-	(*ret)->flags = snat ? FB_FLOW_SNAT : 0;
+	(*ret)->flags = (uint8_t)((snat ? FB_FLOW_SNAT : 0) |
+				  (svc->affinity_s > 0 ? FB_FLOW_AFFINE : 0));
 	return FB_REASON_NONE;
 }
 

@@ -18,6 +18,7 @@
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
+#include "affinity/table.h"
 #include "datapath/datapath.h"
 #include "flow/region.h"
 #include "flow/table.h"
@@ -128,6 +129,7 @@ struct fb_datapath {
 	bool idle_sleep;
 	struct fb_port ports[FB_MAX_PORTS];
 	struct fb_nat_ports nat;
+	struct fb_affinity *affinity; /* all workers', see affinity/table.h */
 	struct fb_nat_steer *steer[FB_MAX_PORTS]; /* NULL: no usable RSS, packets come in anywhere */
 	struct rte_ring *punt_ring;
 	struct rte_mempool *pool;

@@ -64,6 +64,7 @@ extern const char *const fb_flow_state_names[FB_FLOW_STATE_COUNT];
  */
 #define FB_FLOW_HEARD_CLIENT   0x10
 #define FB_FLOW_HEARD_ENDPOINT 0x20
+#define FB_FLOW_AFFINE	       0x40 /* its client's affinity is to be proven by its being established */
 
 /*
  * One record. The keys follow this head: 2 x 12 bytes (IPv4: 64 bytes in all, one cache line) or

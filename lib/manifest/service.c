@@ -346,8 +346,6 @@ static void read_affinity(const struct field *spec, struct fb_model_service *ser
 	service->affinity_timeout_s = (uint32_t)field_int(&f, 1, AFFINITY_MAX_S,
 							  "a number of seconds",
 							  AFFINITY_DEFAULT_S);
-	field_notice(&affinity, "ClientIP is kept by a hash of the client's address: without a "
-				"timeout, and some clients move when endpoints come or go");
 }
 
 void kind_read_service(const struct field *root)

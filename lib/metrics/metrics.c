@@ -32,6 +32,8 @@ static const struct worker_row worker_rows[] = {
 	    "Packets answered by the box itself: rejects, echo, ARP, NDP, ICMP errors."),
 	ROW(flows_created, "forebay_worker_flows_created_total", "counter", "Flows created."),
 	ROW(flows_expired, "forebay_worker_flows_expired_total", "counter", "Flows aged out."),
+	ROW(affinity_full, "forebay_worker_affinity_full_total", "counter",
+	    "New flows of clients whose endpoint could not be kept for lack of room."),
 	ROW(handover_in, "forebay_worker_handover_in_total", "counter",
 	    "Packets taken over from other workers."),
 	ROW(handover_out, "forebay_worker_handover_out_total", "counter",

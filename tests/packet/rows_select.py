@@ -66,13 +66,22 @@ def all_objects():
             yield from objects(f"weighted-{way}-{mode}", mode, selection=way, weights=weights_text())
 
 
-Bench.OBJECTS["select"] = list(all_objects())
+def affine_objects():
+    spec = {
+        "sessionAffinity": "ClientIP",
+        "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 10}},
+    }
+    for mode in MODES:
+        for way in ("maglev",) + WAYS:
+            yield from objects(f"affine-{way}-{mode}", mode, spec, selection=way)
 
 
-def connect(t, service, number):
-    """The first packet of the number-th connection."""
-    flags = {"flags": "S"} if t.proto == "tcp" else {}
-    l4 = t.l4(t.proto, **flags)
+Bench.OBJECTS["select"] = list(all_objects()) + list(affine_objects())
+
+
+def connect(t, service, number, flags="S"):
+    """The first packet of the number-th connection, or another one of the client's."""
+    l4 = t.l4(t.proto, flags=flags) if t.proto == "tcp" else t.l4(t.proto)
     l4.sport, l4.dport = 10000 + number, SERVICE_PORT[t.proto]
     return t.frame("lan", t.cmac, t.client, address_of(service, t.family), l4)
 
@@ -88,6 +97,18 @@ def open_many(t, service, n):
         ended(result, "forward")
     hosts = [host_of(r) for r in results]
     return Counter(hosts), hosts
+
+
+def answer(t, first):
+    """The endpoint's answer to the client's first packet."""
+    out = Ether(first.frames[0][1])
+    reply = t.l4(t.proto, flags="SA") if t.proto == "tcp" else t.l4(t.proto)
+    reply.sport, reply.dport = l4_of(out).dport, l4_of(out).sport
+    emac = endpoints("pods", t.family)[network(out).dst]
+    equal(network(out).src, ADDRESS["pods"][t.family] if t.mode == "snat" else t.client, "source")
+    back = yield Step("pods", t.frame("pods", emac, network(out).dst, network(out).src, reply))
+    ended(back, "forward")
+    equal(network(Ether(back.frames[0][1])).dst, t.client)
 
 
 SPREAD = {"bench": "select", "any_endpoint": True, "mode": MODES, "family": FAMILIES}
@@ -152,15 +173,63 @@ def stays(t):
     frame = connect(t, service, 100)
     first = yield Step("lan", frame)
     ended(first, "forward")
-    out = Ether(first.frames[0][1])
-    reply = t.l4(t.proto, flags="SA") if t.proto == "tcp" else t.l4(t.proto)
-    reply.sport, reply.dport = l4_of(out).dport, l4_of(out).sport
-    emac = endpoints("pods", t.family)[network(out).dst]
-    equal(network(out).src, ADDRESS["pods"][t.family] if t.mode == "snat" else t.client, "source")
-    back = yield Step("pods", t.frame("pods", emac, network(out).dst, network(out).src, reply))
-    ended(back, "forward")
-    equal(network(Ether(back.frames[0][1])).dst, t.client)
+    yield from answer(t, first)
     for _ in range(3):
         again = yield Step("lan", connect(t, service, 100))
         ended(again, "forward")
         equal(host_of(again), host_of(first), "endpoint")
+
+
+ALL_WAYS = ("maglev",) + WAYS
+AFFINE = {"bench": "select", "any_endpoint": True, "mode": MODES, "family": FAMILIES, "way": ALL_WAYS}
+
+
+@row("{proto} over {family} by {mode}: with affinity over {way} a client has one endpoint on every worker",
+     proto=("tcp", "udp"), **AFFINE)  # fmt: skip
+def affine(t):
+    counts, _ = yield from open_many(t, f"affine-{t.way}-{t.mode}", 40)
+    equal(len(counts), 1, "endpoints of one client")
+
+
+def connect_at(t, at_s, number, flags="S"):
+    frame = connect(t, f"affine-{t.way}-{t.mode}", number, flags)
+    return Step("lan", frame, at_s)
+
+
+@row("over {family} by {mode}: affinity over {way} lasts from the last new connection", **AFFINE)
+def lasts(t):
+    first = yield connect_at(t, 1, 1)
+    yield from answer_at(t, first, 1)
+    yield connect_at(t, 1, 1, "A")
+    hosts = [host_of(first)]
+    # Each is within 10 seconds of the one before, and the last one 35 after the first.
+    for number, at_s in enumerate((10, 18, 27, 36), 2):
+        result = yield connect_at(t, at_s, number)
+        ended(result, "forward")
+        hosts.append(host_of(result))
+    equal(len(set(hosts)), 1, "endpoints")
+
+
+def answer_at(t, first, at_s):
+    for step in (s := answer(t, first)):
+        step.at_s = at_s
+        result = yield step
+        try:
+            s.send(result)
+        except StopIteration:
+            return
+
+
+@row("over {family} by {mode}: affinity over {way} ends with its timeout", bench="select",
+     any_endpoint=True, mode=MODES, family=FAMILIES, way=("round-robin",))  # fmt: skip
+def ends(t):
+    """Round robin would go on to the next one: what is the same is so by affinity."""
+    first = yield connect_at(t, 50, 1)
+    yield from answer_at(t, first, 50)
+    yield connect_at(t, 50, 1, "A")
+    seen = []
+    for number in range(4):
+        result = yield connect_at(t, 62 + 12 * number, 2 + number)
+        ended(result, "forward")
+        seen.append(host_of(result))
+    assert len(set(seen)) > 1, f"always {seen}"

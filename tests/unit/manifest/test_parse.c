@@ -219,9 +219,7 @@ static const struct wrong wrongs[] = {
 	{SERVICE("sessionAffinity: ClientIP, sessionAffinityConfig: {clientIP: {timeoutSeconds: "
 		 "0}}, ports: [{port: 80}]"),
 	 "m:1:141: spec.sessionAffinityConfig.clientIP.timeoutSeconds: 0 is not a number of "
-	 "seconds (1 to 86400)\n"
-	 "m:1:80: spec.sessionAffinity: ClientIP is kept by a hash of the client's address: "
-	 "without a timeout, and some clients move when endpoints come or go\n"},
+	 "seconds (1 to 86400)\n"},
 	{SERVICE("loadBalancerSourceRanges: [10.0.0.0], ports: [{port: 80}]"),
 	 "m:1:90: spec.loadBalancerSourceRanges[0]: \"10.0.0.0\" is not a range like "
 	 "192.0.2.0/24\n"},
