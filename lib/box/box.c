@@ -64,6 +64,15 @@ static int stage_pool(const struct fb_config *config, struct fb_table *table, ui
 	return err;
 }
 
+/* Where DNS is answered and nobody else lives, the address behaves like a Service's. */
+static int stage_dns_address(const struct fb_config *config, struct fb_table *table,
+			     const struct fb_addr *addr)
+{
+	if (is_own(config, addr) || is_snat(config, addr))
+		return 0;
+	return fb_table_set_address(table, addr, FB_ADDR_SERVICE | FB_ADDR_ANNOUNCE);
+}
+
 int fb_box_stage(const struct fb_config *config, struct fb_table *table)
 {
 	int err = 0;
@@ -76,6 +85,8 @@ int fb_box_stage(const struct fb_config *config, struct fb_table *table)
 	}
 	for (uint32_t i = 0; i < config->n_snat_addresses && err == 0; i++)
 		err = stage_address(config, table, &config->snat_addresses[i]);
+	for (uint32_t i = 0; i < config->n_dns_addresses && config->dns_enabled && err == 0; i++)
+		err = stage_dns_address(config, table, &config->dns_addresses[i]);
 	if (err == 0)
 		fb_table_set_announce(table, config->announce_kinds);
 	return err;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "box/box.h"
 #include "manifest/manifest.h"
@@ -100,9 +101,16 @@ static int stage_services(struct fb_offline *o, struct fb_errs *errs)
 					   specs.place, errs);
 		if (err == -ENOSPC) /* said in errs; the others fit perhaps */
 			err = 0;
+		if (err == 0)
+			err = fb_names_stage(o->names, o->store, view.namespace_, view.name, &specs,
+					     errs);
 		fb_service_specs_free(&specs);
 	}
 	fb_box_settings_free(&settings);
+	if (err == 0)
+		err = fb_names_settle(o->names, o->store,
+				      fb_store_n_objects(o->store, FB_KIND_SERVICE) > 0,
+				      (uint32_t)time(NULL));
 	return err;
 }
 
@@ -127,6 +135,7 @@ int fb_offline_open(struct fb_config *config, const char *const *paths, uint32_t
 		err = -ENOMEM;
 		goto fail;
 	}
+	err = fb_names_open(config, o.table, &o.names);
 	for (uint32_t i = 0; i < n_paths && err == 0; i++)
 		err = read_path(o.store, paths[i], errs);
 	if (err == 0)
@@ -153,6 +162,7 @@ void fb_offline_close(struct fb_offline *o)
 {
 	if (o->snapshot != NULL)
 		fb_snapshot_release(o->table, o->snapshot);
+	fb_names_close(o->names);
 	if (o->table != NULL)
 		fb_table_free(o->table);
 	if (o->neigh != NULL)

@@ -10,6 +10,7 @@
  */
 
 #include "base/err.h"
+#include "box/names.h"
 #include "config/config.h"
 #include "model/store.h"
 #include "neigh/neigh.h"
@@ -20,6 +21,7 @@ struct fb_offline {
 	struct fb_store *store;
 	struct fb_neigh *neigh;
 	struct fb_table *table;
+	struct fb_names *names; /* NULL: DNS is off */
 	struct fb_snapshot *snapshot; /* one hold */
 };
 

@@ -348,6 +348,73 @@ static void check_pools(struct reader *reader, const struct fb_node *list,
 	}
 }
 
+/* Labels of letters, digits, - and _, joined by dots. */
+static bool is_domain(const char *text)
+{
+	size_t label = 0;
+
+	for (; *text != '\0'; text++) {
+		if (*text == '.' ? label == 0 || text[1] == '\0'
+				 : !is_port_name((char[]){*text, 0}))
+			return false;
+		label = *text == '.' ? 0 : label + 1;
+		if (label > 63)
+			return false;
+	}
+	return label > 0;
+}
+
+/* "namespace/name", or nothing. */
+static bool is_service(const char *text)
+{
+	const char *slash = strchr(text, '/');
+
+	return *text == '\0' || (slash != NULL && slash != text && slash[1] != '\0' &&
+				 strchr(slash + 1, '/') == NULL);
+}
+
+static void check_dns(struct reader *reader, const struct fb_node *dns,
+		      const struct fb_config *config)
+{
+	const struct fb_node *list = fb_node_get(dns, "reverse-zones");
+
+	if (config->dns_domain != NULL && !is_domain(config->dns_domain))
+		COMPLAIN(reader, fb_node_get(dns, "domain"),
+			 "dns.domain: \"%s\" is not a domain: labels of letters, digits, - and _, "
+			 "with a dot between them",
+			 config->dns_domain);
+	if (config->dns_service != NULL && !is_service(config->dns_service))
+		COMPLAIN(reader, fb_node_get(dns, "service"),
+			 "dns.service: \"%s\" is not NAMESPACE/NAME of a Service",
+			 config->dns_service);
+	for (uint32_t i = 0; i < config->n_dns_reverse_zones; i++) {
+		const struct fb_prefix *p = &config->dns_reverse_zones[i];
+		unsigned int unit = fb_addr_family(&p->addr) == FB_IPV4 ? 8 : 4;
+
+		if (is_given(&p->addr) && (p->len_bits % unit != 0 || p->len_bits == 0))
+			COMPLAIN(
+				reader, entry(list, i, NULL),
+				"dns.reverse-zones[%u]: a length of %u; reverse names have labels of "
+				"%u bits, so it has to be a multiple of that, and not 0",
+				i, p->len_bits, unit);
+	}
+	check_distinct(reader, fb_node_get(dns, "addresses"), "dns.addresses",
+		       config->dns_addresses, config->n_dns_addresses);
+	check_distinct(reader, fb_node_get(dns, "resolvers"), "dns.resolvers",
+		       config->dns_resolvers, config->n_dns_resolvers);
+	for (uint32_t i = 0; i < config->n_dns_resolvers; i++) {
+		for (uint32_t j = 0; j < config->n_dns_addresses; j++) {
+			if (is_given(&config->dns_resolvers[i]) &&
+			    fb_addr_equal(&config->dns_resolvers[i], &config->dns_addresses[j]))
+				COMPLAIN(
+					reader, entry(fb_node_get(dns, "resolvers"), i, NULL),
+					"dns.resolvers[%u]: stands in dns.addresses too; the box would "
+					"ask itself",
+					i);
+		}
+	}
+}
+
 static void check_services(struct reader *reader, const struct fb_node *root,
 			   const struct fb_config *config)
 {
@@ -392,4 +459,5 @@ void check_settings(struct reader *reader, const struct fb_node *root, struct se
 	check_services(reader, root, config);
 	check_lab(reader, fb_node_get(root, "lab"), config);
 	check_manifests(reader, fb_node_get(root, "manifests"), config);
+	check_dns(reader, fb_node_get(root, "dns"), config);
 }

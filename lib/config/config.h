@@ -142,6 +142,23 @@ struct fb_config {
 	uint32_t max_services;   /* service ports */
 	uint32_t max_endpoints;
 
+	/* dns: */
+	bool dns_enabled;
+	char *dns_domain;
+	uint32_t dns_ttl_s;
+	char *dns_service; /* "NAMESPACE/NAME"; "": none */
+	struct fb_addr *dns_addresses; /* answered on, beside the Service's */
+	uint32_t n_dns_addresses;
+	struct fb_addr *dns_resolvers; /* for names that are not ours; empty: refused */
+	uint32_t n_dns_resolvers;
+	struct fb_prefix *dns_reverse_zones; /* whole octets or nibbles */
+	uint32_t n_dns_reverse_zones;
+	char **dns_namespaces; /* only these have names; empty: all */
+	uint32_t n_dns_namespaces;
+	uint32_t dns_pods; /* enum fb_dns_pods */
+	bool dns_pod_names;
+	bool dns_ignore_empty;
+
 	/* limits: (packets per second and worker) */
 	uint32_t reject_rate;
 	uint32_t icmp_rate;

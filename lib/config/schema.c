@@ -35,6 +35,8 @@ static const char *const hugepages_names[] = {"auto", "on", "off", NULL};
 static const char *const idle_names[] = {"poll", "sleep", NULL};
 /* In the order of enum fb_config_targets. */
 static const char *const target_names[] = {"pods", "nodes", NULL};
+/* In the order of enum fb_dns_pods, which stands in a layer above; tests/unit/config holds them together. */
+static const char *const pods_names[] = {"disabled", "insecure", "verified", NULL};
 static const char *const log_names[] = {"error", "warning", "notice", "info", "debug", NULL};
 /* In the order of enum fb_service_mode, fb_selection and fb_frontend_kind, which stand in a layer above;
  * tests/unit/config holds them together. */
@@ -281,6 +283,53 @@ static const struct setting service_rows[] = {
 	{0},
 };
 
+static const struct setting dns_rows[] = {
+	{"enabled", .type = SETTING_BOOL, .size = sizeof(bool), AT(dns_enabled),
+	 .standard = "false",
+	 .help = "Answer DNS for the cluster's names. Off by default: a box that does not know all of "
+		 "the cluster's objects would tell clients that names do not exist, in place of the "
+		 "cluster's own DNS, which queries go to otherwise."},
+	{"domain", TEXT(dns_domain), .least = 1, .most = 57, .standard = "cluster.local",
+	 .help = "What the cluster's names end in. With the longest Service name a longer one would not "
+		 "fit into 255 bytes."},
+	{"ttl", DURATION(dns_ttl_s), .most = 3600, .standard = "5s",
+	 .help = "How long clients may remember an answer, also that there is none. CoreDNS' default: "
+		 "pods of a headless Service come and go."},
+	{"service", TEXT(dns_service), .most = 127, .standard = "kube-system/kube-dns",
+	 .help = "NAMESPACE/NAME of the Service on whose addresses DNS is answered, instead of being "
+		 "sent to its endpoints: those that have a UDP port 53. Empty: on none."},
+	{"addresses", ADDRS(dns_addresses, n_dns_addresses), .most_n = 16, .standard = "[]",
+	 .example = "[192.0.2.53, 2001:db8::53]",
+	 .help = "Further addresses that DNS is answered on, port 53: the box's own or others. For "
+		 "others ARP and neighbour discovery are answered too."},
+	{"resolvers", ADDRS(dns_resolvers, n_dns_resolvers), .most_n = 8, .standard = "[]",
+	 .example = "[192.0.2.1]",
+	 .help = "Who is asked for names outside of the domain, and for what an ExternalName leads "
+		 "to. Empty: such names are refused, and an ExternalName is answered as it is."},
+	{"reverse-zones", .type = SETTING_PREFIX, .list = true, .size = sizeof(struct fb_prefix),
+	 AT(dns_reverse_zones), .offset_2 = offsetof(struct settings, config.n_dns_reverse_zones),
+	 .most_n = 16, .standard = "[]", .example = "[10.96.0.0/16]",
+	 .help = "Prefixes of which an address that nothing is known of has no name (NXDOMAIN). Of "
+		 "others such a query is forwarded or refused; what is known is answered for all."},
+	{"namespaces", .type = SETTING_TEXT, .list = true, .size = sizeof(char *), .least = 1,
+	 .most = 63, AT(dns_namespaces),
+	 .offset_2 = offsetof(struct settings, config.n_dns_namespaces), .most_n = 4096,
+	 .standard = "[]", .example = "[default, kube-system]",
+	 .help = "Only names in these exist. Empty: in all."},
+	{"pods", CHOICE(dns_pods), .choices = pods_names, .standard = "disabled",
+	 .help = "10-1-2-3.NAMESPACE.pod.DOMAIN: disabled does not know such names, insecure answers "
+		 "10.1.2.3 whatever is there, verified if such a Pod is in that namespace."},
+	{"pod-names", .type = SETTING_BOOL, .size = sizeof(bool), AT(dns_pod_names),
+	 .standard = "false",
+	 .help = "An endpoint without a hostname is called as its pod (targetRef), not by its address: "
+		 "endpoint_pod_names of CoreDNS."},
+	{"ignore-empty-services", .type = SETTING_BOOL, .size = sizeof(bool), AT(dns_ignore_empty),
+	 .standard = "false",
+	 .help = "A Service with a clusterIP and without ready endpoints does not exist: so clients "
+		 "with several clusters go on to the next one."},
+	{0},
+};
+
 static const struct setting limit_rows[] = {
 	{"reject-rate", NUMBER(reject_rate), .most = 1000000, .standard = "1000",
 	 .unit = "packets per second and worker",
@@ -370,6 +419,8 @@ const struct setting fb_config_rows[] = {
 	 .help = "Connections that are remembered, per worker, and the endpoints of clients."},
 	{"nat", .type = SETTING_GROUP, .rows = nat_rows, .help = "How addresses are rewritten."},
 	{"services", .type = SETTING_GROUP, .rows = service_rows, .help = "What is forwarded."},
+	{"dns", .type = SETTING_GROUP, .rows = dns_rows,
+	 .help = "The cluster's names, answered by the workers."},
 	{"limits", .type = SETTING_GROUP, .rows = limit_rows,
 	 .help = "What the box says of its own accord, at most."},
 	{"manifests", RECORDS(manifests, n_manifests, fb_config_source), .most_n = 64,

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "box/box.h"
 #include "control/allotted.h"
@@ -29,7 +30,8 @@ int fb_reconcile_init(struct fb_control *c)
 	fb_allotted_load(c);
 	if (c->sources == NULL)
 		return errno != 0 ? -errno : -ENOMEM;
-	return fb_box_stage(c->p.config, c->p.table);
+	ret = fb_names_open(c->p.config, c->p.table, &c->names);
+	return ret != 0 ? ret : fb_box_stage(c->p.config, c->p.table);
 }
 
 static void conflict_fini(struct fb_conflict *conflict)
@@ -50,6 +52,7 @@ void fb_reconcile_fini(struct fb_control *c)
 		conflict_fini(&c->conflicts[i]);
 	free(c->conflicts);
 	free(c->source_missing);
+	fb_names_close(c->names);
 	fb_box_settings_free(&c->settings);
 	fb_sources_close(c->sources);
 	fb_store_free(c->store);
@@ -78,6 +81,12 @@ void fb_reconcile_log(struct fb_control *c, const struct fb_errs *errs)
 		fb_control_log(c, FB_LOG_WARNING, "some messages were lost for lack of memory");
 }
 
+static void drop_staged(struct fb_control *c)
+{
+	fb_table_abort(c->p.table);
+	fb_names_abort(c->names);
+}
+
 /* @return whether a new generation is in force */
 static bool publish(struct fb_control *c)
 {
@@ -95,7 +104,7 @@ static bool publish(struct fb_control *c)
 		if (ret != 0)
 			fb_snapshot_release(c->p.table, snap);
 	} else {
-		fb_table_abort(c->p.table);
+		drop_staged(c);
 	}
 	if (ret != 0) {
 		fb_control_log(c, FB_LOG_ERROR, "cannot publish a generation: %s; trying again",
@@ -138,6 +147,12 @@ static int stage(struct fb_control *c, const char *namespace_, const char *name,
 				   errs);
 	if (ret == 0)
 		queue_announcements(c, &specs);
+	/* What does not fit into the table has its name all the same. */
+	if (ret == 0 || ret == -ENOSPC) {
+		int names = fb_names_stage(c->names, c->store, namespace_, name, &specs, errs);
+
+		ret = names != 0 ? names : ret;
+	}
 	fb_service_specs_free(&specs);
 	return ret;
 }
@@ -233,13 +248,27 @@ static int stage_dirty(struct fb_control *c, struct fb_errs *errs)
 	return stage_conflicts(c, errs);
 }
 
+/* Once all sources were there and whole, a later fault leaves what was read in force. */
+static bool is_synced(struct fb_control *c)
+{
+	bool good = fb_store_n_objects(c->store, FB_KIND_SERVICE) > 0;
+
+	for (uint32_t i = 0; i < c->p.config->n_manifests; i++)
+		good &= !c->source_missing[i];
+	for (uint32_t i = 0; i < c->n_origins; i++)
+		good &= !c->origins[i].incomplete;
+	c->synced |= good;
+	return c->synced;
+}
+
 void fb_reconcile_services(struct fb_control *c, const char *why, struct fb_errs *errs)
 {
 	size_t n_dirty = fb_store_n_dirty(c->store);
 	const struct fb_snapshot *snap;
 	int ret;
 
-	if (n_dirty == 0 && fb_control_snapshot(c) != NULL)
+	/* Names are also of namespaces and pods, which need not touch a Service. */
+	if (n_dirty == 0 && fb_control_snapshot(c) != NULL && c->names == NULL)
 		return;
 	ret = fb_pool_allot(c->pool, c->store, errs);
 	/* Before anybody can have seen it. */
@@ -247,8 +276,10 @@ void fb_reconcile_services(struct fb_control *c, const char *why, struct fb_errs
 		fb_allotted_keep(c);
 	if (ret == 0)
 		ret = stage_dirty(c, errs);
+	if (ret == 0)
+		ret = fb_names_settle(c->names, c->store, is_synced(c), (uint32_t)time(NULL));
 	if (ret != 0) {
-		fb_table_abort(c->p.table);
+		drop_staged(c);
 		c->retry = true;
 		fb_control_log(c, FB_LOG_ERROR, "%s: %s; trying again", why, strerror(-ret));
 		return;

@@ -9,6 +9,7 @@
 
 #include <stdarg.h>
 
+#include "box/names.h"
 #include "control/control.h"
 #include "control/source.h"
 #include "desired/desired.h"
@@ -85,6 +86,8 @@ struct fb_control {
 	bool allotted_failed; /* the file could not be written; told once */
 	bool allotted_settled; /* what was loaded for Services that never came was forgotten */
 	struct fb_desired_settings settings;
+	struct fb_names *names; /* NULL: DNS is off */
+	bool synced;		/* all sources have been read whole, once */
 	struct fb_sources *sources;
 	struct fb_origin *origins;
 	uint32_t n_origins;

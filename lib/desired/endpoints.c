@@ -123,8 +123,7 @@ static void add_endpoints(struct candidates *c, const struct fb_endpoints *endpo
 	}
 }
 
-/* Does the cluster know the pod's node? Files often have no Nodes at all: then it does not matter. */
-static bool has_node(const struct fb_store *store, const struct fb_pod *pod)
+bool desired_has_node(const struct fb_store *store, const struct fb_pod *pod)
 {
 	return pod->node_name[0] == '\0' || fb_store_n_objects(store, FB_KIND_NODE) == 0 ||
 	       fb_store_find(store, FB_KIND_NODE, "", pod->node_name, NULL) != NULL;
@@ -186,7 +185,7 @@ static void add_pods(struct candidates *c)
 	const struct fb_object *pod;
 
 	while ((pod = fb_store_pod_next(c->query->store, service, &walk)) != NULL) {
-		if (publish_not_ready || has_node(c->query->store, &pod->pod))
+		if (publish_not_ready || desired_has_node(c->query->store, &pod->pod))
 			add_pod(c, &pod->pod, publish_not_ready);
 	}
 }

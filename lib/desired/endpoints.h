@@ -60,6 +60,9 @@ enum desired_set {
 uint16_t desired_port_on(const struct fb_pod *pod, const struct fb_service_port *port);
 bool desired_is_ready(enum desired_standing standing);
 
+/** Does the cluster know the pod's node? Files often have no Nodes at all: then it does not matter. */
+bool desired_has_node(const struct fb_store *store, const struct fb_pod *pod);
+
 /** By address and port, the best standing of each first and alone. @return how many are left */
 uint32_t desired_sort(struct desired_candidate *v, uint32_t n);
 

@@ -31,6 +31,7 @@ struct list {
 struct fb_dns {
 	struct fb_dns_zone *zone;  /* in force; NULL before the first */
 	struct fb_dns_zone staged; /* settings, addresses, synced; the maps are those in force */
+	uint32_t serial;
 	bool touched;              /* something of these was staged */
 	struct change *changes;
 	struct change **last;
@@ -219,6 +220,11 @@ void fb_dns_set_synced(struct fb_dns *dns, bool synced)
 {
 	dns->touched |= synced != dns->staged.synced;
 	dns->staged.synced = synced;
+}
+
+void fb_dns_set_serial(struct fb_dns *dns, uint32_t serial)
+{
+	dns->serial = serial;
 }
 
 bool fb_dns_is_staged(const struct fb_dns *dns)
@@ -484,7 +490,7 @@ static int apply_pods(struct fb_dns_draft *draft, struct fb_dns_zone *zone, cons
 	return 0;
 }
 
-static int make_zone(struct fb_dns *dns, struct fb_dns_draft *draft, uint32_t serial,
+static int make_zone(struct fb_dns *dns, struct fb_dns_draft *draft,
 		     struct fb_dns_zone **ret)
 {
 	struct fb_dns_zone *zone = fb_dns_draft_alloc(draft, sizeof(*zone));
@@ -492,7 +498,7 @@ static int make_zone(struct fb_dns *dns, struct fb_dns_draft *draft, uint32_t se
 	if (zone == NULL)
 		return -ENOMEM;
 	*zone = dns->staged;
-	zone->serial = serial;
+	zone->serial = dns->serial;
 	for (struct change *change = dns->changes; change != NULL; change = change->next) {
 		if (apply_service(draft, zone, change) != 0)
 			return -ENOMEM;
@@ -520,8 +526,7 @@ static void settle(struct fb_dns *dns, struct fb_dns_draft *draft, bool good)
 	}
 }
 
-int fb_dns_commit(struct fb_dns *dns, uint64_t generation, uint32_t serial,
-		  const struct fb_dns_zone **ret)
+int fb_dns_commit(struct fb_dns *dns, uint64_t generation, const struct fb_dns_zone **ret)
 {
 	struct fb_dns_draft draft = {NULL, NULL};
 	struct fb_dns_zone *zone;
@@ -530,7 +535,7 @@ int fb_dns_commit(struct fb_dns *dns, uint64_t generation, uint32_t serial,
 		*ret = dns->zone;
 		return 0;
 	}
-	if (make_zone(dns, &draft, serial, &zone) != 0) {
+	if (make_zone(dns, &draft, &zone) != 0) {
 		settle(dns, &draft, false);
 		fb_dns_draft_drop(&draft);
 		return -ENOMEM;

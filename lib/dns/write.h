@@ -99,16 +99,17 @@ void fb_dns_set_addresses(struct fb_dns *dns, const struct fb_addr *addrs, uint3
 /** Stage that all there is has been read: what is not known does not exist. */
 void fb_dns_set_synced(struct fb_dns *dns, bool synced);
 
+/** The serial of SOA in zones from now on: seconds since 1970, as CoreDNS has it. Stages nothing. */
+void fb_dns_set_serial(struct fb_dns *dns, uint32_t serial);
+
 bool fb_dns_is_staged(const struct fb_dns *dns); /* would a commit change anything? */
 
 /**
  * Make the zone of a generation. What is replaced is retired with it.
  *
- * @param serial  of SOA; seconds since 1970, as CoreDNS has it
  * @return 0 or -ENOMEM; *ret is the former zone where nothing was staged
  */
-int fb_dns_commit(struct fb_dns *dns, uint64_t generation, uint32_t serial,
-		  const struct fb_dns_zone **ret);
+int fb_dns_commit(struct fb_dns *dns, uint64_t generation, const struct fb_dns_zone **ret);
 
 /** Drop what was staged. */
 void fb_dns_abort(struct fb_dns *dns);

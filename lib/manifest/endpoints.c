@@ -87,6 +87,15 @@ static void read_slice_addresses(const struct field *endpoint, enum fb_family fa
 	ret->n_addrs = n;
 }
 
+/* The pod behind an endpoint: targetRef names it, whatever its kind. */
+static const char *read_target(const struct field *item)
+{
+	struct field ref = field_get(item, "targetRef");
+	struct field name = field_get(&ref, "name");
+
+	return field_string(&name);
+}
+
 static void read_slice_endpoint(const struct field *item, enum fb_family family,
 				struct fb_slice_endpoint *ret)
 {
@@ -103,6 +112,7 @@ static void read_slice_endpoint(const struct field *item, enum fb_family family,
 	ret->terminating = field_bool(&f, false);
 	f = field_get(item, "hostname");
 	ret->hostname = field_string(&f);
+	ret->target_name = read_target(item);
 	f = field_get(item, "nodeName");
 	if (f.node == NULL)
 		f = field_get(&topology, "kubernetes.io/hostname");
@@ -178,6 +188,7 @@ static uint32_t read_addresses(const struct field *list, const struct fb_endpoin
 		(void)field_unicast(&f, &addresses[i].addr);
 		f = field_get(&item, "hostname");
 		addresses[i].hostname = field_string(&f);
+		addresses[i].target_name = read_target(&item);
 		f = field_get(&item, "nodeName");
 		addresses[i].node_name = field_string(&f);
 	}

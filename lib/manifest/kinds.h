@@ -23,6 +23,7 @@ void kind_read_slice(const struct field *root);
 void kind_read_endpoints(const struct field *root);
 void kind_read_pod(const struct field *root);
 void kind_read_node(const struct field *root);
+void kind_read_namespace(const struct field *root);
 
 /** Namespace and name of an object that was refused; false: they cannot be told. */
 bool kind_peek_name(const struct fb_node *root, const char **ret_namespace, const char **ret_name);

@@ -21,6 +21,7 @@ static const struct kind_row kinds[] = {
 	{"discovery.k8s.io/v1", "EndpointSlice", FB_KIND_ENDPOINT_SLICE, kind_read_slice},
 	{"v1", "Pod", FB_KIND_POD, kind_read_pod},
 	{"v1", "Node", FB_KIND_NODE, kind_read_node},
+	{"v1", "Namespace", FB_KIND_NAMESPACE, kind_read_namespace},
 	{"discovery.k8s.io/v1beta1", "EndpointSlice", FB_KIND_ENDPOINT_SLICE, kind_read_slice},
 };
 
@@ -67,7 +68,7 @@ static void report_others(struct parse *p)
 
 		reader_report(&p->reader, o->first, FB_SEV_NOTICE,
 			      "kind %s (%s): %u ignored; forebay reads Service, EndpointSlice, "
-			      "Endpoints, Pod and Node",
+			      "Endpoints, Pod, Node and Namespace",
 			      reader_show(o->kind, kind), reader_show(o->api_version, api_version),
 			      o->n);
 	}
@@ -85,7 +86,7 @@ static int refuse(struct parse *p, enum fb_object_kind kind, const struct fb_nod
 		p->reader.ret->incomplete = true;
 		return 0;
 	}
-	if (kind == FB_KIND_NODE)
+	if (kind == FB_KIND_NODE || kind == FB_KIND_NAMESPACE)
 		namespace_ = "";
 	return fb_objects_refuse(p->reader.ret, kind, namespace_, name);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* kind: Pod (v1), as far as it makes an endpoint. */
+/* kind: Pod (v1), as far as it makes an endpoint; and Namespace (v1), which its name is. */
 
 #include <netinet/in.h>
 #include <string.h>
@@ -122,6 +122,10 @@ void kind_read_pod(const struct field *root)
 
 	kind_read_meta(root, NAME_SUBDOMAIN);
 	pod->node_name = field_string(&f);
+	f = field_get(&spec, "hostname");
+	pod->hostname = field_string(&f);
+	f = field_get(&spec, "subdomain");
+	pod->subdomain = field_string(&f);
 	pod->terminating = deletion.node != NULL && !field_says(&deletion, "");
 	f = field_get(&status, "phase");
 	pod->finished = field_says(&f, "Succeeded") || field_says(&f, "Failed");
@@ -130,4 +134,10 @@ void kind_read_pod(const struct field *root)
 	read_addresses(&status, pod);
 	read_ports(&spec, pod);
 	kind_read_pod_annotations(root, pod);
+}
+
+void kind_read_namespace(const struct field *root)
+{
+	kind_read_meta(root, NAME_LABEL);
+	root->reader->object->meta.namespace_ = "";
 }

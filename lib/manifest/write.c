@@ -214,6 +214,14 @@ static int set_hints(json_t *to, const char *key, const char *const *names, uint
 	return rc | set_list(to, key, list);
 }
 
+static int set_target(json_t *to, const char *name)
+{
+	if (name[0] == '\0')
+		return 0;
+	return json_object_set_new(to, "targetRef",
+				   json_pack("{s:s,s:s}", "kind", "Pod", "name", name));
+}
+
 static json_t *slice_endpoint_json(const struct fb_slice_endpoint *endpoint)
 {
 	json_t *json = json_object();
@@ -225,6 +233,7 @@ static json_t *slice_endpoint_json(const struct fb_slice_endpoint *endpoint)
 					    endpoint->serving, "terminating",
 					    endpoint->terminating));
 	rc |= set_text(json, "hostname", endpoint->hostname);
+	rc |= set_target(json, endpoint->target_name);
 	rc |= set_text(json, "nodeName", endpoint->node_name);
 	rc |= set_text(json, "zone", endpoint->zone);
 	rc |= set_hints(hints, "forZones", endpoint->hint_zones, endpoint->n_hint_zones);
@@ -261,6 +270,7 @@ static int set_addresses(json_t *to, const char *key, const struct fb_endpoints_
 
 		rc |= json_object_set_new(json, "ip", addr_json(&addresses[i].addr));
 		rc |= set_text(json, "hostname", addresses[i].hostname);
+		rc |= set_target(json, addresses[i].target_name);
 		rc |= set_text(json, "nodeName", addresses[i].node_name);
 		rc |= json_array_append_new(list, json);
 	}
@@ -335,6 +345,8 @@ int kind_write_pod(const struct fb_object *object, json_t *ret)
 		rc |= json_array_append_new(addrs,
 					    json_pack("{s:o}", "ip", addr_json(&pod->addrs[i])));
 	rc |= set_text(spec, "nodeName", pod->node_name);
+	rc |= set_text(spec, "hostname", pod->hostname);
+	rc |= set_text(spec, "subdomain", pod->subdomain);
 	rc |= write_pod_ports(pod, spec);
 	rc |= set_text(status, "phase", pod->phase);
 	rc |= json_object_set_new(status, "conditions",
@@ -374,6 +386,14 @@ int kind_write_node(const struct fb_object *object, json_t *ret)
 	return rc | json_object_set_new(ret, "status", status);
 }
 
+/* A Namespace's metadata are all that is kept of it. */
+static int write_nothing(const struct fb_object *object, json_t *ret)
+{
+	(void)object;
+	(void)ret;
+	return 0;
+}
+
 static const struct {
 	const char *api_version;
 	int (*write)(const struct fb_object *object, json_t *ret);
@@ -383,6 +403,7 @@ static const struct {
 	[FB_KIND_ENDPOINTS] = {"v1", kind_write_endpoints},
 	[FB_KIND_POD] = {"v1", kind_write_pod},
 	[FB_KIND_NODE] = {"v1", kind_write_node},
+	[FB_KIND_NAMESPACE] = {"v1", write_nothing},
 };
 
 json_t *fb_manifest_json(const struct fb_object *object)

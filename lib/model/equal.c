@@ -126,8 +126,8 @@ static bool same_slice_endpoint(const struct fb_slice_endpoint *a,
 {
 	return a->ready == b->ready && a->serving == b->serving &&
 	       a->terminating == b->terminating && same(a->hostname, b->hostname) &&
-	       same(a->node_name, b->node_name) && same(a->zone, b->zone) &&
-	       same_addrs(a->addrs, a->n_addrs, b->addrs, b->n_addrs) &&
+	       same(a->target_name, b->target_name) && same(a->node_name, b->node_name) &&
+	       same(a->zone, b->zone) && same_addrs(a->addrs, a->n_addrs, b->addrs, b->n_addrs) &&
 	       same_strings(a->hint_zones, a->n_hint_zones, b->hint_zones, b->n_hint_zones) &&
 	       same_strings(a->hint_nodes, a->n_hint_nodes, b->hint_nodes, b->n_hint_nodes);
 }
@@ -152,6 +152,7 @@ static bool same_addresses(const struct fb_endpoints_address *a, uint32_t n_a,
 		return false;
 	for (uint32_t i = 0; i < n_a; i++) {
 		if (!fb_addr_equal(&a[i].addr, &b[i].addr) || !same(a[i].hostname, b[i].hostname) ||
+		    !same(a[i].target_name, b[i].target_name) ||
 		    !same(a[i].node_name, b[i].node_name))
 			return false;
 	}
@@ -187,7 +188,8 @@ static bool same_pod(const struct fb_pod *a, const struct fb_pod *b)
 	return same(a->phase, b->phase) && a->ready == b->ready &&
 	       a->terminating == b->terminating && a->finished == b->finished &&
 	       a->has_weight == b->has_weight && a->weight == b->weight &&
-	       same(a->node_name, b->node_name) &&
+	       same(a->node_name, b->node_name) && same(a->hostname, b->hostname) &&
+	       same(a->subdomain, b->subdomain) &&
 	       same_addrs(a->addrs, a->n_addrs, b->addrs, b->n_addrs);
 }
 
@@ -214,6 +216,8 @@ bool fb_object_equal(const struct fb_object *a, const struct fb_object *b)
 		return same_pod(&a->pod, &b->pod);
 	case FB_KIND_NODE:
 		return same_node(&a->node, &b->node);
+	case FB_KIND_NAMESPACE:
+		return true;
 	case FB_KIND_COUNT:
 		break;
 	}

@@ -13,6 +13,7 @@ const char *const fb_object_kind_names[FB_KIND_COUNT] = {
 	[FB_KIND_ENDPOINTS] = "Endpoints",
 	[FB_KIND_POD] = "Pod",
 	[FB_KIND_NODE] = "Node",
+	[FB_KIND_NAMESPACE] = "Namespace",
 };
 
 const char *const fb_service_type_names[FB_SERVICE_TYPE_COUNT] = {

@@ -31,10 +31,11 @@ enum fb_object_kind {
 	FB_KIND_ENDPOINTS,
 	FB_KIND_POD,
 	FB_KIND_NODE,
+	FB_KIND_NAMESPACE,
 	FB_KIND_COUNT,
 };
 
-/* "Service", "EndpointSlice", "Endpoints", "Pod", "Node". */
+/* "Service", "EndpointSlice", "Endpoints", "Pod", "Node", "Namespace". */
 extern const char *const fb_object_kind_names[FB_KIND_COUNT];
 
 /* Labels, annotations, selectors: sorted by key, keys distinct. */
@@ -55,7 +56,8 @@ const char *fb_labels_get(const struct fb_labels *labels, const char *key);
 bool fb_labels_select(const struct fb_labels *selector, const struct fb_labels *labels);
 
 struct fb_meta {
-	const char *namespace_; /* "default" where the file says nothing; "" of a Node */
+	const char
+		*namespace_; /* "default" where the file says nothing; "" of Node and Namespace */
 	const char *name;
 	struct fb_labels labels;
 	struct fb_labels annotations;
@@ -250,6 +252,7 @@ struct fb_slice_endpoint {
 	bool serving; /* nil is true */
 	bool terminating;
 	const char *hostname;
+	const char *target_name; /* targetRef: the pod's name */
 	const char *node_name;
 	const char *zone;
 	const char *const *hint_zones; /* hints.forZones[].name */
@@ -271,6 +274,7 @@ struct fb_endpoint_slice {
 struct fb_endpoints_address {
 	struct fb_addr addr;
 	const char *hostname;
+	const char *target_name; /* targetRef: the pod's name */
 	const char *node_name;
 };
 
@@ -306,6 +310,8 @@ struct fb_pod {
 	uint32_t weight;
 	struct fb_addr addrs[2]; /* status.podIPs, one of a family; with hostNetwork the node's */
 	const char *node_name;
+	const char *hostname; /* spec.hostname: in DNS, below the Service called subdomain */
+	const char *subdomain;
 	const char *phase; /* status.phase as it is, for people */
 	const struct fb_pod_port *ports; /* of containers first, then of sidecars */
 	uint32_t n_ports;

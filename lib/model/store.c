@@ -24,7 +24,8 @@ struct fb_store *fb_store_create(void)
 	fb_hash_secret_init(&store->secret, text);
 	store->next_seq = 1;
 	if (fb_index_init(&store->entries) != 0 || fb_index_init(&store->services) != 0 ||
-	    fb_index_init(&store->origins) != 0 || fb_index_init(&store->pairs) != 0) {
+	    fb_index_init(&store->origins) != 0 || fb_index_init(&store->pairs) != 0 ||
+	    fb_index_init(&store->namespaces) != 0) {
 		fb_store_free(store);
 		return NULL;
 	}
@@ -47,6 +48,7 @@ void fb_store_free(struct fb_store *store)
 	fb_index_fini(&store->services);
 	fb_index_fini(&store->origins);
 	fb_index_fini(&store->pairs);
+	fb_index_fini(&store->namespaces);
 	free(store);
 }
 

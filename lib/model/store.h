@@ -161,6 +161,18 @@ void fb_store_dirty(struct fb_store *store, const char *namespace_, const char *
 /** Mark all, after a setting that every Service depends on has changed. */
 void fb_store_dirty_all(struct fb_store *store);
 
+/* Namespaces: those that an object is in, or that are an object. */
+size_t fb_store_n_namespaces(const struct fb_store *store);
+/** Moves on when one appears or is gone. */
+uint64_t fb_store_namespaces_epoch(const struct fb_store *store);
+void fb_store_each_namespace(const struct fb_store *store, void (*fn)(void *arg, const char *name),
+			     void *arg);
+
+/** Moves on when a Pod in force appears, changes or is gone. */
+uint64_t fb_store_pods_epoch(const struct fb_store *store);
+void fb_store_each_pod(const struct fb_store *store,
+		       void (*fn)(void *arg, const struct fb_object *pod), void *arg);
+
 size_t fb_store_n_objects(const struct fb_store *store, enum fb_object_kind kind); /* in force */
 
 #endif

@@ -52,6 +52,10 @@ static struct fb_store_entry *entry_make(struct fb_store *store, const struct fb
 	entry->name = entry->namespace_ + namespace_size;
 	memcpy(entry->namespace_, meta->namespace_, namespace_size);
 	memcpy(entry->namespace_ + namespace_size, meta->name, name_size);
+	if (fb_store_namespace_count(store, entry) != 0) {
+		free(entry);
+		return NULL;
+	}
 	fb_index_insert(&store->entries, &entry->link,
 			hash_names(store, object->kind, meta->namespace_, meta->name));
 	return entry;
@@ -62,6 +66,7 @@ static void entry_drop(struct fb_store *store, struct fb_store_entry *entry)
 	if (entry->claims != NULL)
 		return;
 	fb_index_remove(&store->entries, &entry->link);
+	fb_store_namespace_uncount(store, entry);
 	free(entry);
 }
 
@@ -328,10 +333,12 @@ static void unlink_node(struct fb_store *store, struct fb_store_claim *claim)
 /* What a Pod or a Node that comes or goes touches. */
 static void mark_around(struct fb_store *store, const struct fb_store_claim *claim)
 {
-	if (claim->entry->kind == FB_KIND_POD)
+	if (claim->entry->kind == FB_KIND_POD) {
 		fb_store_mark_selecting(store, claim);
-	else if (claim->entry->kind == FB_KIND_NODE)
+		store->pods_epoch++;
+	} else if (claim->entry->kind == FB_KIND_NODE) {
 		store->nodes_changed = true;
+	}
 }
 
 void fb_store_attach(struct fb_store *store, struct fb_store_claim *claim)

@@ -43,6 +43,12 @@ struct fb_store_entry {
 	char namespace_[]; /* and the name behind it */
 };
 
+struct fb_store_namespace {
+	struct fb_index_link link; /* first */
+	uint32_t n_entries;
+	char name[];
+};
+
 struct fb_store_bond {
 	struct fb_store_pair *pair;
 	struct fb_store_claim *claim;
@@ -101,6 +107,7 @@ struct fb_store {
 	struct fb_index services;
 	struct fb_index origins;
 	struct fb_index pairs;
+	struct fb_index namespaces;
 	struct fb_store_origin *first_origin;
 	struct fb_store_origin *last_origin;
 	struct fb_store_claim *nodes; /* in force */
@@ -109,6 +116,8 @@ struct fb_store {
 	size_t n_dirty;
 	size_t n_objects[FB_KIND_COUNT];
 	bool nodes_changed; /* all Services are dirty; marked once at the end of a change */
+	uint64_t namespaces_epoch;
+	uint64_t pods_epoch;
 	uint64_t next_seq;
 	uint64_t round;
 };
@@ -149,6 +158,10 @@ void fb_store_bonds_link(struct fb_store_claim *claim);
 void fb_store_bonds_unlink(struct fb_store_bonds *bonds);
 /** Mark the Services that select a Pod. */
 void fb_store_mark_selecting(struct fb_store *store, const struct fb_store_claim *pod);
+
+/** The entry's namespace has one entry more. @return 0 or -ENOMEM */
+int fb_store_namespace_count(struct fb_store *store, const struct fb_store_entry *entry);
+void fb_store_namespace_uncount(struct fb_store *store, const struct fb_store_entry *entry);
 
 /** Unlink and free a claim that is not attached, and its entry if that was the last. */
 void fb_store_claim_free(struct fb_store *store, struct fb_store_claim *claim);

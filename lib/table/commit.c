@@ -13,6 +13,7 @@ struct draft {
 	uint32_t n_endpoints;
 	uint32_t n_next_hops;
 	bool epoch_moves;
+	const struct fb_dns_zone *dns;
 	struct fb_held_snapshot *snapshot;
 };
 
@@ -160,6 +161,9 @@ static int make_draft(struct fb_table *t, struct draft *d)
 		}
 		rc = v != NULL ? 0 : -ENOMEM;
 	}
+	/* Last, since it holds at once: nothing fails after it. */
+	if (rc == 0 && t->dns != NULL)
+		rc = fb_dns_commit(t->dns, t->generation + 1, &d->dns);
 	if (rc != 0)
 		free_draft(t, d);
 	return rc;
@@ -266,7 +270,8 @@ struct fb_snapshot *fb_table_commit(struct fb_table *t)
 	struct draft d;
 
 	if (t->generation > 0 && !t->services_changed && !t->addresses_changed &&
-	    !t->snat_changed && !t->reroute && !t->rehop) {
+	    !t->snat_changed && !t->reroute && !t->rehop &&
+	    (t->dns == NULL || !fb_dns_is_staged(t->dns))) {
 		errno = EALREADY;
 		return NULL;
 	}
@@ -289,6 +294,7 @@ struct fb_snapshot *fb_table_commit(struct fb_table *t)
 			.secret = t->ids.secret,
 			.frontends = t->parts[FB_PART_FRONTENDS],
 			.addresses = t->parts[FB_PART_ADDRESSES],
+			.dns = d.dns,
 		},
 		.next = t->snapshots,
 	};
@@ -323,6 +329,8 @@ void fb_table_abort(struct fb_table *t)
 	const struct fb_frontend_index *frontends = t->parts[FB_PART_FRONTENDS];
 
 	abort_groups(t);
+	if (t->dns != NULL)
+		fb_dns_abort(t->dns);
 	t->n_refused = 0;
 	t->n_places = t->n_services;
 	for (uint32_t i = 0; i < t->n_services; i++) {
@@ -379,6 +387,8 @@ void fb_snapshot_release(struct fb_table *t, struct fb_snapshot *snap)
 	*link = (*link)->next;
 	free(snap);
 	oldest = oldest_held(t);
+	if (t->dns != NULL)
+		fb_dns_reclaim(t->dns, oldest);
 	/* Newest first in both lists: from the first that is old enough on, all are. */
 	part = &t->retired_services;
 	while (*part != NULL && (*part)->retired > oldest)

@@ -119,6 +119,7 @@ struct fb_snapshot {
 	struct fb_hash_secret secret;
 	const struct fb_frontend_index *frontends; /* opaque */
 	const struct fb_address_index *addresses;  /* opaque */
+	const struct fb_dns_zone *dns;		   /* dns/zone.h; NULL: DNS is not answered */
 };
 
 /**

@@ -12,6 +12,7 @@
  * Thread: control.
  */
 
+#include "dns/write.h"
 #include "table/index.h"
 #include "table/service.h"
 
@@ -83,6 +84,7 @@ struct fb_table {
 	bool rehop;
 
 	/* In force. */
+	struct fb_dns *dns; /* has a staged side of its own; NULL: none */
 	void *parts[FB_PART_COUNT];
 	uint32_t n_services;
 	uint32_t n_endpoints;

@@ -62,6 +62,7 @@ void fb_table_free(struct fb_table *t)
 		for (int family = 0; family < FB_FAMILY_COUNT; family++)
 			fb_part_free((void *)(uintptr_t)t->committed_snat[port][family].addrs);
 	}
+	fb_dns_free(t->dns);
 	fb_ids_fini(&t->ids);
 	fb_part_free(t->index);
 	free(t->places);
@@ -132,6 +133,11 @@ int fb_table_set_snat(struct fb_table *t, uint8_t port, enum fb_family family,
 void fb_table_set_now(struct fb_table *t, uint32_t now_s)
 {
 	t->now_s = now_s;
+}
+
+void fb_table_set_dns(struct fb_table *t, struct fb_dns *dns)
+{
+	t->dns = dns;
 }
 
 void fb_table_reroute(struct fb_table *t)

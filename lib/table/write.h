@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "table/read.h"
 
+struct fb_dns;
 struct fb_table;
 
 /*
@@ -71,6 +72,12 @@ int fb_table_set_snat(struct fb_table *t, uint8_t port, enum fb_family family,
  * the next commits begin now. Without it time stands still at 0.
  */
 void fb_table_set_now(struct fb_table *t, uint32_t now_s);
+
+/**
+ * From now on snapshots have the names of a DNS writer, which is committed, aborted and reclaimed with
+ * the table. Taken over: freed with the table.
+ */
+void fb_table_set_dns(struct fb_table *t, struct fb_dns *dns);
 
 /** Stage: ask the router again for every endpoint's next hop (routes changed). */
 void fb_table_reroute(struct fb_table *t);

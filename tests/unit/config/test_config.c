@@ -331,8 +331,23 @@ static void all_errors_of_a_file_are_told_at_once(void **state)
 		    "c:1:28: workers.burst: 99 is not a whole number from 1 to 64\n"
 		    "c:3:13: nat.mode: \"both\" is not one of snat, dnat\n"
 		    "c:4:1: unknown key \"wrokers\", did you mean \"workers\"?; allowed: ports, "
-		    "workers, memory, flows, nat, services, limits, manifests, state-dir, lab, "
+		    "workers, memory, flows, nat, services, dns, limits, manifests, state-dir, lab, "
 		    "control, metrics, log\n");
+}
+
+static void dns_settings_are_checked(void **state)
+{
+	expect_errs("dns: {domain: a..b, service: kube-dns, reverse-zones: [10.0.0.0/12, fc00::/6],\n"
+		    "  namespaces: [default, \"\"], addresses: [192.0.2.1], resolvers: [192.0.2.1]}\n",
+		    "c:2:25: dns.namespaces[1]: \"\" is not text of 1 to 63 characters\n"
+		    "c:1:15: dns.domain: \"a..b\" is not a domain: labels of letters, digits, - and _, "
+		    "with a dot between them\n"
+		    "c:1:30: dns.service: \"kube-dns\" is not NAMESPACE/NAME of a Service\n"
+		    "c:1:56: dns.reverse-zones[0]: a length of 12; reverse names have labels of 8 bits, "
+		    "so it has to be a multiple of that, and not 0\n"
+		    "c:1:69: dns.reverse-zones[1]: a length of 6; reverse names have labels of 4 bits, "
+		    "so it has to be a multiple of that, and not 0\n"
+		    "c:2:66: dns.resolvers[0]: stands in dns.addresses too; the box would ask itself\n");
 }
 
 static void a_file_that_cannot_be_read_is_an_error_with_its_name(void **state)
@@ -368,6 +383,7 @@ int main(void)
 		cmocka_unit_test(settings_that_contradict_each_other_are_refused),
 		cmocka_unit_test(all_errors_of_a_file_are_told_at_once),
 		cmocka_unit_test(a_file_that_cannot_be_read_is_an_error_with_its_name),
+		cmocka_unit_test(dns_settings_are_checked),
 		cmocka_unit_test(the_workers_share_of_snat_ports_is_what_nat_deals_out),
 	};
 

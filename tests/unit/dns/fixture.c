@@ -50,7 +50,7 @@ void set(struct fixture *f, const char *namespace_, const char *name,
 
 void commit(struct fixture *f)
 {
-	assert_int_equal(fb_dns_commit(f->dns, ++f->generation, 1234, &f->zone), 0);
+	assert_int_equal(fb_dns_commit(f->dns, ++f->generation, &f->zone), 0);
 }
 
 static void store16(uint8_t *p, unsigned int v)

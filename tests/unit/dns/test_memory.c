@@ -43,7 +43,7 @@ static int change(struct fixture *f)
 	    fb_dns_set_service(f->dns, "ns", "b", NULL) != 0 ||
 	    fb_dns_set_namespaces(f->dns, &ns, 1) != 0)
 		return -ENOMEM;
-	return fb_dns_commit(f->dns, f->generation + 1, 1, &f->zone);
+	return fb_dns_commit(f->dns, f->generation + 1, &f->zone);
 }
 
 static void every_allocation_may_fail(void **state)

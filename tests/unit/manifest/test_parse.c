@@ -356,11 +356,11 @@ static void other_kinds_get_one_notice_each(void **state)
 	assert_string_equal(
 		said(&errs),
 		"m:1:1: kind Deployment (apps/v1): 2 ignored; forebay reads Service, "
-		"EndpointSlice, Endpoints, Pod and Node\n"
+		"EndpointSlice, Endpoints, Pod, Node and Namespace\n"
 		"m:3:1: kind SecretList (v1): 1 ignored; forebay reads Service, EndpointSlice, "
-		"Endpoints, Pod and Node\n"
+		"Endpoints, Pod, Node and Namespace\n"
 		"m:7:1: kind Service (serving.knative.dev/v1): 1 ignored; forebay reads Service, "
-		"EndpointSlice, Endpoints, Pod and Node\n");
+		"EndpointSlice, Endpoints, Pod, Node and Namespace\n");
 	assert_int_equal(errs.n_errors, 0);
 	assert_false(objects.incomplete);
 	fb_objects_fini(&objects);

@@ -47,18 +47,18 @@ static const char *const texts[] = {
 	"ports: [{name: http, port: 8080, appProtocol: x}, {name: dns, protocol: UDP}]\n"
 	"endpoints:\n"
 	"- {addresses: ['2001:db8::1', '2001:db8::2'], conditions: {ready: false, serving: true, "
-	"terminating: true}, hostname: h, nodeName: n, zone: z, hints: {forZones: [{name: a}, {name: "
+	"terminating: true}, hostname: h, targetRef: {name: tr}, nodeName: n, zone: z, hints: {forZones: [{name: a}, {name: "
 	"b}], forNodes: [{name: c}]}}\n"
 	"- {addresses: ['2001:db8::3']}\n",
 	"{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: f}, addressType: FQDN}",
 	"apiVersion: v1\nkind: Endpoints\nmetadata: {name: web}\n"
 	"subsets:\n"
-	"- addresses: [{ip: 10.0.0.1, hostname: a, nodeName: b}]\n"
+	"- addresses: [{ip: 10.0.0.1, hostname: a, targetRef: {name: ta}, nodeName: b}]\n"
 	"  notReadyAddresses: [{ip: 10.0.0.2}]\n"
 	"  ports: [{name: http, port: 80}]\n"
 	"- {}\n",
 	"apiVersion: v1\nkind: Pod\nmetadata: {name: p, deletionTimestamp: 2024}\n"
-	"spec: {nodeName: node-a, containers: [{ports: [{name: web, containerPort: 8081}]}]}\n"
+	"spec: {nodeName: node-a, hostname: ph, subdomain: ps, containers: [{ports: [{name: web, containerPort: 8081}]}]}\n"
 	"status: {phase: Failed, conditions: [{type: Ready, status: 'True'}], podIPs: [{ip: "
 	"10.2.0.1}, {ip: '2001:db8::4'}]}\n",
 	"{apiVersion: v1, kind: Pod, metadata: {name: bare}}",
@@ -68,6 +68,7 @@ static const char *const texts[] = {
 	"status: {addresses: [{type: Hostname, address: n}, {type: ExternalIP, address: '2001:db8::7'}, "
 	"{type: InternalIP, address: 10.9.0.1}, {type: InternalIP, address: 10.9.0.2}], conditions: "
 	"[{type: Ready, status: 'True'}]}\n",
+	"{apiVersion: v1, kind: Namespace, metadata: {name: ns}}",
 };
 
 static struct fb_object *read_one(const char *text)
@@ -115,6 +116,7 @@ static void one_character_makes_a_difference(void **state)
 		"2001:db8::2", "hostname: a", "nodeName: b", "10.0.0.2", "http", "service-name: web",
 		"node-a", "name: web", "8081", "Failed", "'True", "10.2.0.1", "2001:db8::4",
 		"zone-1", "10.9.0.1", "2001:db8::7", "InternalIP", "ToBeDeletedByClusterAutoscaler",
+		"name: tr", "name: ta", "hostname: ph", "subdomain: ps", "name: ns",
 	};
 	/* What to put in place of the last character. */
 	static const char others[] = "1x7";

@@ -56,6 +56,8 @@ static void fill(struct fb_objects *objects, const struct row *rows, size_t n)
 		}
 		if (row->kind == FB_KIND_POD) {
 			o->pod.node_name = "";
+			o->pod.hostname = "";
+			o->pod.subdomain = "";
 			o->pod.ready = row->ready;
 		}
 		assert_int_equal(fb_objects_add(objects, o), 0);
