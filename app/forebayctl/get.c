@@ -431,6 +431,8 @@ static void print_status(const struct ctl *ctl, const json_t *items)
 		(void)printf("%-12s %s\n", "Missing", json_string_value(file));
 	json_array_foreach(json_object_get(o, "conflicts"), i, file)
 		(void)printf("%-12s %s\n", "Conflict", json_string_value(file));
+	json_array_foreach(json_object_get(o, "lacking"), i, file)
+		(void)printf("%-12s %s\n", "Lacking", json_string_value(file));
 	json_array_foreach(json_object_get(o, "files"), i, file) {
 		(void)printf("%-12s %s: %lld errors%s\n", "File", ctl_string(file, "file"),
 			     ctl_integer(file, "errors"),
@@ -734,6 +736,11 @@ static void describe_service(const json_t *o)
 		     ctl_string(o, "name"), ctl_string(o, "namespace"), ctl_string(o, "type"));
 	(void)printf("Cluster IPs:  %s\nExternal IPs: %s\n", cluster != NULL ? cluster : "<none>",
 		     external != NULL ? external : "<none>");
+	if (ctl_string(o, "lacks")[0] != '\0')
+		(void)printf("Lacks:        %s\n", ctl_string(o, "lacks"));
+	if (ctl_integer(o, "health_check_node_port") != 0)
+		(void)printf("Health check: http://NODE:%lld\n",
+			     ctl_integer(o, "health_check_node_port"));
 	(void)printf("From:         %s, line %lld, %lld slices\n", ctl_string(o, "file"),
 		     ctl_integer(o, "line"), ctl_integer(o, "slices"));
 	(void)printf("Flows:        %lld over %lld endpoints, %lld draining\n",

@@ -12,7 +12,6 @@
 
 #include "box/box.h"
 #include "manifest/manifest.h"
-#include "pool/pool.h"
 
 static int read_file(struct fb_store *store, const char *path, struct fb_errs *errs)
 {
@@ -71,16 +70,6 @@ static int read_path(struct fb_store *store, const char *path, struct fb_errs *e
 	return err;
 }
 
-/* Without a memory: what a daemon that was never here before would allot. */
-static int allot(struct fb_offline *o, struct fb_errs *errs)
-{
-	struct fb_pool *pool = fb_pool_create(o->config);
-	int err = pool != NULL ? fb_pool_allot(pool, o->store, errs) : -ENOMEM;
-
-	fb_pool_free(pool);
-	return err;
-}
-
 static int stage_services(struct fb_offline *o, struct fb_errs *errs)
 {
 	struct fb_store_service *service = NULL;
@@ -123,8 +112,9 @@ int fb_offline_open(struct fb_config *config, const char *const *paths, uint32_t
 	int err = 0;
 
 	o.store = fb_store_create();
+	o.pool = fb_pool_create(config);
 	o.neigh = fb_neigh_open(config, NULL, 0, false);
-	if (o.store == NULL || o.neigh == NULL) {
+	if (o.store == NULL || o.pool == NULL || o.neigh == NULL) {
 		err = -ENOMEM;
 		goto fail;
 	}
@@ -139,7 +129,7 @@ int fb_offline_open(struct fb_config *config, const char *const *paths, uint32_t
 	for (uint32_t i = 0; i < n_paths && err == 0; i++)
 		err = read_path(o.store, paths[i], errs);
 	if (err == 0)
-		err = allot(&o, errs);
+		err = fb_pool_allot(o.pool, o.store, errs);
 	if (err == 0)
 		err = fb_box_stage(config, o.table);
 	if (err == 0)
@@ -169,5 +159,6 @@ void fb_offline_close(struct fb_offline *o)
 		fb_neigh_close(o->neigh);
 	if (o->store != NULL)
 		fb_store_free(o->store);
+	fb_pool_free(o->pool);
 	*o = (struct fb_offline){0};
 }

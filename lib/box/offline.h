@@ -14,11 +14,13 @@
 #include "config/config.h"
 #include "model/store.h"
 #include "neigh/neigh.h"
+#include "pool/pool.h"
 #include "table/write.h"
 
 struct fb_offline {
 	struct fb_config *config; /* borrowed */
 	struct fb_store *store;
+	struct fb_pool *pool; /* what was allotted, without a memory of before */
 	struct fb_neigh *neigh;
 	struct fb_table *table;
 	struct fb_names *names; /* NULL: DNS is off */

@@ -137,10 +137,16 @@ static json_t *origins_json(const struct fb_control *c)
 	return list;
 }
 
+static void append_trouble(void *arg, const char *namespace_, const char *name, const char *trouble)
+{
+	(void)json_array_append_new(arg, json_sprintf("%s/%s: %s", namespace_, name, trouble));
+}
+
 static json_t *get_status(struct fb_control *c, const json_t *request)
 {
 	const struct fb_snapshot *snap = fb_control_snapshot(c);
 	json_t *conflicts = json_array();
+	json_t *lacking = json_array();
 	json_t *missing = json_array();
 	json_t *o = json_object();
 
@@ -166,7 +172,9 @@ static json_t *get_status(struct fb_control *c, const json_t *request)
 	set_integer(o, "reloads", c->reloads);
 	set_integer(o, "reloads_refused", c->reloads_refused);
 	set_integer(o, "twin_drops", c->twin_drops);
+	fb_pool_each_trouble(c->pool, append_trouble, lacking);
 	(void)json_object_set_new(o, "conflicts", conflicts);
+	(void)json_object_set_new(o, "lacking", lacking);
 	(void)json_object_set_new(o, "missing", missing);
 	(void)json_object_set_new(o, "files", origins_json(c));
 	(void)json_object_set_new(o, "metrics", json_string(c->p.config->metrics_listen));
@@ -213,6 +221,7 @@ static int gateway(void *arg, uint16_t nh_idx, struct fb_addr *ret)
 static struct fb_items_source source_of(struct fb_control *c)
 {
 	return (struct fb_items_source){
+		.pool = c->pool,
 		.store = c->store,
 		.table = c->p.table,
 		.snap = fb_control_snapshot(c),

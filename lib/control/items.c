@@ -153,6 +153,29 @@ static json_t *external_addresses(const struct fb_model_service *svc)
 	return list;
 }
 
+/* As the cluster's own status says it, so that what reads that can read this. */
+static json_t *status_json(const struct fb_model_service *svc)
+{
+	json_t *ingress = json_array();
+
+	for (uint32_t i = 0; i < svc->n_ingress; i++) {
+		const struct fb_ingress *at = &svc->ingress[i];
+		json_t *o = json_object();
+		char text[FB_ADDR_STRLEN];
+
+		if (at->has_addr) {
+			(void)json_object_set_new(o, "ip",
+						  json_string(fb_addr_format(&at->addr, text)));
+			(void)json_object_set_new(o, "ipMode",
+						  json_string(at->proxy ? "Proxy" : "VIP"));
+		}
+		if (at->hostname[0] != '\0')
+			(void)json_object_set_new(o, "hostname", fb_json_text(at->hostname));
+		(void)json_array_append_new(ingress, o);
+	}
+	return json_pack("{s:{s:o}}", "loadBalancer", "ingress", ingress);
+}
+
 static json_t *ports_json(const struct fb_model_service *svc)
 {
 	json_t *list = json_array();
@@ -197,6 +220,7 @@ static json_t *service_json(const struct fb_items *items, const struct fb_items_
 			    const struct fb_store_view *view)
 {
 	const struct fb_model_service *svc = &view->service->service;
+	const char *lacks = fb_pool_trouble(s->pool, view->namespace_, view->name);
 	json_t *cluster_ips = json_array();
 	json_t *o;
 
@@ -211,6 +235,12 @@ static json_t *service_json(const struct fb_items *items, const struct fb_items_
 	(void)json_object_set_new(o, "labels", labels_json(&view->service->meta.labels));
 	(void)json_object_set_new(o, "selector", labels_json(&svc->selector));
 	(void)json_object_set_new(o, "file", fb_json_text(view->service->place.file));
+	if (svc->type == FB_SERVICE_LOAD_BALANCER)
+		(void)json_object_set_new(o, "status", status_json(svc));
+	if (svc->health_check_node_port != 0)
+		set_integer(o, "health_check_node_port", svc->health_check_node_port);
+	if (lacks != NULL)
+		(void)json_object_set_new(o, "lacks", fb_json_text(lacks));
 	set_sums(s, view, o);
 	set_object(items, view->service, o);
 	return o;

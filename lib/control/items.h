@@ -16,12 +16,14 @@
 
 #include "datapath/counters.h"
 #include "model/store.h"
+#include "pool/pool.h"
 #include "table/write.h"
 
 /* Where it comes from; asked anew for each piece. */
 struct fb_items_source {
 	const struct fb_store *store;
 	const struct fb_table *table;
+	const struct fb_pool *pool; /* who lacks what */
 	const struct fb_snapshot *snap; /* NULL: nothing is in force yet */
 	/* NULL: nobody counts. */
 	void (*service_counters)(void *arg, uint32_t id, struct fb_service_counters *ret);

@@ -487,8 +487,8 @@ static int settle_balancer(struct work *w, const struct fb_pool_families *famili
 		service->ingress = v;
 		service->n_ingress = w->n_ingress;
 	}
-	/* What was asked for is in force by now, or refused. */
-	if (fb_pool_wants_balancer(w->pool->config, w->object))
+	/* Refused: it shall not stand in for the ingress. */
+	if (fb_pool_wants_balancer(w->pool->config, w->object) && w->n_ingress == 0)
 		service->has_load_balancer_ip = false;
 	return rc;
 }

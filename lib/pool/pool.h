@@ -55,6 +55,12 @@ int fb_pool_allot(struct fb_pool *pool, struct fb_store *store, struct fb_errs *
 /** Why a Service does not have all that it asks for, as one line; NULL: it has. */
 const char *fb_pool_trouble(const struct fb_pool *pool, const char *namespace_, const char *name);
 
+/** Call fn for every Service that lacks something, in no order. */
+void fb_pool_each_trouble(const struct fb_pool *pool,
+			  void (*fn)(void *arg, const char *namespace_, const char *name,
+				     const char *trouble),
+			  void *arg);
+
 /* ---- over restarts ---- */
 
 /** Has anything been allotted or freed since fb_pool_save() or fb_pool_load()? */

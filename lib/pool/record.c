@@ -316,6 +316,21 @@ const char *fb_pool_trouble(const struct fb_pool *pool, const char *namespace_, 
 	return record != NULL ? record->trouble : NULL;
 }
 
+void fb_pool_each_trouble(const struct fb_pool *pool,
+			  void (*fn)(void *arg, const char *namespace_, const char *name,
+				     const char *trouble),
+			  void *arg)
+{
+	struct fb_index_link *link = NULL;
+
+	while ((link = fb_index_walk(&pool->records, link)) != NULL) {
+		const struct fb_pool_record *record = (const struct fb_pool_record *)link;
+
+		if (record->trouble != NULL)
+			fn(arg, record->namespace_, record->name, record->trouble);
+	}
+}
+
 bool fb_pool_changed(const struct fb_pool *pool)
 {
 	return pool->changed;

@@ -132,7 +132,7 @@ static const char *has_in(const struct bed *bed, const char *namespace_, const c
 	if (s->health_check_node_port != 0)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "health %u ",
 					s->health_check_node_port);
-	if (s->has_load_balancer_ip)
+	if (s->has_load_balancer_ip && s->n_ingress == 0)
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "asks ");
 	if (len > 0)
 		text[len - 1] = '\0';
