@@ -7,9 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/spelling.h"
 #include "config/schema.h"
 
-#define KEY_LEN 32 /* longer than every name in schema.c */
+#define MOST_SLIPS 2 /* of the pen, in a key that is still recognised */
 
 static void *at(void *base, size_t offset)
 {
@@ -56,46 +57,16 @@ static void refuse(struct reader *reader, const struct fb_node *node, const char
 			    *node->text != '\0' ? node->text : "an empty value", allowed);
 }
 
-static unsigned int least3(unsigned int a, unsigned int b, unsigned int c)
-{
-	unsigned int least = a < b ? a : b;
-
-	return least < c ? least : c;
-}
-
-/* Edits from one word to the other (Levenshtein); both at most KEY_LEN long. */
-static unsigned int distance(const char *a, const char *b)
-{
-	unsigned int row[KEY_LEN + 1];
-	size_t n = strlen(b);
-
-	for (unsigned int j = 0; j <= n; j++)
-		row[j] = j;
-	for (unsigned int i = 0; a[i] != '\0'; i++) {
-		unsigned int diagonal = row[0];
-
-		row[0] = i + 1;
-		for (size_t j = 0; j < n; j++) {
-			unsigned int cost = diagonal + (a[i] != b[j]);
-
-			diagonal = row[j + 1];
-			row[j + 1] = least3(cost, row[j] + 1, row[j + 1] + 1);
-		}
-	}
-	return row[n];
-}
-
 static void refuse_key(struct reader *reader, const struct setting *rows,
 		       const struct fb_node *key)
 {
 	const struct setting *nearest = NULL;
-	unsigned int best = 3; /* two slips of the pen, and a letter */
+	unsigned int best = MOST_SLIPS + 1;
 	char allowed[512];
 	size_t len = 0;
 
 	for (const struct setting *row = rows; row->name != NULL; row++) {
-		unsigned int edits =
-			strlen(key->text) <= KEY_LEN ? distance(key->text, row->name) : best;
+		unsigned int edits = fb_spelling_edits(key->text, row->name, MOST_SLIPS);
 
 		if (edits < best) {
 			best = edits;

@@ -19,6 +19,11 @@
 /* Errors and notices of one text that are worth printing; more are counted in one line. */
 #define READER_MAX_REPORTS 1000
 
+/* Misspelt keys of one text that get a notice; whoever makes more has seen the pattern. */
+#define READER_MAX_SLIPS 32
+
+struct key;
+
 struct reader {
 	const char *name; /* of the text */
 	const struct fb_yaml *yaml;
@@ -26,6 +31,11 @@ struct reader {
 	struct fb_objects *ret;
 	struct fb_object *object; /* being read; its arena gets the strings */
 	size_t n_reports;
+	struct {
+		const struct key *keys; /* among which it stood */
+		const char *text;	/* in the text's nodes */
+	} slips[READER_MAX_SLIPS];
+	uint32_t n_slips;
 	bool failed; /* the object has an error */
 	bool no_memory;
 };

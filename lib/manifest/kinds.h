@@ -25,6 +25,9 @@ void kind_read_pod(const struct field *root);
 void kind_read_node(const struct field *root);
 void kind_read_namespace(const struct field *root);
 
+/** A notice for each key that is no field, but nearly one that is read. */
+void kind_check_keys(const struct field *root, enum fb_object_kind kind);
+
 /** Namespace and name of an object that was refused; false: they cannot be told. */
 bool kind_peek_name(const struct fb_node *root, const char **ret_namespace, const char **ret_name);
 

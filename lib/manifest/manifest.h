@@ -12,7 +12,8 @@
  *
  * An object with an error is refused and the others stay. All errors of an object are reported,
  * each with file, line, column and field ("spec.ports[1].port: 70000 is not a port (1 to 65535)").
- * Kinds that forebay does not read get one notice per kind and text.
+ * Kinds that forebay does not read get one notice per kind and text, and so does a key that is no field
+ * but nearly one that forebay reads ("protocl").
  *
  * Input is hostile: bounds are those of yaml/node.h, and any bytes end in objects and errors.
  *

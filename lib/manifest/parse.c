@@ -103,6 +103,7 @@ static int read_object(struct parse *p, const struct kind_row *row, const struct
 	r->object = object;
 	r->failed = false;
 	row->read(&root);
+	kind_check_keys(&root, row->object_kind);
 	r->object = NULL;
 	if (!r->no_memory && !r->failed)
 		return fb_objects_add(r->ret, object);

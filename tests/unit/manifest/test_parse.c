@@ -453,6 +453,99 @@ static void a_file_that_cannot_be_read_is_an_error_with_its_name(void **state)
 	fb_errs_fini(&errs);
 }
 
+static void a_slip_of_the_pen_in_a_key_is_a_notice_once(void **state)
+{
+	struct fb_objects objects = FB_OBJECTS_INIT;
+	struct fb_errs errs = FB_ERRS_INIT;
+
+	(void)state;
+	parse(SERVICE("ports: [{name: a, port: 80, protocl: TCP}, {name: b, port: 81, protocl: TCP}], "
+		      "externalips: [192.0.2.1]") "\n---\n"
+	      "{apiVersion: v1, kind: Service, metadata: {name: b, annotations: {forebay.io/mod: snat}}, "
+	      "specs: {}, spec: {ports: [{port: 80, protocl: UDP}]}}\n---\n"
+	      SLICE("addressType: IPv4, endpoint: []") "\n---\n"
+	      "{apiVersion: v1, kind: Pod, metadata: {name: p, lables: {}}, status: {podIp: 10.0.0.1}}",
+	      &objects, &errs);
+	assert_int_equal(objects.n, 4);
+	assert_string_equal(
+		said(&errs),
+		"m:1:91: spec.ports[0].protocl: unknown field, ignored; did you mean \"protocol\"?\n"
+		"m:1:142: spec.externalips: unknown field, ignored; did you mean \"externalIPs\"?\n"
+		"m:3:67: metadata.annotations.forebay.io/mod: unknown field, ignored; did you mean "
+		"\"forebay.io/mode\"?\n"
+		"m:3:91: specs: unknown field, ignored; did you mean \"spec\"?\n"
+		"m:5:143: endpoint: unknown field, ignored; did you mean \"endpoints\"?\n"
+		"m:7:49: metadata.lables: unknown field, ignored; did you mean \"labels\"?\n"
+		"m:7:71: status.podIp: unknown field, ignored; did you mean \"podIP\"?\n");
+	assert_int_equal(errs.n_errors, 0);
+	fb_errs_fini(&errs);
+	fb_objects_fini(&objects);
+}
+
+/* Every field of Kubernetes' API reference (1.34, and what older ones had) at the levels that are read. */
+static const char every_field[] =
+	"{apiVersion: v1, kind: Service, metadata: {name: s, generateName: s, namespace: n, selfLink: s, "
+	"uid: u, resourceVersion: '1', generation: 1, creationTimestamp: '', deletionTimestamp: null, "
+	"deletionGracePeriodSeconds: 1, labels: {}, annotations: {forebay.example/mode: a, nod: b}, "
+	"ownerReferences: [], finalizers: [], managedFields: [], clusterName: c}, "
+	"spec: {allocateLoadBalancerNodePorts: true, clusterIP: None, clusterIPs: [None], externalIPs: [], "
+	"externalName: '', externalTrafficPolicy: '', healthCheckNodePort: 0, internalTrafficPolicy: "
+	"Cluster, ipFamilies: [], ipFamily: IPv4, ipFamilyPolicy: SingleStack, loadBalancerClass: '', "
+	"loadBalancerIP: '', loadBalancerSourceRanges: [], publishNotReadyAddresses: false, selector: {}, "
+	"sessionAffinity: None, sessionAffinityConfig: null, topologyKeys: [], trafficDistribution: '', "
+	"type: ClusterIP, ports: [{name: a, port: 80, protocol: TCP, targetPort: 80, nodePort: 0, "
+	"appProtocol: http}]}, status: {conditions: [], loadBalancer: {ingress: [{ip: 192.0.2.1, ipMode: "
+	"VIP, hostname: h, ports: [{port: 80, protocol: TCP, error: e}]}]}}}\n---\n"
+	"{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: s, labels: "
+	"{kubernetes.io/service-name: s}}, addressType: IPv4, "
+	"endpoints: [{addresses: [10.0.0.1], conditions: {ready: true, serving: true, terminating: false}, "
+	"deprecatedTopology: {}, topology: {}, hostname: h, nodeName: n, zone: z, targetRef: {}, hints: "
+	"{forZones: [{name: z}], forNodes: [{name: n}]}}], ports: [{name: a, port: 80, protocol: TCP, "
+	"appProtocol: http}]}\n---\n"
+	"{apiVersion: v1, kind: Endpoints, metadata: {name: s}, subsets: [{addresses: [{ip: 10.0.0.1, "
+	"hostname: h, nodeName: n, targetRef: {}}], notReadyAddresses: [], ports: [{name: a, port: 80, "
+	"protocol: TCP, appProtocol: http}]}]}\n---\n"
+	"{apiVersion: v1, kind: Pod, metadata: {name: p}, spec: {activeDeadlineSeconds: 1, affinity: {}, "
+	"automountServiceAccountToken: true, containers: [{args: [], command: [], env: [], envFrom: [], "
+	"image: i, imagePullPolicy: Always, lifecycle: {}, livenessProbe: {}, name: c, ports: "
+	"[{containerPort: 80, hostIP: 10.0.0.9, hostPort: 80, name: a, protocol: TCP}], readinessProbe: {}, "
+	"resizePolicy: [], resources: {}, restartPolicy: Always, restartPolicyRules: [], securityContext: {}, "
+	"startupProbe: {}, stdin: false, stdinOnce: false, terminationMessagePath: p, "
+	"terminationMessagePolicy: File, tty: false, volumeDevices: [], volumeMounts: [], workingDir: w}], "
+	"dnsConfig: {}, dnsPolicy: Default, enableServiceLinks: true, ephemeralContainers: [], hostAliases: "
+	"[], hostIPC: false, hostNetwork: false, hostPID: false, hostUsers: true, hostname: h, "
+	"hostnameOverride: h, imagePullSecrets: [], initContainers: [], nodeName: n, nodeSelector: {}, os: "
+	"{}, overhead: {}, preemptionPolicy: Never, priority: 0, priorityClassName: c, readinessGates: [], "
+	"resourceClaims: [], resources: {}, restartPolicy: Always, runtimeClassName: c, schedulerName: s, "
+	"schedulingGates: [], securityContext: {}, serviceAccount: a, serviceAccountName: a, "
+	"setHostnameAsFQDN: false, shareProcessNamespace: false, subdomain: s, "
+	"terminationGracePeriodSeconds: 1, tolerations: [], topologySpreadConstraints: [], volumes: [], "
+	"workloadRef: {}}, status: {allocatedResources: {}, conditions: [{lastProbeTime: null, "
+	"lastTransitionTime: t, message: m, observedGeneration: 1, reason: r, status: 'True', type: Ready}], "
+	"containerStatuses: [], ephemeralContainerStatuses: [], extendedResourceClaimStatus: {}, hostIP: "
+	"10.0.0.9, hostIPs: [{ip: 10.0.0.9}], initContainerStatuses: [], message: m, nominatedNodeName: n, "
+	"observedGeneration: 1, phase: Running, podIP: 10.0.0.1, podIPs: [{ip: 10.0.0.1}], qosClass: "
+	"Burstable, reason: r, resize: '', resourceClaimStatuses: [], resources: {}, startTime: t}}\n---\n"
+	"{apiVersion: v1, kind: Node, metadata: {name: n}, spec: {configSource: {}, externalID: e, podCIDR: "
+	"10.0.0.0/24, podCIDRs: [10.0.0.0/24], providerID: p, taints: [{effect: NoSchedule, key: k, "
+	"timeAdded: t, value: v}], unschedulable: false}, status: {addresses: [{address: 10.0.0.9, type: "
+	"InternalIP}], allocatable: {}, capacity: {}, conditions: [{lastHeartbeatTime: t, "
+	"lastTransitionTime: t, message: m, reason: r, status: 'True', type: Ready}], config: {}, "
+	"daemonEndpoints: {}, declaredFeatures: [], features: {}, images: [], nodeInfo: {}, phase: Running, "
+	"runtimeHandlers: [], volumesAttached: [], volumesInUse: []}}\n";
+
+static void no_field_of_kubernetes_is_taken_for_a_slip(void **state)
+{
+	struct fb_objects objects = FB_OBJECTS_INIT;
+	struct fb_errs errs = FB_ERRS_INIT;
+
+	(void)state;
+	parse(every_field, &objects, &errs);
+	assert_string_equal(said(&errs), "");
+	assert_int_equal(objects.n, 5);
+	fb_objects_fini(&objects);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -467,6 +560,8 @@ int main(void)
 		cmocka_unit_test(lists_may_be_typed_untyped_and_nested),
 		cmocka_unit_test(other_kinds_get_one_notice_each),
 		cmocka_unit_test(what_is_allowed_and_not_carried_is_a_notice),
+		cmocka_unit_test(a_slip_of_the_pen_in_a_key_is_a_notice_once),
+		cmocka_unit_test(no_field_of_kubernetes_is_taken_for_a_slip),
 		cmocka_unit_test(an_error_is_one_line_whatever_the_value),
 		cmocka_unit_test(without_memory_the_parse_says_so_and_leaks_nothing),
 		cmocka_unit_test(a_file_that_cannot_be_read_is_an_error_with_its_name),
