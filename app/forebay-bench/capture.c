@@ -13,7 +13,8 @@
 #include "machine.h"
 #include "traffic.h"
 
-static int write_packets(const char *path, const struct bench_traffic *traffic, struct fb_errs *errs)
+static int write_packets(const char *path, const struct bench_traffic *traffic,
+			 struct fb_errs *errs)
 {
 	pcap_t *pcap = pcap_open_dead(DLT_EN10MB, BENCH_FRAME_MAX);
 	pcap_dumper_t *dumper = pcap != NULL ? pcap_dump_open(pcap, path) : NULL;

@@ -7,8 +7,9 @@
 #include "suites.h"
 
 /**
- * Both directions of o->sizes[0] established `dnat` connections over IPv4, in random order. Endpoints
- * follow from the services and the secret, so another process with the same ones knows the replies.
+ * Both directions of o->sizes[0] established `dnat` connections over IPv4, in random order.
+ * Endpoints follow from the services and the secret, so another process with the same ones knows
+ * the replies.
  *
  * @return 0 or -errno, said in errs
  */

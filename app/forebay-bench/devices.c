@@ -63,7 +63,8 @@ static void run(struct fb_datapath *dp, uint32_t seconds)
 	rx = after.rx_packets - before.rx_packets;
 	tx = after.tx_packets - before.tx_packets;
 	took_s = (double)cycles / (double)rte_get_tsc_hz();
-	(void)printf("{\"rx_pps\": %.0f, \"tx_pps\": %.0f, \"cycles\": %.1f, \"flows\": %" PRIu64 "}\n",
+	(void)printf("{\"rx_pps\": %.0f, \"tx_pps\": %.0f, \"cycles\": %.1f, \"flows\": %" PRIu64
+		     "}\n",
 		     (double)rx / took_s, (double)tx / took_s,
 		     rx != 0 ? (double)cycles / (double)rx : 0, after.flows_live[FB_IPV4]);
 }

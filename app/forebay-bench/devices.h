@@ -2,13 +2,16 @@
 #ifndef FB_BENCH_DEVICES_H
 #define FB_BENCH_DEVICES_H
 
-/* The worker's own loop between two DPDK devices, for comparing with another program on the same ones. */
+/*
+ * The worker's own loop between two DPDK devices, for comparing with another program on the same
+ * ones.
+ */
 
 #include "suites.h"
 
 /**
- * Run for some seconds after one to warm up; prints packets a second and the cycles of a packet, the
- * devices' part included, as one JSON object.
+ * Run for some seconds after one to warm up; prints packets a second and the cycles of a packet,
+ * the devices' part included, as one JSON object.
  *
  * @param devices  vdevs: to receive from, and where the endpoints are
  * @return 0 or -errno, said in errs

@@ -108,8 +108,9 @@ void bench_machine_describe(void)
 	(void)fprintf(stderr, "CPU:   %s, core %u of %ld, TSC %.2f GHz\n", model,
 		      bench_machine_core(), sysconf(_SC_NPROCESSORS_ONLN),
 		      (double)rte_get_tsc_hz() / 1e9);
-	(void)fprintf(stderr, "pages: %s\n",
-		      huge ? "2 MB, reserved" :
-			     "ordinary for packet buffers, transparent huge pages for tables; reserve "
-			     "some, or run scripts/bench, which does");
+	(void)fprintf(
+		stderr, "pages: %s\n",
+		huge ? "2 MB, reserved"
+		     : "ordinary for packet buffers, transparent huge pages for tables; reserve "
+		       "some, or run scripts/bench, which does");
 }

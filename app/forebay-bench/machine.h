@@ -22,7 +22,9 @@ int bench_machine_start(const char *program, int core, const char *const devices
 /** The CPU that this thread is bound to. */
 uint32_t bench_machine_core(void);
 
-/** Nanoseconds in which this thread could have run but others had its core; the kernel counts them. */
+/**
+ * Nanoseconds in which this thread could have run but others had its core; the kernel counts them.
+ */
 uint64_t bench_machine_waited_ns(void);
 
 /** Model, clock and pages, one line each to standard error. */

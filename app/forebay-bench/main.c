@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * forebay-bench: what a packet costs. The daemon's worker over generated traffic on one core, beside the
- * bare loop that does nothing but what has to be done, both in the same run.
+ * forebay-bench: what a packet costs. The daemon's worker over generated traffic on one core,
+ * beside the bare loop that does nothing but what has to be done, both in the same run.
  */
 
 #include <errno.h>
@@ -254,8 +254,8 @@ static void say_if_busy(double begin_s, uint64_t waited_ns)
 	double waited_s = (double)(bench_machine_waited_ns() - waited_ns) / 1e9;
 	double took_s = now_s() - begin_s;
 
-	(void)fprintf(stderr, "took %.1f s, in %.1f %% of which another process had the core%s\n", took_s,
-		      100 * waited_s / took_s,
+	(void)fprintf(stderr, "took %.1f s, in %.1f %% of which another process had the core%s\n",
+		      took_s, 100 * waited_s / took_s,
 		      waited_s > 0.01 * took_s ? ": the machine is busy, expect a wide range" : "");
 }
 

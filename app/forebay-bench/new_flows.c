@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Suite: connections that begin. The worker's clock is the suite's: so many connections a millisecond
- * that the table stays a third full while old ones are forgotten at the rate at which new ones come, and
- * the cost of forgetting is in the figures. The reference is the bare loop over as many established
- * connections: it tells machines and days apart, not what opening a connection should cost.
+ * Suite: connections that begin. The worker's clock is the suite's: so many connections a
+ * millisecond that the table stays a third full while old ones are forgotten at the rate at which
+ * new ones come, and the cost of forgetting is in the figures. The reference is the bare loop over
+ * as many established connections: it tells machines and days apart, not what opening a connection
+ * should cost.
  */
 
 #include <errno.h>
@@ -21,12 +22,15 @@
 #define CAPACITY (1u << 20)
 
 /*
- * 320 connections a millisecond. Each lives for its timeout of a second and until the hand comes by: some
- * 330,000 to 620,000 are alive at a time, as the results say.
+ * 320 connections a millisecond. Each lives for its timeout of a second and until the hand comes
+ * by: some 330,000 to 620,000 are alive at a time, as the results say.
  */
 #define BATCHES_PER_4_MS 5
 
-/* Connections that are under way at a time: opened one after the other, then closed in the same order. */
+/*
+ * Connections that are under way at a time: opened one after the other, then closed in the same
+ * order.
+ */
 #define WINDOW 16 /* batches */
 
 struct stage {
@@ -86,7 +90,9 @@ static uint64_t open_only(struct state *s)
 	return step(s, s->clients[0], RTE_TCP_SYN_FLAG);
 }
 
-/* A window of connections from their first packet to their last. @return cycles; 0: not forwarded */
+/*
+ * A window of connections from their first packet to their last. @return cycles; 0: not forwarded
+ */
 static uint64_t whole_lives(struct state *s)
 {
 	uint64_t total = 0;

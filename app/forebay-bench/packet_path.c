@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Suite: packets of established connections, both directions and all connections in random order. */
+/*
+ * Suite: packets of established connections, both directions and all connections in random order.
+ */
 
 #include <errno.h>
 #include <string.h>

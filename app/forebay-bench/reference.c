@@ -35,9 +35,11 @@ struct line6 {
 _Static_assert(sizeof(struct line4) == 64, "one line");
 _Static_assert(sizeof(struct line6) == 128, "two lines, side by side");
 
-#define AHEAD 16 /* packets: as many lines as a core has in flight. A guess, other values were not tried */
+/* Packets: as many lines as a core has in flight. A guess, other values were not tried. */
+#define AHEAD 16
 
-static __rte_always_inline uint32_t hash_of(enum fb_family family, const uint8_t *key, uint8_t proto)
+static __rte_always_inline uint32_t hash_of(enum fb_family family, const uint8_t *key,
+					    uint8_t proto)
 {
 	uint32_t a = rte_hash_crc_8byte(fb_flow_load64(key), proto);
 	uint32_t b;
@@ -135,7 +137,8 @@ static __rte_always_inline uint32_t finish(const struct bench_reference *ref, en
 				uint8_t *csum = key - 2;
 
 				memcpy(key, line->to, 12);
-				fb_store_csum(csum, fb_csum_apply(fb_load_csum(csum), line->ip_delta));
+				fb_store_csum(csum,
+					      fb_csum_apply(fb_load_csum(csum), line->ip_delta));
 				update_l4(key + 8, line->proto, line->l4_delta);
 				return 1;
 			}
@@ -238,7 +241,8 @@ int bench_reference_open(const struct bench_world *world, enum fb_family family,
 			 struct bench_reference *ret)
 {
 	const struct fb_flow_table *t = world->worker->flows[family];
-	uint32_t n_lines = rte_align32pow2(4 * RTE_MAX(fb_flow_count(t), 16u)); /* at most half full */
+	/* At most half full. */
+	uint32_t n_lines = rte_align32pow2(4 * RTE_MAX(fb_flow_count(t), 16u));
 	size_t line_bytes = family == FB_IPV4 ? sizeof(struct line4) : sizeof(struct line6);
 
 	*ret = (struct bench_reference){.family = family, .mask = n_lines - 1};

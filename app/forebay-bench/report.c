@@ -87,11 +87,11 @@ static double per_second(double cycles)
 static void add_json(json_t *list, const struct bench_result *r, double reference, double worker,
 		     double ratio)
 {
-	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:i}", "suite", r->suite,
-			      "case", r->name, "family", r->family == FB_IPV4 ? "ipv4" : "ipv6",
-			      "mode", r->mode, "unit", r->unit, "flows", (json_int_t)r->flows,
-			      "reference_cycles", reference, "worker_cycles", worker, "ratio", ratio,
-			      "runs", (int)r->worker.n);
+	json_t *o = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:f, s:f, s:f, s:i}", "suite",
+			      r->suite, "case", r->name, "family",
+			      r->family == FB_IPV4 ? "ipv4" : "ipv6", "mode", r->mode, "unit",
+			      r->unit, "flows", (json_int_t)r->flows, "reference_cycles", reference,
+			      "worker_cycles", worker, "ratio", ratio, "runs", (int)r->worker.n);
 
 	/* Sorted by now: the ends are least and most. */
 	(void)json_object_update_new(
@@ -107,8 +107,8 @@ static void print_line(struct bench_report *report, const struct bench_result *r
 		       double worker, double ratio)
 {
 	if (!report->any)
-		(void)printf("%-16s %-6s %-5s %9s  %-20s %-22s %-17s %8s\n", "CASE", "FAMILY", "MODE",
-			     "FLOWS", "REFERENCE", "WORKER", "RATIO", "M/S");
+		(void)printf("%-16s %-6s %-5s %9s  %-20s %-22s %-17s %8s\n", "CASE", "FAMILY",
+			     "MODE", "FLOWS", "REFERENCE", "WORKER", "RATIO", "M/S");
 	report->any = true;
 	(void)printf("%-16s %-6s %-5s %9u  %6.1f (%5.1f-%5.1f) %7.1f (%6.1f-%6.1f) "
 		     "%5.2f (%4.2f-%5.2f) %8.2f%s\n",
@@ -141,10 +141,11 @@ int bench_report_close(struct bench_report *report)
 		err = json_dumpf(report->list, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
 		(void)putchar('\n');
 	} else if (report->any) {
-		(void)printf("\nTSC cycles for each packet (or connection), the device's part excluded: "
-			     "median of the runs (least-most).\n"
-			     "M/S: millions a second on one core at that cost. *: interrupted batches "
-			     "were left out.\n");
+		(void)printf(
+			"\nTSC cycles for each packet (or connection), the device's part excluded: "
+			"median of the runs (least-most).\n"
+			"M/S: millions a second on one core at that cost. *: interrupted batches "
+			"were left out.\n");
 	}
 	json_decref(report->list);
 	return err == 0 && fflush(stdout) == 0 && ferror(stdout) == 0 ? 0 : -EIO;

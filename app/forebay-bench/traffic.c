@@ -24,7 +24,9 @@ uint64_t bench_random(uint64_t *state)
 	return fb_hash_mix(*state, *state ^ UINT64_C(0xe7037ed1a0b428db));
 }
 
-/* Addresses first, then each again with another port: a client has few connections, there are many. */
+/*
+ * Addresses first, then each again with another port: a client has few connections, there are many.
+ */
 static struct fb_tuple client(enum fb_family family, uint64_t i, uint32_t service)
 {
 	rte_be32_t v4 = rte_cpu_to_be_32(CLIENT_NET + (uint32_t)(i & CLIENT_MASK));

@@ -10,7 +10,9 @@
 
 #include "world.h"
 
-/* Numbers that look random and are the same in each run (a Weyl sequence through the keyed hash). */
+/*
+ * Numbers that look random and are the same in each run (a Weyl sequence through the keyed hash).
+ */
 uint64_t bench_random(uint64_t *state);
 
 /* An endless source of client tuples that worker 0 owns, each another one. */
@@ -55,7 +57,9 @@ int bench_batch(struct rte_mempool *pool, const struct fb_tuple *tuples, uint8_t
 uint64_t bench_worker_batch(struct bench_world *world, struct rte_mbuf **mbufs,
 			    const uint32_t *now_ms);
 
-/** Tuples of the endpoints' packets for clients' tuples. @return 0, or -EPROTO if there is no flow */
+/**
+ * Tuples of the endpoints' packets for clients' tuples. @return 0, or -EPROTO if there is no flow
+ */
 int bench_replies(const struct bench_world *world, const struct fb_tuple *clients,
 		  struct fb_tuple *ret_replies);
 

@@ -98,8 +98,8 @@ static void write_slice(FILE *f, uint32_t service, enum fb_family family, uint32
 		uint32_t pod = POD_NET + service * n + k + 1;
 
 		if (family == FB_IPV4)
-			(void)fprintf(f, "- addresses: [%u.%u.%u.%u]\n", pod >> 24, pod >> 16 & 0xff,
-				      pod >> 8 & 0xff, pod & 0xff);
+			(void)fprintf(f, "- addresses: [%u.%u.%u.%u]\n", pod >> 24,
+				      pod >> 16 & 0xff, pod >> 8 & 0xff, pod & 0xff);
 		else
 			(void)fprintf(f, "- addresses: [\"fd00:1::%x:%x\"]\n", pod >> 16,
 				      pod & 0xffff);
@@ -214,7 +214,10 @@ static void keep(void *arg, void *retired)
 	(void)retired;
 }
 
-/* The key of Microsoft's specification of RSS, which devices come with and whose results are published. */
+/*
+ * The key of Microsoft's specification of RSS, which devices come with and whose results are
+ * published.
+ */
 static const uint8_t rss_key[FB_NAT_RSS_KEY_LEN] = {
 	0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e, 0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3,
 	0x8f, 0xb0, 0xd0, 0xca, 0x2b, 0xcb, 0xae, 0x7b, 0x30, 0xb4, 0x77, 0xcb, 0x2d, 0xa3,

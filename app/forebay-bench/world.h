@@ -3,10 +3,10 @@
 #define FB_BENCH_WORLD_H
 
 /*
- * What the benchmark runs in: config and manifests as text, read and compiled as the daemon does it,
- * and workers without devices. Two workers are configured, so that ownership is looked at as in
- * production; the port has RSS (Toeplitz, 128 entries), and the generator sends to worker 0 what such
- * a device would send there. The other worker never runs.
+ * What the benchmark runs in: config and manifests as text, read and compiled as the daemon does
+ * it, and workers without devices. Two workers are configured, so that ownership is looked at as in
+ * production; the port has RSS (Toeplitz, 128 entries), and the generator sends to worker 0 what
+ * such a device would send there. The other worker never runs.
  */
 
 #include <stdbool.h>
@@ -20,7 +20,10 @@
 #define BENCH_BURST 32
 #define BENCH_BATCH (8 * BENCH_BURST) /* packets between two readings of the clock */
 
-/* Frames are addressed to the port, and come from the neighbour that clients and endpoints are behind. */
+/*
+ * Frames are addressed to the port, and come from the neighbour that clients and endpoints are
+ * behind.
+ */
 extern const uint8_t bench_port_mac[6];
 extern const uint8_t bench_neighbour_mac[6];
 
