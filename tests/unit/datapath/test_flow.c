@@ -166,12 +166,14 @@ static void within_an_epoch_the_endpoint_is_not_looked_at(void **state)
 
 static void an_identity_beyond_the_snapshot_ends_the_flow(void **state)
 {
-	struct fb_snapshot snap = {.ep_epoch = 7, .n_endpoints = 3};
-	struct fb_flow flow = {.ep_id = 3, .ep_epoch = 6, .state = FB_FLOW_ESTABLISHED};
 	struct fb_packet pkt = {.proto = IPPROTO_TCP, .tcp_flags = RTE_TCP_ACK_FLAG};
+	struct bed bed;
 
 	(void)state;
-	assert_false(fb_flow_goes_on(&snap, &flow, &pkt, FB_DIR_CLIENT));
+	bed_open(&bed, FB_EP_ACTIVE, IPPROTO_TCP, FB_FLOW_ESTABLISHED);
+	bed.snap.n_endpoints = 3;
+	assert_false(fb_flow_goes_on(&bed.snap, &bed.record.head, &pkt, FB_DIR_CLIENT));
+	fb_part_free(bed.index);
 }
 
 int main(void)
