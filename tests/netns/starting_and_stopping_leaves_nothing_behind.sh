@@ -120,7 +120,13 @@ usage_errors() {
 check "it stops on SIGTERM" stops_on TERM
 check "it stops on SIGINT" stops_on INT
 check "after a crash it starts again" survives_kill
-check "a second one with the same ports is refused" second_refused "" "fb-lan exists already"
+# Refused before it has opened, probed or set anything of the devices that the first one runs on.
+same_ports_refused() {
+	second_refused "s/forebay.sock/second.sock/; s/:9464/:9465/" "fb-lan exists already"
+	! grep -q queues "$LAB_DIR/out"
+}
+
+check "a second one with the same ports is refused, and touches none of them" same_ports_refused
 check "a second one on the same metrics port is refused" second_refused \
 	"s/name: lan/name: lan2/; s/name: svc/name: svc2/; s/forebay.sock/second.sock/" 127.0.0.1:9464
 check "a second one on the same socket is refused" second_refused \
