@@ -78,6 +78,7 @@ static int stage_services(struct fb_offline *o, struct fb_errs *errs)
 
 	if (err != 0)
 		return err;
+	fb_store_sort_dirty(o->store);
 	while (err == 0 && (service = fb_store_dirty_next(o->store, service)) != NULL) {
 		struct fb_service_specs specs;
 		struct fb_store_view view;

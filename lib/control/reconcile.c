@@ -134,29 +134,6 @@ static void queue_announcements(struct fb_control *c, const struct fb_service_sp
 	}
 }
 
-static int stage(struct fb_control *c, const char *namespace_, const char *name,
-		 struct fb_errs *errs)
-{
-	struct fb_service_specs specs;
-	int ret;
-
-	ret = fb_desired_build(c->store, &c->settings, namespace_, name, &specs, errs);
-	if (ret != 0)
-		return ret;
-	ret = fb_table_set_service(c->p.table, namespace_, name, specs.v, specs.n, specs.place,
-				   errs);
-	if (ret == 0)
-		queue_announcements(c, &specs);
-	/* What does not fit into the table has its name all the same. */
-	if (ret == 0 || ret == -ENOSPC) {
-		int names = fb_names_stage(c->names, c->store, namespace_, name, &specs, errs);
-
-		ret = names != 0 ? names : ret;
-	}
-	fb_service_specs_free(&specs);
-	return ret;
-}
-
 static struct fb_conflict *find_conflict(struct fb_control *c, const char *namespace_,
 					 const char *name)
 {
@@ -182,6 +159,87 @@ static void add_conflict(struct fb_control *c, const char *namespace_, const cha
 		return;
 	}
 	v[c->n_conflicts++] = conflict;
+}
+
+/* A frontend of the Service that a younger one has; NULL: none. */
+static const struct fb_service *younger_holder(const struct fb_control *c,
+					       const struct fb_service_specs *specs,
+					       const struct fb_object *object)
+{
+	for (uint32_t s = 0; s < specs->n; s++) {
+		for (uint32_t f = 0; f < specs->v[s].n_frontends; f++) {
+			const struct fb_frontend_spec *fe = &specs->v[s].frontends[f];
+			const struct fb_service *holder = fb_table_holder(
+				c->p.table, &fe->addr, fe->port_be, specs->v[s].proto);
+			const struct fb_object *other =
+				holder != NULL ? fb_store_find(c->store, FB_KIND_SERVICE,
+							       holder->namespace_, holder->name, NULL)
+					       : NULL;
+
+			/* One that does not say how old it is was here first, and stays. */
+			if (other != NULL && other->meta.creation[0] != '\0' &&
+			    fb_object_compare_age(object, other) < 0)
+				return holder;
+		}
+	}
+	return NULL;
+}
+
+/*
+ * The older Service keeps an address, also where the younger one was read first. That one is staged again
+ * after the rest, with what is left for it.
+ */
+static int take_from_younger(struct fb_control *c, const char *namespace_, const char *name,
+			     const struct fb_service_specs *specs, struct fb_errs *errs)
+{
+	const struct fb_object *object =
+		fb_store_find(c->store, FB_KIND_SERVICE, namespace_, name, NULL);
+	const struct fb_service *holder;
+	int ret = 0;
+
+	while (ret == 0 && errs->n_errors > 0 &&
+	       (holder = younger_holder(c, specs, object)) != NULL) {
+		if (find_conflict(c, holder->namespace_, holder->name) == NULL)
+			add_conflict(c, holder->namespace_, holder->name);
+		ret = fb_table_set_service(c->p.table, holder->namespace_, holder->name, NULL, 0,
+					   specs->place, errs);
+		fb_errs_fini(errs);
+		/* What is staged as it was would not ask for the address again. */
+		if (ret == 0)
+			ret = fb_table_set_service(c->p.table, namespace_, name, NULL, 0,
+						   specs->place, errs);
+		if (ret == 0)
+			ret = fb_table_set_service(c->p.table, namespace_, name, specs->v, specs->n,
+						   specs->place, errs);
+	}
+	return ret;
+}
+
+static int stage(struct fb_control *c, const char *namespace_, const char *name,
+		 struct fb_errs *errs)
+{
+	struct fb_errs own = FB_ERRS_INIT;
+	struct fb_service_specs specs;
+	int ret;
+
+	ret = fb_desired_build(c->store, &c->settings, namespace_, name, &specs, errs);
+	if (ret != 0)
+		return ret;
+	ret = fb_table_set_service(c->p.table, namespace_, name, specs.v, specs.n, specs.place,
+				   &own);
+	if (ret == 0 && own.n_errors > 0)
+		ret = take_from_younger(c, namespace_, name, &specs, &own);
+	fb_errs_move(errs, &own);
+	if (ret == 0)
+		queue_announcements(c, &specs);
+	/* What does not fit into the table has its name all the same. */
+	if (ret == 0 || ret == -ENOSPC) {
+		int names = fb_names_stage(c->names, c->store, namespace_, name, &specs, errs);
+
+		ret = names != 0 ? names : ret;
+	}
+	fb_service_specs_free(&specs);
+	return ret;
 }
 
 /*
@@ -227,6 +285,7 @@ static int stage_dirty(struct fb_control *c, struct fb_errs *errs)
 {
 	struct fb_store_service *service = NULL;
 
+	fb_store_sort_dirty(c->store);
 	while ((service = fb_store_dirty_next(c->store, service)) != NULL) {
 		struct fb_errs own = FB_ERRS_INIT;
 		struct fb_store_view view;

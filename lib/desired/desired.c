@@ -121,13 +121,15 @@ static void add_load_balancer(struct frontends *f, const struct fb_model_service
 		add(f, &service->load_balancer_ip, port, FB_FRONTEND_LOAD_BALANCER);
 }
 
-/* A Service that has ClusterIPs is of their families only. */
-static bool has_family(const struct fb_model_service *service, enum fb_family family)
+/* A Service is of its ClusterIPs' families only; without them, of those that it asks for. */
+bool desired_has_family(const struct fb_model_service *service, enum fb_family family)
 {
-	bool has = service->n_cluster_ips == 0;
+	bool has = service->n_cluster_ips == 0 && service->n_ip_families == 0;
 
 	for (uint32_t i = 0; i < service->n_cluster_ips; i++)
 		has |= fb_addr_family(&service->cluster_ips[i]) == family;
+	for (uint32_t i = 0; i < service->n_ip_families && service->n_cluster_ips == 0; i++)
+		has |= service->ip_families[i] == family;
 	return has;
 }
 
@@ -247,7 +249,7 @@ static int build_port(struct build *b, const struct fb_service_port *port, enum 
 	uint32_t most = b->service->n_cluster_ips + b->service->n_ingress + 1 +
 			b->service->n_external_ips + b->settings->n_node_addresses;
 
-	if (!has_family(b->service, family))
+	if (!desired_has_family(b->service, family))
 		return 0;
 	p.frontends.v = fb_arena_alloc(arena, most, sizeof(*p.frontends.v));
 	if (p.frontends.v == NULL)

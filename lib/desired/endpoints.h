@@ -56,6 +56,9 @@ enum desired_set {
 	DESIRED_LOCAL,   /* on the node */
 };
 
+/** Is the Service of that family? */
+bool desired_has_family(const struct fb_model_service *service, enum fb_family family);
+
 /** The number of a targetPort on a Pod; 0: it has no such port. */
 uint16_t desired_port_on(const struct fb_pod *pod, const struct fb_service_port *port);
 bool desired_is_ready(enum desired_standing standing);

@@ -81,23 +81,11 @@ static void add_subset(struct list *l, const struct fb_endpoints_subset *subset)
 		add_subset_port(l, subset, &e);
 }
 
-/* The families of its ClusterIPs, or those that it asks for; both, where it does not say. */
-static bool has_family(const struct fb_model_service *service, enum fb_family family)
-{
-	bool has = service->n_cluster_ips == 0 && service->n_ip_families == 0;
-
-	for (uint32_t i = 0; i < service->n_cluster_ips; i++)
-		has |= fb_addr_family(&service->cluster_ips[i]) == family;
-	for (uint32_t i = 0; i < service->n_ip_families && service->n_cluster_ips == 0; i++)
-		has |= service->ip_families[i] == family;
-	return has;
-}
-
 static void add_pod_port(struct list *l, const struct fb_object *service, const struct fb_pod *pod,
 			 struct fb_known_endpoint *e)
 {
 	for (uint32_t i = 0; i < pod->n_addrs; i++) {
-		if (!has_family(&service->service, fb_addr_family(&pod->addrs[i])))
+		if (!desired_has_family(&service->service, fb_addr_family(&pod->addrs[i])))
 			continue;
 		e->addr = pod->addrs[i];
 		e->ready = service->service.publish_not_ready || (pod->ready && !pod->terminating);

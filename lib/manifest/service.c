@@ -102,7 +102,8 @@ static void read_ports(const struct field *spec, struct fb_model_service *servic
 		struct field name = field_get(&item, "name");
 
 		read_port(&item, &ports[i]);
-		if (n > 1 && name.node == NULL && item.node != NULL)
+		if (n > 1 && item.node != NULL &&
+		    (name.node == NULL || field_says(&name, "")))
 			field_error(&name, "is missing; with two or more ports each needs a name");
 		for (uint32_t j = 0; j < i; j++)
 			check_port_pair(&list, ports, j, i);

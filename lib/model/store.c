@@ -182,6 +182,70 @@ struct fb_store_service *fb_store_dirty_next(const struct fb_store *store,
 	return after != NULL ? after->next_dirty : store->first_dirty;
 }
 
+/* creationTimestamps sort as text; what came from a file has none, and is younger than what has. */
+int fb_object_compare_age(const struct fb_object *a, const struct fb_object *b)
+{
+	bool known_a = a != NULL && a->meta.creation[0] != '\0';
+	bool known_b = b != NULL && b->meta.creation[0] != '\0';
+
+	if (!known_a || !known_b)
+		return (int)known_b - (int)known_a;
+	return strcmp(a->meta.creation, b->meta.creation);
+}
+
+static int compare_dirty(const struct fb_store_service *a, const struct fb_store_service *b)
+{
+	int order = fb_object_compare_age(a->view.service, b->view.service);
+
+	if (order == 0)
+		order = strcmp(a->view.namespace_, b->view.namespace_);
+	return order != 0 ? order : strcmp(a->view.name, b->view.name);
+}
+
+/* Two sorted lists into one. */
+static struct fb_store_service *merge(struct fb_store_service *a, struct fb_store_service *b)
+{
+	struct fb_store_service *first = NULL;
+	struct fb_store_service **link = &first;
+
+	while (a != NULL && b != NULL) {
+		struct fb_store_service **from = compare_dirty(a, b) <= 0 ? &a : &b;
+
+		*link = *from;
+		link = &(*from)->next_dirty;
+		*from = *link;
+	}
+	*link = a != NULL ? a : b;
+	return first;
+}
+
+/* By runs that double, so that it needs no memory: runs[i] is empty or has 2^i. */
+void fb_store_sort_dirty(struct fb_store *store)
+{
+	struct fb_store_service *runs[64] = {NULL};
+	struct fb_store_service *next;
+	struct fb_store_service *all = NULL;
+
+	for (struct fb_store_service *service = store->first_dirty; service != NULL; service = next) {
+		struct fb_store_service *run = service;
+		size_t i = 0;
+
+		next = service->next_dirty;
+		run->next_dirty = NULL;
+		for (; runs[i] != NULL; i++) {
+			run = merge(runs[i], run);
+			runs[i] = NULL;
+		}
+		runs[i] = run;
+	}
+	for (size_t i = 0; i < 64; i++)
+		all = merge(runs[i], all);
+	store->first_dirty = all;
+	store->last_dirty = all;
+	while (store->last_dirty != NULL && store->last_dirty->next_dirty != NULL)
+		store->last_dirty = store->last_dirty->next_dirty;
+}
+
 size_t fb_store_n_dirty(const struct fb_store *store)
 {
 	return store->n_dirty;

@@ -27,6 +27,10 @@ struct fb_store;
 struct fb_store_service;
 
 struct fb_store *fb_store_create(void); /* NULL: no memory */
+
+/** Below 0: a is older, by its creationTimestamp; none, or no object, is younger than any. */
+int fb_object_compare_age(const struct fb_object *a, const struct fb_object *b);
+
 void fb_store_free(struct fb_store *store);
 
 /**
@@ -154,6 +158,8 @@ const char *fb_store_origin_next(const struct fb_store *store, const char *after
 /* Services that changed since the list was cleared, each once. */
 struct fb_store_service *fb_store_dirty_next(const struct fb_store *store,
 					     const struct fb_store_service *after);
+/** The list in order of age: creationTimestamp (none comes last), namespace, name. */
+void fb_store_sort_dirty(struct fb_store *store);
 size_t fb_store_n_dirty(const struct fb_store *store);
 void fb_store_clear_dirty(struct fb_store *store);
 /** Mark one; one that nothing is known of is none. */

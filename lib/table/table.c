@@ -150,6 +150,15 @@ void fb_table_rehop(struct fb_table *t)
 	t->rehop = true;
 }
 
+const struct fb_service *fb_table_holder(const struct fb_table *t, const struct fb_addr *addr,
+					 rte_be16_t port_be, uint8_t proto)
+{
+	const struct fb_frontend_entry *e =
+		fb_frontend_index_at(t->index, &t->ids.secret, addr, port_be, proto);
+
+	return e->proto != 0 ? &t->places[e->place]->pub : NULL;
+}
+
 const struct fb_service *fb_table_service_port(const struct fb_table *t, const char *namespace_,
 					       const char *name, uint32_t i)
 {

@@ -57,6 +57,10 @@ int fb_table_set_service(struct fb_table *t, const char *namespace_, const char 
 			 const struct fb_service_spec *specs, uint32_t n, struct fb_place place,
 			 struct fb_errs *errs);
 
+/** The service port that has a frontend in what is staged; NULL: nobody. Valid until the next call. */
+const struct fb_service *fb_table_holder(const struct fb_table *t, const struct fb_addr *addr,
+					 rte_be16_t port_be, uint8_t proto);
+
 /** Stage FB_ADDR_* bits of an address that is no frontend (box and SNAT addresses); 0 removes it. */
 int fb_table_set_address(struct fb_table *t, const struct fb_addr *addr, uint8_t bits);
 

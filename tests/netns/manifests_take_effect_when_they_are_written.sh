@@ -58,10 +58,35 @@ mended() {
 	[ "$(grep -c "is good again" "$LAB_DIR/forebay.log")" -eq 1 ]
 }
 
+# NAME CREATED: a Service that wants an address which others want too.
+wants() {
+	printf '{apiVersion: v1, kind: Service, metadata: {name: %s, creationTimestamp: "%s"}, ' "$1" "$2"
+	printf 'spec: {externalIPs: [192.0.2.30], ports: [{port: 80}]}}\n'
+}
+
+has_it() {
+	lab_ctl explain tcp 198.51.100.1:1000 192.0.2.30:80 | grep "service *default/$1 "
+}
+
+older_keeps_it() {
+	wants young 2024-02-01T00:00:00Z >"$LAB_DIR/manifests/young.yaml"
+	lab_wait 5 has_it young
+	wants old 2024-01-01T00:00:00Z >"$LAB_DIR/manifests/old.yaml"
+	lab_wait 5 has_it old
+	lab_wait 5 grep 'default/young: .*192.0.2.30:80/TCP is already served by default/old' "$LAB_DIR/forebay.log"
+	lab_ctl get status | grep 'Conflict *default/young: .* default/old'
+	wants youngest 2024-03-01T00:00:00Z >"$LAB_DIR/manifests/youngest.yaml"
+	lab_wait 5 grep 'default/youngest: .* is already served by default/old' "$LAB_DIR/forebay.log"
+	rm "$LAB_DIR/manifests/old.yaml"
+	lab_wait 5 has_it young
+	rm "$LAB_DIR/manifests/young.yaml" "$LAB_DIR/manifests/youngest.yaml"
+}
+
 check "a file that is renamed into place is in force" in_force rename
 check "a file that is written in place is in force" in_force write
 check "a file that is removed takes its Service with it" removed
 check "and brings it back" comes_back
 check "a file with an error changes nothing and is named with its place" refused
 check "once it is mended the log says so, once" mended
+check "of two Services that want one address the older has it, whichever came first" older_keeps_it
 done_testing

@@ -128,6 +128,9 @@ struct rule {
 static const struct rule rules[] = {
 	{"a Service without endpoints is there, to be rejected", SERVICE(PLAIN),
 	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 ->\n"},
+	{"without ClusterIPs, ipFamilies says of which families it is",
+	 SERVICE("externalIPs: [192.0.2.1, '2001:db8::1'], ipFamilies: [IPv6], ports: [{port: 80}]"),
+	 "80/TCP IPv6 snat: ExternalIP 2001:db8::1:80 ->\n"},
 	{"endpoints without a Service are nothing",
 	 SLICE("a", "IPv4", PORT8080 ", endpoints: [{addresses: [10.1.0.1]}]"), ""},
 	{"a headless Service has no entry point, whatever else it says",

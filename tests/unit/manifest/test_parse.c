@@ -192,6 +192,8 @@ static const struct wrong wrongs[] = {
 	{SERVICE("ports: [{port: 80}, {port: 81}]"),
 	 "m:1:71: spec.ports[0].name: is missing; with two or more ports each needs a name\n"
 	 "m:1:83: spec.ports[1].name: is missing; with two or more ports each needs a name\n"},
+	{SERVICE("ports: [{name: '', port: 80}, {name: a, port: 81}]"),
+	 "m:1:78: spec.ports[0].name: is missing; with two or more ports each needs a name\n"},
 	{SERVICE("ports: [{name: a, port: 80}, {name: a, port: 80}]"),
 	 "m:1:99: spec.ports[1].name: \"a\" is also the name of ports[0]\n"
 	 "m:1:108: spec.ports[1].port: 80/TCP is also ports[0]\n"},

@@ -385,10 +385,40 @@ static void ten_thousand_services_are_each_found(void **state)
 	assert_int_equal(alloc_fail_live(), 0);
 }
 
+static void dirty_services_can_be_taken_by_age(void **state)
+{
+	static const char *const created[] = {"2024-01-02T00:00:00Z", "", "2023-12-31T00:00:00Z",
+					      "2024-01-02T00:00:00Z", ""};
+	static const char *const names[] = {"d", "z", "e", "c", "b"};
+	struct fb_store *store = fb_store_create();
+	struct fb_objects objects = FB_OBJECTS_INIT;
+	struct fb_store_change change = {.origin = "m", .objects = &objects};
+	struct fb_errs errs = FB_ERRS_INIT;
+
+	(void)state;
+	fb_store_sort_dirty(store);
+	assert_string_equal(dirty(store), "");
+	for (size_t i = 0; i < 5; i++) {
+		struct fb_object *object = make(&(struct row)SERVICE(names[i]), "m", 1);
+
+		object->meta.creation = created[i];
+		assert_int_equal(fb_objects_add(&objects, object), 0);
+	}
+	assert_int_equal(fb_store_apply(store, &change, &errs, NULL), 0);
+	fb_store_sort_dirty(store);
+	/* What becomes dirty afterwards is last again. */
+	(void)put(store, "n", ROWS(SERVICE("a")), &errs);
+	assert_string_equal(dirty(store), "e,c,d,b,z,a");
+	fb_objects_fini(&objects);
+	fb_errs_fini(&errs);
+	fb_store_free(store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_changes_is_dirty_and_what_does_not_is_not),
+		cmocka_unit_test(dirty_services_can_be_taken_by_age),
 		cmocka_unit_test(a_slice_that_moves_dirties_both_services),
 		cmocka_unit_test(the_first_origin_keeps_an_object_and_the_second_inherits_it),
 		cmocka_unit_test(the_same_object_twice_in_one_text_is_an_error),

@@ -388,6 +388,44 @@ static void a_frontend_of_another_service_is_refused_and_waited_for(void **state
 	fixture_close(&f);
 }
 
+/* How an older Service takes an address from a younger one, in one generation. */
+static void a_service_that_is_taken_out_and_put_back_keeps_its_identities(void **state)
+{
+	struct fb_frontend_spec fes[2] = {frontend("192.0.2.10", 80, LB),
+					  frontend("192.0.2.11", 80, LB)};
+	struct fb_endpoint_spec ep = endpoint(1, FB_EP_ACTIVE);
+	struct fb_service_spec spec = spec_of("b", fes, 2, &ep, 1);
+	struct fb_place place = {.file = "b.yaml", .line = 7};
+	struct fb_errs errs = FB_ERRS_INIT;
+	struct fb_snapshot *before;
+	struct fb_snapshot *after;
+	struct fixture f;
+
+	(void)state;
+	fixture_open(&f, 10, 10);
+	stage(&f, "b", fes, 2, &ep, 1);
+	before = commit(&f);
+	assert_string_equal(fb_table_holder(f.t, &fes[0].addr, fes[0].port_be, IPPROTO_TCP)->name, "b");
+	assert_null(fb_table_holder(f.t, &fes[0].addr, fes[0].port_be, IPPROTO_UDP));
+	assert_int_equal(fb_table_set_service(f.t, "default", "b", NULL, 0, place, &errs), 0);
+	assert_null(fb_table_holder(f.t, &fes[0].addr, fes[0].port_be, IPPROTO_TCP));
+	stage(&f, "a", fes, 1, NULL, 0);
+	assert_int_equal(fb_table_set_service(f.t, "default", "b", &spec, 1, place, &errs), 0);
+	assert_int_equal(errs.n_errors, 1);
+	after = commit(&f);
+	assert_string_equal(lookup(after, "192.0.2.10", 80)->name, "a");
+	assert_string_equal(lookup(after, "192.0.2.11", 80)->name, "b");
+	assert_int_equal(lookup(after, "192.0.2.11", 80)->id, lookup(before, "192.0.2.11", 80)->id);
+	assert_int_equal(lookup(after, "192.0.2.11", 80)->endpoints[0].id,
+			 lookup(before, "192.0.2.11", 80)->endpoints[0].id);
+	assert_int_equal(after->endpoints[lookup(after, "192.0.2.11", 80)->endpoints[0].id].state,
+			 FB_EP_ACTIVE);
+	fb_errs_fini(&errs);
+	fb_snapshot_release(f.t, before);
+	fb_snapshot_release(f.t, after);
+	fixture_close(&f);
+}
+
 static void addresses_say_what_they_are(void **state)
 {
 	struct fb_frontend_spec fes[2] = {frontend("192.0.2.10", 80, LB),
@@ -593,6 +631,7 @@ int main(void)
 		cmocka_unit_test(a_removed_endpoint_keeps_its_identity_until_its_flows_are_gone),
 		cmocka_unit_test(a_reaped_identity_is_given_out_after_one_more_commit),
 		cmocka_unit_test(a_frontend_of_another_service_is_refused_and_waited_for),
+		cmocka_unit_test(a_service_that_is_taken_out_and_put_back_keeps_its_identities),
 		cmocka_unit_test(addresses_say_what_they_are),
 		cmocka_unit_test(a_snat_pool_is_copied_and_abort_restores_it),
 		cmocka_unit_test(selection_agrees_between_boxes_and_ignores_the_order),
