@@ -725,6 +725,20 @@ static void describe_port(const json_t *port)
 		     ctl_integer(port, "dropped"));
 }
 
+static void describe_health(const json_t *check)
+{
+	const char *family;
+	json_t *answer;
+
+	if (check == NULL)
+		return;
+	(void)printf("Health check: port %lld", ctl_integer(check, "node_port"));
+	json_object_foreach(json_object_get(check, "answers"), family, answer)
+		(void)printf(", %s %lld (%lld endpoints)", family, ctl_integer(answer, "http"),
+			     ctl_integer(answer, "endpoints"));
+	(void)printf("\n");
+}
+
 static void describe_service(const json_t *o)
 {
 	char *cluster = ctl_join(json_object_get(o, "cluster_ips"));
@@ -738,9 +752,7 @@ static void describe_service(const json_t *o)
 		     external != NULL ? external : "<none>");
 	if (ctl_string(o, "lacks")[0] != '\0')
 		(void)printf("Lacks:        %s\n", ctl_string(o, "lacks"));
-	if (ctl_integer(o, "health_check_node_port") != 0)
-		(void)printf("Health check: http://NODE:%lld\n",
-			     ctl_integer(o, "health_check_node_port"));
+	describe_health(json_object_get(o, "health_check"));
 	(void)printf("From:         %s, line %lld, %lld slices\n", ctl_string(o, "file"),
 		     ctl_integer(o, "line"), ctl_integer(o, "slices"));
 	(void)printf("Flows:        %lld over %lld endpoints, %lld draining\n",

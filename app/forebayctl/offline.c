@@ -118,6 +118,7 @@ static json_t *answer(struct ctl_offline *offline, const json_t *request)
 	struct fb_items_source source = {
 		.store = offline->state.store,
 		.pool = offline->state.pool,
+		.node_name = offline->config->node_name,
 		.table = offline->state.table,
 		.snap = offline->state.snapshot,
 		.port_name = port_name,

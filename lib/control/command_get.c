@@ -222,6 +222,7 @@ static struct fb_items_source source_of(struct fb_control *c)
 {
 	return (struct fb_items_source){
 		.pool = c->pool,
+		.node_name = c->p.config->node_name,
 		.store = c->store,
 		.table = c->p.table,
 		.snap = fb_control_snapshot(c),

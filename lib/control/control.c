@@ -163,6 +163,8 @@ static int open_watches(struct fb_control *c)
 	if (ret == 0)
 		ret = watch(c, &c->source_watch, fb_sources_fd(c->sources), fb_loop_sources);
 	if (ret == 0)
+		ret = watch(c, &c->health_watch, fb_health_fd(c->health), fb_loop_health);
+	if (ret == 0)
 		ret = fb_shuttle_watch_twins(c);
 	return ret;
 }

@@ -7,6 +7,7 @@
 
 #include "control/answer.h"
 #include "control/explain.h"
+#include "desired/health.h"
 #include "desired/known.h"
 #include "manifest/json.h"
 #include "model/selector.h"
@@ -237,8 +238,6 @@ static json_t *service_json(const struct fb_items *items, const struct fb_items_
 	(void)json_object_set_new(o, "file", fb_json_text(view->service->place.file));
 	if (svc->type == FB_SERVICE_LOAD_BALANCER)
 		(void)json_object_set_new(o, "status", status_json(svc));
-	if (svc->health_check_node_port != 0)
-		set_integer(o, "health_check_node_port", svc->health_check_node_port);
 	if (lacks != NULL)
 		(void)json_object_set_new(o, "lacks", fb_json_text(lacks));
 	set_sums(s, view, o);
@@ -653,6 +652,28 @@ static json_t *compiled_json(const struct fb_items_source *s, const struct fb_se
 	return o;
 }
 
+/* What whoever asks the healthCheckNodePort is answered, by family of the address it is asked at. */
+static void set_health(const struct fb_items_source *s, const char *namespace_, const char *name,
+		       json_t *o)
+{
+	struct fb_desired_health health;
+	json_t *answers = json_object();
+
+	if (fb_desired_health(s->store, s->node_name, namespace_, name, &health) != 0 ||
+	    health.port == 0) {
+		json_decref(answers);
+		return;
+	}
+	for (int f = 0; f < FB_FAMILY_COUNT; f++)
+		(void)json_object_set_new(
+			answers, fb_ip_family_names[f],
+			json_pack("{s:i,s:i}", "http", health.n_endpoints[f] > 0 ? 200 : 503,
+				  "endpoints", (int)health.n_endpoints[f]));
+	(void)json_object_set_new(o, "health_check",
+				  json_pack("{s:i,s:o}", "node_port", (int)health.port, "answers",
+					    answers));
+}
+
 json_t *fb_items_describe(const struct fb_items_source *s, const json_t *request)
 {
 	const char *namespace_ = fb_request_string(request, "namespace");
@@ -670,6 +691,7 @@ json_t *fb_items_describe(const struct fb_items_source *s, const json_t *request
 	(void)json_object_set_new(o, "origin", fb_json_text(origin != NULL ? origin : ""));
 	set_integer(o, "line", view.service->place.line);
 	set_integer(o, "slices", view.n_slices);
+	set_health(s, namespace_, name, o);
 	compiled = json_array();
 	for (uint32_t i = 0; (svc = fb_table_service_port(s->table, namespace_, name, i)) != NULL;
 	     i++)

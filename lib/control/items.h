@@ -24,6 +24,7 @@ struct fb_items_source {
 	const struct fb_store *store;
 	const struct fb_table *table;
 	const struct fb_pool *pool; /* who lacks what */
+	const char *node_name; /* of the settings */
 	const struct fb_snapshot *snap; /* NULL: nothing is in force yet */
 	/* NULL: nobody counts. */
 	void (*service_counters)(void *arg, uint32_t id, struct fb_service_counters *ret);

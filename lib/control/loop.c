@@ -112,11 +112,19 @@ void fb_loop_http(void *arg, uint32_t events)
 	fb_http_process(c->http);
 }
 
+void fb_loop_health(void *arg, uint32_t events)
+{
+	struct fb_control *c = arg;
+
+	fb_health_process(c->health);
+}
+
 static void tick(struct fb_control *c)
 {
 	c->tick_ms = c->now_ms + TICK_MS;
 	fb_reconcile_hops(c, fb_neigh_tick(c->p.neigh, c->now_ms));
 	fb_reconcile_tick(c);
+	fb_health_process(c->health); /* connections that idle too long */
 	fb_shuttle_carriers(c);
 	fb_server_tick(c);
 }
@@ -135,7 +143,7 @@ static uint64_t sleep_us(struct fb_control *c, uint64_t now_us)
 
 	if (c->jobs != NULL)
 		us = BUSY_US;
-	if (due_ms <= c->now_ms || http_ms == 0)
+	if (due_ms <= c->now_ms || http_ms == 0 || fb_health_timeout_ms(c->health) == 0)
 		return 0;
 	return least(us, (due_ms - c->now_ms) * 1000);
 }
@@ -177,6 +185,8 @@ static int pass(struct fb_control *c)
 		c->snapshots_waiting = fb_rcu_reclaim(c->p.rcu);
 	if (c->http != NULL && fb_http_timeout_ms(c->http) == 0)
 		fb_http_process(c->http);
+	if (fb_health_timeout_ms(c->health) == 0)
+		fb_health_process(c->health);
 	if (c->now_ms >= c->tick_ms)
 		tick(c);
 	fb_server_sweep(c);

@@ -10,5 +10,6 @@ void fb_loop_signal(void *arg, uint32_t events);
 void fb_loop_neigh(void *arg, uint32_t events);
 void fb_loop_sources(void *arg, uint32_t events);
 void fb_loop_http(void *arg, uint32_t events);
+void fb_loop_health(void *arg, uint32_t events);
 
 #endif

@@ -13,6 +13,7 @@
 #include "control/announce.h"
 #include "control/applied.h"
 #include "control/file.h"
+#include "desired/health.h"
 #include "manifest/manifest.h"
 
 int fb_reconcile_init(struct fb_control *c)
@@ -27,9 +28,12 @@ int fb_reconcile_init(struct fb_control *c)
 	c->sources = fb_sources_open(c->p.config->manifests, c->p.config->n_manifests);
 	if (c->store == NULL || c->pool == NULL || c->source_missing == NULL)
 		return -ENOMEM;
-	fb_allotted_load(c);
 	if (c->sources == NULL)
 		return errno != 0 ? -errno : -ENOMEM;
+	c->health = fb_health_open(c->settings.node_addresses, c->settings.n_node_addresses);
+	if (c->health == NULL)
+		return errno != 0 ? -errno : -ENOMEM;
+	fb_allotted_load(c);
 	ret = fb_names_open(c->p.config, c->p.table, &c->names);
 	return ret != 0 ? ret : fb_box_stage(c->p.config, c->p.table);
 }
@@ -57,6 +61,7 @@ void fb_reconcile_fini(struct fb_control *c)
 	fb_sources_close(c->sources);
 	fb_store_free(c->store);
 	fb_pool_free(c->pool);
+	fb_health_close(c->health);
 }
 
 /* ---- publish ---- */
@@ -132,6 +137,18 @@ static void queue_announcements(struct fb_control *c, const struct fb_service_sp
 				fb_announce_add(c, &fe->addr);
 		}
 	}
+}
+
+/* Load balancers that ask are told what is about to be in force. */
+static int check_health(struct fb_control *c, const char *namespace_, const char *name,
+			struct fb_errs *errs)
+{
+	struct fb_desired_health health;
+	int ret = fb_desired_health(c->store, c->settings.node_name, namespace_, name, &health);
+
+	if (ret == 0)
+		fb_health_set(c->health, namespace_, name, health.port, health.n_endpoints, errs);
+	return ret;
 }
 
 static struct fb_conflict *find_conflict(struct fb_control *c, const char *namespace_,
@@ -236,6 +253,8 @@ static int stage(struct fb_control *c, const char *namespace_, const char *name,
 	if (ret == 0 || ret == -ENOSPC) {
 		int names = fb_names_stage(c->names, c->store, namespace_, name, &specs, errs);
 
+		if (names == 0)
+			names = check_health(c, namespace_, name, errs);
 		ret = names != 0 ? names : ret;
 	}
 	fb_service_specs_free(&specs);

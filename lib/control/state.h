@@ -13,6 +13,7 @@
 #include "control/control.h"
 #include "control/source.h"
 #include "desired/desired.h"
+#include "health/health.h"
 #include "metrics/http.h"
 #include "model/store.h"
 #include "pool/pool.h"
@@ -78,6 +79,7 @@ struct fb_control {
 	struct fb_watch neigh_watch;
 	struct fb_watch source_watch;
 	struct fb_watch http_watch;
+	struct fb_watch health_watch;
 	struct fb_twin_watch twin_watch[FB_CONFIG_MAX_PORTS];
 
 	/* reconcile.c */
@@ -117,6 +119,7 @@ struct fb_control {
 	struct fb_job *jobs;
 
 	struct fb_http *http;
+	struct fb_health *health; /* reconcile.c says what it answers */
 };
 
 /** One line to the log. */

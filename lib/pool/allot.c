@@ -694,7 +694,7 @@ static int compare_work(const void *left, const void *right)
 {
 	const struct work *a = left;
 	const struct work *b = right;
-	int order = strcmp(a->object->meta.creation, b->object->meta.creation);
+	int order = fb_object_compare_age(a->object, b->object);
 
 	if (order == 0)
 		order = strcmp(a->record->namespace_, b->record->namespace_);

@@ -172,6 +172,59 @@ def wrong(answer, flow):
     return None if answer.get("service", "") is None else said
 
 
+def health_case(forebayctl, folder, case):
+    """What is wrong with the answer to a health check, as a sentence; None: it is as expected."""
+    endpoints = [
+        {
+            "addresses": [c["ip"]],
+            "nodeName": "test-node",
+            "conditions": {k: c[k] for k in ("ready", "serving", "terminating") if k in c},
+        }
+        for c in case["localEndpointConditions"]
+    ]
+    meta = {"namespace": "ns1", "name": "svc1"}
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": meta,
+        "spec": {
+            "type": "LoadBalancer",
+            "clusterIP": "172.30.1.1",
+            "externalTrafficPolicy": "Local",
+            "healthCheckNodePort": 30500,
+            "ports": [{"port": 80}],
+        },
+    }
+    # One of another node's does not count.
+    endpoints.append({"addresses": ["10.0.9.9"], "nodeName": "other-node"})
+    slice_ = {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {**meta, "name": "s", "labels": {"kubernetes.io/service-name": "svc1"}},
+        "addressType": "IPv4",
+        "ports": [{"port": 8080}],
+        "endpoints": endpoints,
+    }
+    (folder / "config.yaml").write_text("services: {node-name: test-node}\n")
+    (folder / "objects.json").write_text(
+        json.dumps({"apiVersion": "v1", "kind": "List", "items": [service, slice_]})
+    )
+    run = subprocess.run(
+        [forebayctl, "describe", "service", "ns1/svc1", "--offline", "-o", "json"]
+        + ["--config", folder / "config.yaml", "-f", folder / "objects.json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    if run.returncode != 0:
+        return run.stderr
+    check = json.loads(run.stdout)["health_check"]
+    have = (check["answers"]["IPv4"]["endpoints"], check["answers"]["IPv4"]["http"])
+    want = (case["expectLocalReady"], case["http"])
+    return None if have == want else f"{have}, not {want}"
+
+
 def instead(answer, from_outside, what):
     """The same for what a box does instead."""
     if what == "as outside":
@@ -198,6 +251,8 @@ def main():
             print(f"# {problem}")
 
     with tempfile.TemporaryDirectory() as folder:
+        for case in json.loads(Path(sys.argv[2]).read_text())["health_check_cases"]:
+            point(f"health/{case['name']}", health_case(forebayctl, Path(folder), case))
         for case in cases:
             answers = explain(forebayctl, Path(folder), case)
             for flow in case["flows"]:
