@@ -30,5 +30,6 @@ check "an endpoint that begins to leave drains" says \
 check "an endpoint that goes is removed" says '/"10.1.0.11"/d' "- endpoint 10.1.0.11:8080"
 check "source ranges" says 's|^  type:|  loadBalancerSourceRanges: [203.0.113.0/24]\n&|' \
 	"~ source ranges: 1"
-check "affinity" says 's|^  type:|  sessionAffinity: ClientIP\n&|' "~ a client's flows go to one endpoint"
+check "affinity" says 's|^  type:|  sessionAffinity: ClientIP\n&|' \
+	"~ a client's flows go to one endpoint, for 3h after the last"
 done_testing
