@@ -135,6 +135,11 @@ static void print_one(const json_t *o)
 		     ctl_string(o, "verdict"));
 	if (ctl_string(o, "reason")[0] != '\0')
 		(void)printf("reason      %s: %s\n", ctl_string(o, "reason"), ctl_string(o, "help"));
+	if (json_is_true(json_object_get(o, "dns")))
+		(void)printf("dns         %s\n",
+			     strcmp(ctl_string(o, "verdict"), "answer") == 0
+				     ? "answered by the worker; names of others by the kernel's side"
+				     : "answered by forebay on the kernel's side");
 	if (ctl_string(o, "service")[0] != '\0') {
 		(void)printf("service     %s port ", ctl_string(o, "service"));
 		if (json_is_string(port))

@@ -10,6 +10,8 @@
 
 #include <netinet/in.h>
 
+#include "dns/zone.h"
+
 const char *fb_addr_port_format(const struct fb_addr *addr, uint16_t port, char *buf)
 {
 	char text[FB_ADDR_STRLEN];
@@ -281,6 +283,20 @@ static void explain_address(const struct fb_explain_env *env, const struct fb_ex
 	}
 }
 
+/* UDP is answered by whichever worker has it, or forwarded by the kernel's side; TCP is all of that. */
+static bool explain_dns(const struct fb_explain_env *env, const struct fb_explain_query *q,
+			struct fb_explanation *ret)
+{
+	const struct fb_dns_zone *zone = env->snap->dns;
+
+	if (zone == NULL || q->dport != FB_DNS_PORT || q->proto == IPPROTO_SCTP ||
+	    !fb_dns_zone_serves(zone, &q->dst))
+		return false;
+	ret->dns = true;
+	ret->verdict = q->proto == IPPROTO_UDP ? FB_VERDICT_ANSWER : FB_VERDICT_PUNT;
+	return true;
+}
+
 void fb_explain(const struct fb_explain_env *env, const struct fb_explain_query *query,
 		const struct fb_flow_row *flow, struct fb_explanation *ret)
 {
@@ -306,6 +322,8 @@ void fb_explain(const struct fb_explain_env *env, const struct fb_explain_query 
 		ret->reason = FB_REASON_BAD_ADDRESS;
 		return;
 	}
+	if (explain_dns(env, query, ret))
+		return;
 	ret->service = fb_table_lookup(env->snap, &tuple);
 	if (ret->service != NULL)
 		set_frontend(ret, &query->dst, query->dport);
@@ -454,6 +472,8 @@ json_t *fb_explain_json(const struct fb_explain_env *env, const struct fb_explai
 	if (e->reason != FB_REASON_NONE)
 		(void)json_object_set_new(o, "help", json_string(fb_reason_help[e->reason]));
 	(void)json_object_set_new(o, "service", json_null());
+	if (e->dns)
+		(void)json_object_set_new(o, "dns", json_true());
 	if (e->service != NULL)
 		add_service(o, e);
 	(void)json_object_set_new(o, "endpoint",

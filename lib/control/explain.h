@@ -68,6 +68,7 @@ struct fb_explanation {
 	bool has_slot;
 	bool has_reply;
 	bool hides_client; /* SNAT: reply goes to an address of ours */
+	bool dns;	/* it is for DNS, which this box answers */
 	bool in_flow;   /* of an existing flow: nothing is chosen any more */
 	bool to_client; /* then: the packet is from the endpoint */
 };

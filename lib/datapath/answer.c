@@ -160,11 +160,18 @@ void fb_end_echo(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 		fb_end_drop(w, b, i, FB_REASON_ICMP_RATE);
 		return;
 	}
-	/* The frame goes back by the port it came from, so a tag in it is the right one already. */
 	fb_answer_echo_in_place(rte_pktmbuf_mtod(m, uint8_t *), &b->pkts[i], port_of(w, m)->mac);
+	fb_end_in_place(w, b, i);
+}
+
+void fb_end_in_place(struct fb_worker *w, struct fb_burst *b, uint16_t i)
+{
+	struct rte_mbuf *m = b->mbufs[i];
+
 	b->verdicts[i] = FB_VERDICT_ANSWER;
 	b->reasons[i] = FB_REASON_NONE;
 	b->mbufs[i] = NULL;
+	/* The frame goes back by the port it came from, so a tag in it is the right one already. */
 	if (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED) {
 		m->ol_flags &= ~RTE_MBUF_F_RX_VLAN_STRIPPED;
 		if (rte_vlan_insert(&m) != 0) {

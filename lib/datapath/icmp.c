@@ -40,7 +40,10 @@ static void unknown_flow(struct fb_worker *w, struct fb_burst *b, uint16_t i,
 	uint8_t bits = fb_table_address(w->snap, &dst);
 	uint16_t owner = owner_of(w, fb_ingress(b->mbufs[i]), key);
 
-	if (owner != w->idx && !b->handed_over)
+	/* About an answer of DNS: those over TCP are the kernel's. */
+	if (fb_dns_is_ours(w, key))
+		fb_end_punt(w, b, i);
+	else if (owner != w->idx && !b->handed_over)
 		fb_end_handover(w, b, i, owner);
 	else if (bits == 0 || (bits & FB_ADDR_BOX))
 		fb_end_punt(w, b, i);

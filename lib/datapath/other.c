@@ -7,6 +7,7 @@
 #include <rte_ether.h>
 
 #include "datapath/stages.h"
+#include "dns/zone.h"
 #include "net/answer.h"
 
 static uint8_t dst_bits(const struct fb_worker *w, const struct fb_packet *pkt)
@@ -29,18 +30,23 @@ static void echo(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 		fb_end_punt(w, b, i);
 }
 
-/* ARP requests and neighbour solicitations for what we announce; the kernel knows the rest. */
+/*
+ * ARP requests and neighbour solicitations for what we announce; the kernel knows the rest. It would also
+ * answer for addresses that it has for DNS' sake alone, wherever they are asked for.
+ */
 static void neighbour(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 {
 	const uint8_t *data = rte_pktmbuf_mtod(b->mbufs[i], const uint8_t *);
 	const struct fb_port *port = &w->dp->ports[fb_ingress(b->mbufs[i])];
 	struct fb_addr target;
-	uint8_t bits = 0;
+	bool known = fb_answer_target(data, &b->pkts[i], &target);
+	uint8_t bits = known ? fb_table_address(w->snap, &target) : 0;
 
-	if (port->announce && fb_answer_target(data, &b->pkts[i], &target))
-		bits = fb_table_address(w->snap, &target);
-	if ((bits & FB_ADDR_ANNOUNCE) && !(bits & FB_ADDR_BOX))
+	if (port->announce && (bits & FB_ADDR_ANNOUNCE) && !(bits & FB_ADDR_BOX))
 		fb_end_neighbour(w, b, i);
+	else if (known && !(bits & FB_ADDR_BOX) && w->snap->dns != NULL &&
+		 fb_dns_zone_serves(w->snap->dns, &target))
+		fb_end_drop(w, b, i, FB_REASON_NOT_ANNOUNCED);
 	else
 		fb_end_punt(w, b, i);
 }

@@ -5,9 +5,11 @@
 #include <rte_prefetch.h>
 
 #include "datapath/stages.h"
+#include "dns/message.h"
 #include "flow/lookup.h"
 
 #define VLAN_VID_MASK 0x0fff
+#define DNS_PORT_BE   RTE_BE16(FB_DNS_PORT)
 
 /* The port's own VLAN and nothing else; a priority tag (VID 0) counts as untagged. */
 static bool vlan_is_ours(const struct fb_port *port, const struct fb_packet *pkt)
@@ -26,6 +28,7 @@ static bool mac_is_ours(const struct fb_port *port, const uint8_t *dmac)
 void fb_stage_parse(struct fb_worker *w, struct fb_burst *b)
 {
 	const struct fb_port *ports = w->dp->ports;
+	const bool dns = w->snap != NULL && w->snap->dns != NULL;
 
 	for (uint16_t i = 0; i < b->n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(b->mbufs[i], void *));
@@ -65,6 +68,10 @@ void fb_stage_parse(struct fb_worker *w, struct fb_burst *b)
 		}
 		if (unlikely(kind != FB_PARSE_SERVICE || (pkt->flags & FB_PKT_MULTICAST))) {
 			b->others[b->n_others++] = i;
+			continue;
+		}
+		if (unlikely(dns && fb_tuple_dport(&pkt->tuple) == DNS_PORT_BE)) {
+			b->names[b->n_names++] = i;
 			continue;
 		}
 		b->hashes[i] = fb_flow_hash_tuple(w->flows[pkt->family], &pkt->tuple);

@@ -3,7 +3,7 @@
 /*
  * The packet's way: the stages in their order.
  *
- *     rx -> parse -> flow -> (miss: service -> select -> flow create) -> rewrite -> tx
+ *     rx -> parse -> (port 53: dns) -> flow -> (miss: service -> select -> flow create) -> rewrite -> tx
  *              \-> other: ICMP, ARP, NDP, fragments, what the kernel should see
  *
  * Each packet of the burst ends in exactly one of forward, drop, punt, answer, or goes to its owner
@@ -18,12 +18,15 @@ static void run(struct fb_worker *w)
 
 	w->snap = fb_rcu_read(w->rcu);
 	b->n_lookups = 0;
+	b->n_names = 0;
 	b->n_others = 0;
 	b->n_hits = 0;
 	b->n_misses = 0;
 	b->n_freed = 0;
 
 	fb_stage_parse(w, b);
+	if (b->n_names != 0)
+		fb_stage_dns(w, b);
 	fb_stage_flow(w, b);
 	fb_stage_rewrite(w, b);
 	/* After the hits have left, so that a flow which has to go is in nobody's hands. */

@@ -17,6 +17,9 @@
 
 /* parse.c: frames to struct fb_packet; lists lookups and others. */
 void fb_stage_parse(struct fb_worker *w, struct fb_burst *b);
+/* dns.c: names to their answers; those for others to lookups. */
+void fb_stage_dns(struct fb_worker *w, struct fb_burst *b);
+bool fb_dns_is_ours(const struct fb_worker *w, const struct fb_tuple *to);
 /* flow.c: lookups to hits and misses. */
 void fb_stage_flow(struct fb_worker *w, struct fb_burst *b);
 /* service.c: misses to hits (with a new flow), or to their end. */
@@ -44,6 +47,8 @@ void fb_end_forward(struct fb_worker *w, struct fb_burst *b, uint16_t i, uint16_
 /* Answers (answer.c): end the packet by an answer of our own, or by a drop when the rate is used up. */
 void fb_end_reject(struct fb_worker *w, struct fb_burst *b, uint16_t i, enum fb_reason reason);
 void fb_end_echo(struct fb_worker *w, struct fb_burst *b, uint16_t i);
+/* The answer stands in the packet's own buffer, but for a tag that the device took away. */
+void fb_end_in_place(struct fb_worker *w, struct fb_burst *b, uint16_t i);
 void fb_end_neighbour(struct fb_worker *w, struct fb_burst *b, uint16_t i);
 void fb_end_time_exceeded(struct fb_worker *w, struct fb_burst *b, uint16_t i);
 void fb_end_too_big(struct fb_worker *w, struct fb_burst *b, uint16_t i, uint16_t mtu);

@@ -20,6 +20,7 @@
 
 #include "affinity/table.h"
 #include "datapath/datapath.h"
+#include "dns/message.h"
 #include "flow/region.h"
 #include "flow/table.h"
 #include "nat/rss.h"
@@ -52,6 +53,8 @@ struct fb_burst {
 
 	uint16_t lookups[FB_BURST_MAX]; /* parse -> flow: TCP, UDP, SCTP */
 	uint16_t n_lookups;
+	uint16_t names[FB_BURST_MAX]; /* parse -> dns: to port 53, where DNS is answered at all */
+	uint16_t n_names;
 	uint16_t others[FB_BURST_MAX]; /* parse -> other: ICMP, ARP, NDP, fragments, the rest */
 	uint16_t n_others;
 	uint16_t hits[FB_BURST_MAX]; /* flow, service -> rewrite */
@@ -97,6 +100,7 @@ struct fb_worker {
 	uint32_t second_ms; /* now_ms when now_s began */
 	uint64_t random;   /* state of fb_worker_random() */
 	struct fb_burst burst;
+	struct fb_dns_query dns_query; /* of the packet in hand */
 	struct fb_tx_buffer tx[FB_MAX_PORTS];
 	uint32_t tx_ports; /* bit per port with frames in tx */
 	struct rte_mbuf *handover[FB_NAT_MAX_WORKERS][FB_BURST_MAX];

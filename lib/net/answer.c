@@ -198,3 +198,58 @@ void fb_answer_echo_in_place(uint8_t *data, const struct fb_packet *pkt, const u
 	fb_store_csum(icmp + 2, csum);
 	icmp[0] = reply[0];
 }
+
+/*
+ * The identification stays that of the query, which its sender has not used twice lately; whoever has to
+ * may fragment. DSCP and flow label are the query's own affair.
+ */
+static void answer_ipv4(uint8_t *l3, const struct fb_tuple *tuple, uint32_t l4_len)
+{
+	uint16_t csum;
+
+	l3[1] = 0;
+	fb_store16(l3 + 2, (uint16_t)(FB_IPV4_LEN + l4_len));
+	fb_store16(l3 + 6, 0);
+	l3[8] = FB_ANSWER_TTL;
+	fb_store_csum(l3 + 10, 0);
+	memcpy(l3 + 12, &tuple->v4.dst, 4);
+	memcpy(l3 + 16, &tuple->v4.src, 4);
+	csum = fb_csum_fold(fb_csum_add(0, l3, FB_IPV4_LEN));
+	fb_store_csum(l3 + 10, (uint16_t)~csum);
+}
+
+static void answer_ipv6(uint8_t *l3, const struct fb_tuple *tuple, uint32_t l4_len)
+{
+	fb_store32(l3, UINT32_C(0x60000000));
+	fb_store16(l3 + 4, (uint16_t)l4_len);
+	l3[7] = FB_ANSWER_TTL;
+	memcpy(l3 + 8, tuple->v6.dst, 16);
+	memcpy(l3 + 24, tuple->v6.src, 16);
+}
+
+uint32_t fb_answer_udp_in_place(uint8_t *data, const struct fb_packet *pkt, const uint8_t smac[6],
+				uint32_t len)
+{
+	uint8_t *l3 = data + pkt->l3_off;
+	uint8_t *udp = data + pkt->l4_off;
+	uint32_t l4_len = FB_UDP_LEN + len;
+	uint8_t port[2];
+	uint16_t csum;
+
+	memcpy(data, data + 6, 6);
+	memcpy(data + 6, smac, 6);
+	if (pkt->family == FB_IPV4)
+		answer_ipv4(l3, &pkt->tuple, l4_len);
+	else
+		answer_ipv6(l3, &pkt->tuple, l4_len);
+	memcpy(port, udp, 2);
+	memcpy(udp, udp + 2, 2);
+	memcpy(udp + 2, port, 2);
+	fb_store16(udp + 4, (uint16_t)l4_len);
+	fb_store_csum(udp + 6, 0);
+	csum = fb_csum_fold(
+		fb_csum_add(fb_csum_pseudo(l3, pkt->family, IPPROTO_UDP, l4_len), udp, l4_len));
+	csum = (uint16_t)~csum;
+	fb_store_csum(udp + 6, csum == 0 ? 0xffff : csum);
+	return pkt->l4_off + l4_len;
+}

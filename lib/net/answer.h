@@ -59,6 +59,15 @@ uint32_t fb_answer_icmp_error(const uint8_t *data, uint32_t data_len, const stru
  */
 void fb_answer_echo_in_place(uint8_t *data, const struct fb_packet *pkt, const uint8_t smac[6]);
 
+/**
+ * Turn a UDP packet into its answer, in place: addresses and ports change places, the payload of len
+ * bytes is there already. The caller has checked that the headers are plain (no IPv4 options, no IPv6
+ * extensions), that the frame may be answered, and that the buffer has room; it sets the frame's length to
+ * what is returned. A VLAN tag that stands in the frame stays.
+ */
+uint32_t fb_answer_udp_in_place(uint8_t *data, const struct fb_packet *pkt, const uint8_t smac[6],
+				uint32_t len);
+
 /** The address that a FB_PARSE_ARP request or FB_PARSE_NDP_NS asks for; false if none. */
 bool fb_answer_target(const uint8_t *data, const struct fb_packet *pkt, struct fb_addr *ret);
 

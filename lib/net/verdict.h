@@ -51,6 +51,11 @@ enum fb_verdict {
 	  "the traffic policy is Local, and the Service's endpoints are on other nodes")           \
 	X(SOURCE_RANGE, "source-range",                                                            \
 	  "the client is outside of the Service's loadBalancerSourceRanges")                       \
+	X(BAD_L4_CHECKSUM, "bad-l4-checksum", "a DNS query whose UDP checksum is wrong")            \
+	X(DNS_NO_QUERY, "dns-no-query",                                                            \
+	  "came to where DNS is answered, and is an answer itself or too short to be a query")     \
+	X(NOT_ANNOUNCED, "not-announced",                                                          \
+	  "ARP or NDP for an address where DNS is answered that is not announced on this port")    \
 	X(NO_SERVICE, "no-service", "no Service has this address and port")                        \
 	X(NO_ENDPOINTS, "no-endpoints", "the Service has no ready endpoint in this family")        \
 	X(REJECT_RATE, "reject-rate-limited", "would be rejected, but the reject rate is used up") \
