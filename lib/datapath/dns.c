@@ -76,7 +76,7 @@ static void query(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 	uint32_t most;
 
 	if (!checksum_is_good(m, data, pkt, l4_len)) {
-		fb_end_drop(w, b, i, FB_REASON_BAD_L4_CHECKSUM);
+		fb_end_drop(w, b, i, FB_REASON_BAD_UDP_CHECKSUM);
 		return;
 	}
 	if (fb_dns_query_parse(msg, l4_len - UDP_LEN, q) == FB_DNS_NO_QUERY) {

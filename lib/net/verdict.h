@@ -51,7 +51,7 @@ enum fb_verdict {
 	  "the traffic policy is Local, and the Service's endpoints are on other nodes")           \
 	X(SOURCE_RANGE, "source-range",                                                            \
 	  "the client is outside of the Service's loadBalancerSourceRanges")                       \
-	X(BAD_L4_CHECKSUM, "bad-l4-checksum", "a DNS query whose UDP checksum is wrong")            \
+	X(BAD_UDP_CHECKSUM, "bad-udp-checksum", "a DNS query whose UDP checksum is wrong")          \
 	X(DNS_NO_QUERY, "dns-no-query",                                                            \
 	  "came to where DNS is answered, and is an answer itself or too short to be a query")     \
 	X(NOT_ANNOUNCED, "not-announced",                                                          \

@@ -154,7 +154,7 @@ def no_query(t):
 def wrong_checksum(t):
     l4 = UDP(sport=t.cport, dport=53, chksum=0x1234) / Raw(query(NAME))
     result = yield Step("lan", packet(t, NAME, l4=l4))
-    ended(result, "drop", "bad-l4-checksum")
+    ended(result, "drop", "bad-udp-checksum")
 
 
 @row("IPv4: no UDP checksum is fine, and the answer has one")
