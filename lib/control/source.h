@@ -25,7 +25,7 @@
 
 #include "config/config.h"
 
-#define FB_SOURCE_SETTLE_MS     8
+#define FB_SOURCE_SETTLE_MS     2
 #define FB_SOURCE_SETTLE_MAX_MS 40
 
 struct fb_sources;
