@@ -151,14 +151,17 @@ static void print_json(const struct fb_replay *r, uint32_t i, const struct fb_wo
 	    fb_table_endpoint_name(r->offline.table, b->flows[0]->ep_id, &name) == 0) {
 		char addr[FB_ADDR_STRLEN];
 		bool v6 = fb_addr_family(&name.addr) == FB_IPV6;
+		struct fb_tuple reply =
+			fb_flow_reply_key(w->flows[b->pkts[0].family], b->flows[0]);
 
 		json_object_set_new(o, "service",
 				    json_sprintf("%s/%s:%s", name.namespace_, name.name,
 						 name.port_name));
+		/* Where it goes: within a range of ports not to the endpoint's own. */
 		json_object_set_new(o, "endpoint",
 				    json_sprintf(v6 ? "[%s]:%u" : "%s:%u",
 						 fb_addr_format(&name.addr, addr),
-						 rte_be_to_cpu_16(name.port_be)));
+						 rte_be_to_cpu_16(fb_tuple_sport(&reply))));
 	}
 	/* A time of today in nanoseconds has more digits than a double keeps. */
 	text = json_dumps(o, JSON_COMPACT);

@@ -146,6 +146,8 @@ static void print_one(const json_t *o)
 			(void)printf("%s", json_string_value(port));
 		else
 			(void)printf("%lld", (long long)json_integer_value(port));
+		if (ctl_string(o, "frontend_ports")[0] != '\0')
+			(void)printf(" ports %s", ctl_string(o, "frontend_ports"));
 		/* A connection may outlive the address that it asked for. */
 		(void)printf(" (%s, %s)\n",
 			     ctl_string(o, "frontend")[0] != '\0' ? ctl_string(o, "frontend")

@@ -10,6 +10,24 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* The ranges behind their port: ",30000-30099/TCP". */
+static char *with_ranges(char *text, const json_t *port)
+{
+	const json_t *range;
+	size_t i;
+
+	json_array_foreach(json_object_get(port, "ranges"), i, range) {
+		char *longer = NULL;
+
+		if (asprintf(&longer, "%s,%s/%s", text, json_string_value(range),
+			     ctl_string(port, "protocol")) < 0)
+			return text;
+		free(text);
+		text = longer;
+	}
+	return text;
+}
+
 static char *ports_text(const json_t *ports)
 {
 	const json_t *port;
@@ -28,6 +46,7 @@ static char *ports_text(const json_t *ports)
 			return text;
 		free(text);
 		text = longer;
+		text = with_ranges(text, port);
 	}
 	return text;
 }

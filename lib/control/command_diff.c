@@ -46,21 +46,15 @@ static bool is_named(const struct fb_service *svc, const char *namespace_, const
 static void check_frontends(struct diff *d, const struct fb_store *clone,
 			    const struct fb_service_specs *specs)
 {
-	struct fb_addr any = {0};
-
 	for (uint32_t s = 0; d->old != NULL && s < specs->n; s++) {
 		const struct fb_service_spec *spec = &specs->v[s];
 
 		for (uint32_t f = 0; f < spec->n_frontends; f++) {
 			const struct fb_frontend_spec *fe = &spec->frontends[f];
-			struct fb_tuple tuple;
 			const struct fb_service *has;
 			struct fb_store_view view;
 
-			if (spec->family == FB_IPV4)
-				any = fb_addr_from_bytes(FB_IPV4, (const uint8_t[4]){0});
-			tuple = fb_tuple_make(spec->proto, &any, 0, &fe->addr, fe->port_be);
-			has = fb_table_lookup(d->old, &tuple);
+			has = fb_table_frontend(d->old, spec->proto, fe);
 			if (has == NULL || is_named(has, spec->namespace_, spec->name) ||
 			    !fb_store_view(clone, has->namespace_, has->name, &view) ||
 			    view.service == NULL)

@@ -31,9 +31,8 @@ static const struct fb_service *part_at(const struct fb_snapshot *snap,
 					const struct fb_service *like,
 					const struct fb_frontend_spec *fe)
 {
-	struct fb_tuple tuple =
-		fb_tuple_make(like->proto, &fe->addr, fe->port_be, &fe->addr, fe->port_be);
-	const struct fb_service *svc = snap != NULL ? fb_table_lookup(snap, &tuple) : NULL;
+	const struct fb_service *svc =
+		snap != NULL ? fb_table_frontend(snap, like->proto, fe) : NULL;
 
 	return is_named(svc, like->namespace_, like->name) && same_port(svc, like) ? svc : NULL;
 }
@@ -68,8 +67,7 @@ static json_t *frontends_without(const struct fb_service *a, const struct fb_sna
 
 	for (uint32_t i = 0; a != NULL && i < a->n_frontends; i++) {
 		if (part_at(other, a, &a->frontends[i]) == NULL)
-			(void)json_array_append_new(
-				list, addr_port(&a->frontends[i].addr, a->frontends[i].port_be));
+			(void)json_array_append_new(list, fb_frontend_json(&a->frontends[i]));
 	}
 	return list;
 }

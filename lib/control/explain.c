@@ -66,6 +66,15 @@ static int parse_addr(const char *text, struct fb_addr *addr)
 	return fb_addr_parse(host, addr);
 }
 
+json_t *fb_frontend_json(const struct fb_frontend_spec *f)
+{
+	char addr[FB_ADDR_STRLEN];
+	char ports[FB_FRONTEND_PORTS_STRLEN];
+
+	return json_sprintf(fb_addr_family(&f->addr) == FB_IPV4 ? "%s:%s" : "[%s]:%s",
+			    fb_addr_format(&f->addr, addr), fb_frontend_ports(f, ports));
+}
+
 int fb_explain_parse(const char *line, struct fb_explain_query *ret, const char **ret_why)
 {
 	struct fb_explain_query q = {0};
@@ -124,13 +133,28 @@ static const struct fb_endpoint *endpoint_by_id(const struct fb_snapshot *snap, 
 	return NULL;
 }
 
+/* How closely a frontend names a port: itself before a range before all; 0: not at all. */
+static int names_port(const struct fb_frontend_spec *fe, uint16_t dport)
+{
+	uint16_t port = rte_be_to_cpu_16(fe->port_be);
+
+	if (fe->last == 0)
+		return port == dport ? 3 : 0;
+	return dport >= port && dport <= fe->last ? (port != 0 ? 2 : 1) : 0;
+}
+
 static void set_frontend(struct fb_explanation *ret, const struct fb_addr *dst, uint16_t dport)
 {
+	int best = 0;
+
 	for (uint32_t i = 0; i < ret->service->n_frontends; i++) {
 		const struct fb_frontend_spec *fe = &ret->service->frontends[i];
+		int how = fb_addr_equal(&fe->addr, dst) ? names_port(fe, dport) : 0;
 
-		if (fb_addr_equal(&fe->addr, dst) && rte_be_to_cpu_16(fe->port_be) == dport)
+		if (how > best) {
 			ret->frontend = fe;
+			best = how;
+		}
 	}
 }
 
@@ -167,13 +191,13 @@ static void choose_reply(const struct fb_explain_env *env, const struct fb_tuple
 	ret->hides_client =
 		ret->service->mode == FB_MODE_SNAT || fb_addr_equal(&client, &ep->addr);
 	if (!ret->hides_client) {
-		ret->reply = fb_tuple_make(tuple->proto, &ep->addr, ep->port_be, &client,
+		ret->reply = fb_tuple_make(tuple->proto, &ep->addr, ret->endpoint_port_be, &client,
 					   fb_tuple_sport(tuple));
 		ret->has_reply = true;
 		return;
 	}
-	err = fb_nat_choose(env->nat_ports, ret->worker, NULL, tuple, &ep->addr, ep->port_be,
-			    pool->addrs, pool->n,
+	err = fb_nat_choose(env->nat_ports, ret->worker, NULL, tuple, &ep->addr,
+			    ret->endpoint_port_be, pool->addrs, pool->n,
 			    env->steer != NULL ? env->steer(env->arg, port) : NULL, &ret->reply);
 	if (err == 0) {
 		ret->has_reply = true;
@@ -226,6 +250,7 @@ static void explain_new(const struct fb_explain_env *env, const struct fb_tuple 
 		return;
 	}
 	ret->has_slot = !ret->by_affinity;
+	ret->endpoint_port_be = fb_table_port_be(env->snap, ret->service, tuple, ret->endpoint);
 	if (check_next_hop(env, ret))
 		choose_reply(env, tuple, ret);
 }
@@ -257,6 +282,7 @@ static void explain_flow(const struct fb_explain_env *env, const struct fb_tuple
 	ret->worker_rule = "owns the flow";
 	ret->reply = flow->reply;
 	ret->has_reply = true;
+	ret->endpoint_port_be = fb_tuple_sport(&flow->reply);
 	ret->hides_client = (flow->flags & FB_FLOW_SNAT) != 0;
 	ret->to_client = tuple_equal(tuple, &flow->reply);
 	/* The way back goes to the client's last hop, which the flow itself keeps. */
@@ -410,6 +436,7 @@ static json_t *next_hop_json(const struct fb_explain_env *env, uint16_t nh_idx)
 
 static void add_service(json_t *o, const struct fb_explanation *e)
 {
+	char ports[FB_FRONTEND_PORTS_STRLEN];
 	const struct fb_service *svc = e->service;
 
 	(void)json_object_set_new(o, "service",
@@ -421,6 +448,9 @@ static void add_service(json_t *o, const struct fb_explanation *e)
 	if (e->frontend != NULL)
 		(void)json_object_set_new(o, "frontend",
 					  json_string(fb_frontend_kind_names[e->frontend->kind]));
+	if (e->frontend != NULL && e->frontend->last != 0)
+		(void)json_object_set_new(o, "frontend_ports",
+					  json_string(fb_frontend_ports(e->frontend, ports)));
 	(void)json_object_set_new(o, "selection", json_string(fb_selection_names[svc->selection]));
 	if (e->at_run_time)
 		(void)json_object_set_new(o, "decided", json_string("at run time"));
@@ -478,7 +508,7 @@ json_t *fb_explain_json(const struct fb_explain_env *env, const struct fb_explai
 		add_service(o, e);
 	(void)json_object_set_new(o, "endpoint",
 				  e->endpoint != NULL
-					  ? addr_port_json(&e->endpoint->addr, e->endpoint->port_be)
+					  ? addr_port_json(&e->endpoint->addr, e->endpoint_port_be)
 					  : json_null());
 	(void)json_object_set_new(o, "candidates", candidates_json(e));
 	(void)json_object_set_new(o, "snat", snat_json(e));

@@ -58,6 +58,7 @@ struct fb_explanation {
 	const struct fb_service *service;   /* NULL: none */
 	const struct fb_frontend_spec *frontend; /* which of its frontends; NULL */
 	const struct fb_endpoint *endpoint; /* NULL: none was chosen */
+	rte_be16_t endpoint_port_be; /* where it goes: within a range of ports not the endpoint's own */
 	uint32_t slot;        /* of the selection, where has_slot */
 	uint16_t nh_idx;      /* where endpoint is set */
 	uint16_t worker;
@@ -91,5 +92,8 @@ json_t *fb_explain_json(const struct fb_explain_env *env, const struct fb_explai
 /** "192.0.2.1:80", "[2001:db8::1]:80" */
 #define FB_ADDR_PORT_STRLEN (FB_ADDR_STRLEN + 8)
 const char *fb_addr_port_format(const struct fb_addr *addr, uint16_t port, char *buf);
+
+/** The same of a frontend: "192.0.2.1:80", "192.0.2.1:5000-5999", "[2001:db8::1]:*" */
+json_t *fb_frontend_json(const struct fb_frontend_spec *f);
 
 #endif

@@ -177,6 +177,25 @@ static json_t *status_json(const struct fb_model_service *svc)
 	return json_pack("{s:{s:o}}", "loadBalancer", "ingress", ingress);
 }
 
+/* "30000-30099", "30000-30099:40000", "all" */
+static json_t *ranges_json(const struct fb_service_port *port)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < port->n_ranges; i++) {
+		const struct fb_port_range *r = &port->ranges[i];
+
+		if (r->all)
+			(void)json_array_append_new(list, json_string("all"));
+		else if (r->target == r->first)
+			(void)json_array_append_new(list, json_sprintf("%u-%u", r->first, r->last));
+		else
+			(void)json_array_append_new(
+				list, json_sprintf("%u-%u:%u", r->first, r->last, r->target));
+	}
+	return list;
+}
+
 static json_t *ports_json(const struct fb_model_service *svc)
 {
 	json_t *list = json_array();
@@ -192,6 +211,8 @@ static json_t *ports_json(const struct fb_model_service *svc)
 			set_integer(o, "target_port", port->target_port);
 		else
 			(void)json_object_set_new(o, "target_port", json_string(port->target_name));
+		if (port->n_ranges > 0)
+			(void)json_object_set_new(o, "ranges", ranges_json(port));
 		(void)json_array_append_new(list, o);
 	}
 	return list;
@@ -616,8 +637,7 @@ static json_t *frontends_json(const struct fb_service *svc)
 
 		(void)json_array_append_new(
 			list, json_pack("{s:s,s:o}", "kind", fb_frontend_kind_names[f->kind],
-					"address",
-					addr_port(&f->addr, rte_be_to_cpu_16(f->port_be))));
+					"address", fb_frontend_json(f)));
 	}
 	return list;
 }

@@ -58,19 +58,21 @@ static void no_service(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 
 /* The tuple of the endpoint's packets as they will come in here. @return as fb_nat_choose() */
 static int choose_reply(struct fb_worker *w, const struct fb_tuple *client,
-			const struct fb_endpoint *ep, const struct fb_next_hop *hop, bool snat,
-			struct fb_tuple *ret_reply)
+			const struct fb_service *svc, const struct fb_endpoint *ep,
+			const struct fb_next_hop *hop, bool snat, struct fb_tuple *ret_reply)
 {
 	const struct fb_snat_pool *pool = &w->snap->snat[hop->port][client->family];
 	struct fb_addr src = fb_tuple_src(client);
 
+	rte_be16_t port_be = fb_table_port_be(w->snap, svc, client, ep);
+
 	if (!snat) {
-		*ret_reply = fb_tuple_make(client->proto, &ep->addr, ep->port_be, &src,
+		*ret_reply = fb_tuple_make(client->proto, &ep->addr, port_be, &src,
 					   fb_tuple_sport(client));
 		return 0;
 	}
 	return fb_nat_choose(&w->dp->nat, w->idx, w->flows[client->family], client, &ep->addr,
-			     ep->port_be, pool->addrs, pool->n, w->dp->steer[hop->port], ret_reply);
+			     port_be, pool->addrs, pool->n, w->dp->steer[hop->port], ret_reply);
 }
 
 /*
@@ -89,12 +91,12 @@ static enum fb_reason insert_flow(struct fb_worker *w, const struct fb_tuple *cl
 	struct fb_tuple out;
 	int err;
 
-	err = choose_reply(w, client, ep, hop, snat, &reply);
+	err = choose_reply(w, client, svc, ep, hop, snat, &reply);
 	if (err == 0)
 		err = fb_flow_insert(w->flows[client->family], client, &reply, w->now_ms, ret);
 	if (err == -EEXIST && !snat) {
 		snat = true;
-		err = choose_reply(w, client, ep, hop, snat, &reply);
+		err = choose_reply(w, client, svc, ep, hop, snat, &reply);
 		if (err == 0)
 			err = fb_flow_insert(w->flows[client->family], client, &reply, w->now_ms,
 					     ret);

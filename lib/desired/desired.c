@@ -90,21 +90,40 @@ struct frontends {
 	struct fb_frontend_spec *v;
 	uint32_t n;
 	enum fb_family family;
+	const struct fb_port_range *ranges; /* of the port */
+	uint32_t n_ranges;
 };
 
 /* An address may be written in two fields: the first one names its kind. */
+static void add_spec_of(struct frontends *f, const struct fb_frontend_spec *spec)
+{
+	if (fb_addr_family(&spec->addr) != f->family)
+		return;
+	for (uint32_t i = 0; i < f->n; i++) {
+		if (f->v[i].port_be == spec->port_be && f->v[i].last == spec->last &&
+		    fb_addr_equal(&f->v[i].addr, &spec->addr))
+			return;
+	}
+	f->v[f->n++] = *spec;
+}
+
 static void add(struct frontends *f, const struct fb_addr *addr, uint16_t port,
 		enum fb_frontend_kind kind)
 {
-	rte_be16_t port_be = rte_cpu_to_be_16(port);
+	add_spec_of(f, &(struct fb_frontend_spec){.addr = *addr,
+						  .port_be = rte_cpu_to_be_16(port),
+						  .kind = (uint8_t)kind});
+	/* NodePorts are one each, as on a node. */
+	for (uint32_t i = 0; i < f->n_ranges && kind != FB_FRONTEND_NODE_PORT; i++) {
+		const struct fb_port_range *r = &f->ranges[i];
 
-	if (fb_addr_family(addr) != f->family)
-		return;
-	for (uint32_t i = 0; i < f->n; i++) {
-		if (f->v[i].port_be == port_be && fb_addr_equal(&f->v[i].addr, addr))
-			return;
+		add_spec_of(f, &(struct fb_frontend_spec){
+				       .addr = *addr,
+				       .port_be = r->all ? 0 : rte_cpu_to_be_16(r->first),
+				       .kind = (uint8_t)kind,
+				       .last = r->last,
+				       .shift = (uint16_t)(r->target - r->first)});
 	}
-	f->v[f->n++] = (struct fb_frontend_spec){*addr, port_be, (uint8_t)kind};
 }
 
 static void add_load_balancer(struct frontends *f, const struct fb_model_service *service,
@@ -251,7 +270,12 @@ static int build_port(struct build *b, const struct fb_service_port *port, enum 
 
 	if (!desired_has_family(b->service, family))
 		return 0;
-	p.frontends.v = fb_arena_alloc(arena, most, sizeof(*p.frontends.v));
+	/* A NodePort that was allotted here is known to no node; and a node has no ranges of them. */
+	p.to_nodes = wants_nodes(b) && port->node_port != 0 && !port->own_node_port;
+	p.frontends.ranges = port->ranges;
+	p.frontends.n_ranges = p.to_nodes ? 0 : port->n_ranges;
+	p.frontends.v = fb_arena_alloc(arena, (size_t)most * (1 + p.frontends.n_ranges),
+				       sizeof(*p.frontends.v));
 	if (p.frontends.v == NULL)
 		return -ENOMEM;
 	add_frontends(&p.frontends, b, port);
@@ -260,8 +284,6 @@ static int build_port(struct build *b, const struct fb_service_port *port, enum 
 	if (desired_collect(arena, &query, &p.candidates) != 0 ||
 	    desired_sources(arena, b->service, family, &p.sources, &p.n_sources) != 0)
 		return -ENOMEM;
-	/* A NodePort that was allotted here is known to no node. */
-	p.to_nodes = wants_nodes(b) && port->node_port != 0 && !port->own_node_port;
 	if (p.to_nodes && desired_to_nodes(arena, &query, &p.candidates, &p.candidates) != 0)
 		return -ENOMEM;
 	return add_parts(b, &p);
@@ -277,6 +299,15 @@ static void report(const struct build *b, struct fb_errs *errs)
 		has_node_port |= b->service->ports[i].node_port != 0;
 	for (uint32_t i = 0; i < b->service->n_ports; i++)
 		given &= b->service->ports[i].node_port != 0 && !b->service->ports[i].own_node_port;
+	for (uint32_t i = 0; i < b->service->n_ports && wants_nodes(b); i++) {
+		const struct fb_service_port *port = &b->service->ports[i];
+
+		if (port->n_ranges > 0 && port->node_port != 0 && !port->own_node_port)
+			fb_errs_add(errs, b->object->place, FB_SEV_NOTICE,
+				    "Service %s/%s: its port ranges are not answered, its targets "
+				    "are nodes",
+				    b->view->namespace_, b->view->name);
+	}
 	if (b->service->targets == FB_TARGETS_WISH_NODES && !given)
 		fb_errs_add(errs, b->object->place, FB_SEV_NOTICE,
 			    "Service %s/%s: its targets should be nodes, but not every port has a "

@@ -11,6 +11,10 @@
  * LoadBalancer's status has no ingress at all, spec.loadBalancerIP stands in: kube-proxy never
  * reads that field, but a box that is driven by files has nobody who fills in the status.
  *
+ * The annotation forebay.io/port-ranges adds ranges of ports, or all, to a port: at the same addresses
+ * but those of nodes, with the same endpoints, which get the packet's port, kept or shifted, in
+ * place of their own. Where the nodes are the targets there are none.
+ *
  * loadBalancerSourceRanges are for the load balancer's addresses only, each family by its own: with
  * ranges of the other family alone, or with one that holds everybody, everybody may come.
  *

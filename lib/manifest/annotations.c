@@ -174,6 +174,8 @@ void kind_read_service_annotations(const struct field *root, struct fb_model_ser
 	service->removed_tcp_s = read_removed(&f);
 	f = field_get(&annotations, FB_ANNOTATION_WEIGHTS);
 	read_weights(&f, service);
+	f = field_get(&annotations, FB_ANNOTATION_PORT_RANGES);
+	kind_read_port_ranges(&f, service);
 }
 
 void kind_read_pod_annotations(const struct field *root, struct fb_pod *pod)

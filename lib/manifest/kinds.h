@@ -16,6 +16,8 @@
 
 void kind_read_meta(const struct field *root, enum field_name_kind name_kind);
 /* annotations.c: what forebay itself reads beside the API's fields. */
+/** Annotation FB_ANNOTATION_PORT_RANGES; the Service's ports have been read. */
+void kind_read_port_ranges(const struct field *f, struct fb_model_service *service);
 void kind_read_service_annotations(const struct field *root, struct fb_model_service *service);
 void kind_read_pod_annotations(const struct field *root, struct fb_pod *pod);
 void kind_read_service(const struct field *root);

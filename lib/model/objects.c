@@ -69,6 +69,24 @@ const char *const fb_mode_wish_names[FB_MODE_WISH_COUNT] = {
 	[FB_MODE_WISH_DNAT] = "dnat",
 };
 
+bool fb_service_ports_meet(const struct fb_service_port *a, const struct fb_service_port *b)
+{
+	if (a->proto != b->proto)
+		return false;
+	if (a->port == b->port)
+		return true;
+	for (uint32_t i = 0; i < a->n_ranges; i++) {
+		for (uint32_t j = 0; j < b->n_ranges; j++) {
+			const struct fb_port_range *x = &a->ranges[i];
+			const struct fb_port_range *y = &b->ranges[j];
+
+			if (x->all == y->all && x->first <= y->last && y->first <= x->last)
+				return true;
+		}
+	}
+	return false;
+}
+
 const char *fb_protocol_name(uint8_t proto)
 {
 	switch (proto) {

@@ -147,6 +147,7 @@ const char *fb_protocol_name(uint8_t proto);
 #define FB_ANNOTATION_SLOW_START     "forebay.io/slow-start"
 #define FB_ANNOTATION_DRAIN_DEADLINE "forebay.io/drain-deadline"
 #define FB_ANNOTATION_REMOVED_TCP    "forebay.io/removed-tcp"
+#define FB_ANNOTATION_PORT_RANGES    "forebay.io/port-ranges"
 /* Of what is allotted: lib/pool. */
 #define FB_ANNOTATION_POOL    "forebay.io/pool"
 #define FB_ANNOTATION_SHARING "forebay.io/sharing-key"
@@ -157,6 +158,14 @@ const char *fb_protocol_name(uint8_t proto);
 #define FB_LABEL_EXCLUDE_NODE "node.kubernetes.io/exclude-from-external-load-balancers"
 #define FB_TAINT_LEAVING      "ToBeDeletedByClusterAutoscaler"
 
+/* One of annotation FB_ANNOTATION_PORT_RANGES: ports first to last go to those from target on. */
+struct fb_port_range {
+	uint16_t first;
+	uint16_t last;
+	uint16_t target; /* = first: the port is kept */
+	bool all;	 /* every port of the address, kept; first and last say so too */
+};
+
 struct fb_service_port {
 	const char *name; /* "" if the only one */
 	const char *app_protocol;
@@ -165,8 +174,13 @@ struct fb_service_port {
 	uint16_t target_port; /* = port where the file says nothing; 0 where target_name counts */
 	uint16_t node_port;   /* 0: none */
 	bool own_node_port;   /* it is not given, but allotted here: no node knows it */
+	const struct fb_port_range *ranges; /* beside port; those of one protocol lie apart */
+	uint32_t n_ranges;
 	uint8_t proto;	      /* IPPROTO_TCP, _UDP or _SCTP */
 };
+
+/** Do both want one and the same port of an address, range or whole? One port is in nobody's range. */
+bool fb_service_ports_meet(const struct fb_service_port *a, const struct fb_service_port *b);
 
 /* One of status.loadBalancer.ingress[]. */
 struct fb_ingress {

@@ -33,8 +33,7 @@ static bool share_ports(const struct fb_object *a, const struct fb_object *b)
 {
 	for (uint32_t i = 0; i < a->service.n_ports; i++) {
 		for (uint32_t j = 0; j < b->service.n_ports; j++) {
-			if (a->service.ports[i].proto == b->service.ports[j].proto &&
-			    a->service.ports[i].port == b->service.ports[j].port)
+			if (fb_service_ports_meet(&a->service.ports[i], &b->service.ports[j]))
 				return true;
 		}
 	}

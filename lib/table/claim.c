@@ -9,13 +9,67 @@
 
 #include "table/state.h"
 
-struct fb_frontend_entry *fb_claim_at(struct fb_table *t, const struct fb_service_part *svc,
-				      const struct fb_frontend_spec *f)
+static struct fb_frontend_entry *port_at(struct fb_table *t, const struct fb_service_part *svc,
+					 const struct fb_frontend_spec *f)
 {
 	const struct fb_frontend_entry *e = fb_frontend_index_at(
 		t->index, &t->ids.secret, &f->addr, f->port_be, svc->pub.proto);
 
 	return &t->index->entries[e - t->index->entries];
+}
+
+/* A range that has a port of this one; of another group, if there is such a one. */
+static struct fb_frontend_entry *range_at(struct fb_table *t, const struct fb_service_part *svc,
+					  const struct fb_frontend_spec *f)
+{
+	struct fb_frontend_ranges *r = t->ranges;
+	const struct fb_frontend_entry *found = fb_frontend_ranges_at(
+		r, &f->addr, svc->pub.proto, rte_be_to_cpu_16(f->port_be), f->last);
+
+	if (found == NULL)
+		return NULL;
+	for (const struct fb_frontend_entry *e = found;
+	     e < &r->entries[r->n] && e->proto == svc->pub.proto &&
+	     rte_be_to_cpu_16(e->port_be) <= f->last && fb_addr_equal(&e->addr, &f->addr);
+	     e++) {
+		if (t->places[e->place]->group != svc->group) {
+			found = e;
+			break;
+		}
+	}
+	return &r->entries[found - r->entries];
+}
+
+struct fb_frontend_entry *fb_claim_at(struct fb_table *t, const struct fb_service_part *svc,
+				      const struct fb_frontend_spec *f)
+{
+	struct fb_frontend_entry *e;
+
+	if (fb_frontend_is_range(f))
+		return range_at(t, svc, f);
+	e = port_at(t, svc, f);
+	return e->proto != 0 ? e : NULL;
+}
+
+static struct fb_frontend_entry *enter(struct fb_table *t, const struct fb_service_part *svc,
+				       const struct fb_frontend_spec *f)
+{
+	const struct fb_frontend_entry entry = {
+		.addr = f->addr,
+		.port_be = f->port_be,
+		.proto = svc->pub.proto,
+		.place = svc->place,
+		.last = f->last,
+		.shift = f->shift,
+	};
+	struct fb_frontend_entry *e;
+
+	if (fb_frontend_is_range(f))
+		return fb_frontend_ranges_insert(t->ranges, &entry);
+	e = port_at(t, svc, f);
+	*e = entry;
+	t->index->n++;
+	return e;
 }
 
 void fb_claim_take(struct fb_table *t, struct fb_service_part *svc,
@@ -28,21 +82,16 @@ void fb_claim_take(struct fb_table *t, struct fb_service_part *svc,
 		struct fb_frontend_entry *e = fb_claim_at(t, svc, &from[i]);
 		uint8_t kinds = (uint8_t)(1 << from[i].kind);
 
-		if (e->proto != 0 && t->places[e->place]->group != svc->group) {
+		if (e != NULL && t->places[e->place]->group != svc->group) {
 			n_refused++;
 			continue;
 		}
-		if (e->proto != 0 && e->place != svc->place) {
+		if (e != NULL && e->place != svc->place) {
 			e->kinds |= kinds;
 			continue;
 		}
-		if (e->proto == 0) {
-			*e = (struct fb_frontend_entry){.addr = from[i].addr,
-							.port_be = from[i].port_be,
-							.proto = svc->pub.proto,
-							.place = svc->place};
-			t->index->n++;
-		}
+		if (e == NULL)
+			e = enter(t, svc, &from[i]);
 		e->kinds |= kinds;
 		if (!svc->published)
 			svc->frontends[n_held++] = from[i];
@@ -58,7 +107,11 @@ void fb_claim_leave(struct fb_table *t, const struct fb_service_part *svc)
 	for (uint32_t i = 0; i < svc->pub.n_frontends; i++) {
 		struct fb_frontend_entry *e = fb_claim_at(t, svc, &svc->frontends[i]);
 
-		if (e->proto != 0 && e->place == svc->place)
+		if (e == NULL || e->place != svc->place)
+			continue;
+		if (fb_frontend_is_range(&svc->frontends[i]))
+			fb_frontend_ranges_remove(t->ranges, e);
+		else
 			fb_frontend_index_remove(t->index, &t->ids.secret, e);
 	}
 }
@@ -72,7 +125,7 @@ void fb_place_leave(struct fb_table *t, const struct fb_service_part *svc)
 	for (uint32_t i = 0; i < last->pub.n_frontends; i++) {
 		struct fb_frontend_entry *e = fb_claim_at(t, last, &last->frontends[i]);
 
-		if (e->proto != 0 && e->place == last->place)
+		if (e != NULL && e->place == last->place)
 			e->place = svc->place;
 	}
 	last->place = svc->place;

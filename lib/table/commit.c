@@ -91,10 +91,20 @@ static int draft_next_hops(const struct fb_table *t, struct draft *d)
 	return 0;
 }
 
+static uint8_t address_bits(const struct fb_table *t, const struct fb_frontend_entry *e)
+{
+	uint8_t bits = FB_ADDR_SERVICE;
+
+	bits |= (e->kinds & t->announce) != 0 ? FB_ADDR_ANNOUNCE : 0;
+	bits |= e->last != 0 ? FB_ADDR_RANGES : 0;
+	return bits;
+}
+
 static int draft_addresses(const struct fb_table *t, struct draft *d)
 {
 	const struct fb_hash_secret *s = &t->ids.secret;
-	struct fb_address_index *index = fb_address_index_create(t->index->n + t->extras.n);
+	struct fb_address_index *index =
+		fb_address_index_create(t->index->n + t->ranges->n + t->extras.n);
 
 	if (index == NULL)
 		return -ENOMEM;
@@ -102,10 +112,12 @@ static int draft_addresses(const struct fb_table *t, struct draft *d)
 		const struct fb_frontend_entry *e = &t->index->entries[i];
 
 		if (e->proto != 0)
-			fb_address_index_add(index, s, &e->addr,
-					     (e->kinds & t->announce) != 0
-						     ? FB_ADDR_SERVICE | FB_ADDR_ANNOUNCE
-						     : FB_ADDR_SERVICE);
+			fb_address_index_add(index, s, &e->addr, address_bits(t, e));
+	}
+	for (uint32_t i = 0; i < t->ranges->n; i++) {
+		const struct fb_frontend_entry *e = &t->ranges->entries[i];
+
+		fb_address_index_add(index, s, &e->addr, address_bits(t, e));
 	}
 	for (uint32_t i = 0; i < t->extras.n; i++)
 		fb_address_index_add(index, s, &t->extras.v[i].addr, t->extras.v[i].bits);
@@ -115,8 +127,16 @@ static int draft_addresses(const struct fb_table *t, struct draft *d)
 
 static int draft_frontends(const struct fb_table *t, struct draft *d)
 {
+	const struct fb_frontend_ranges *last = t->parts[FB_PART_RANGES];
+
 	d->parts[FB_PART_FRONTENDS] = fb_frontend_index_copy(t->index);
-	return d->parts[FB_PART_FRONTENDS] != NULL ? 0 : -ENOMEM;
+	if (d->parts[FB_PART_FRONTENDS] == NULL)
+		return -ENOMEM;
+	if (last != NULL && last->n == t->ranges->n &&
+	    memcmp(last->entries, t->ranges->entries, last->n * sizeof(last->entries[0])) == 0)
+		return 0;
+	d->parts[FB_PART_RANGES] = fb_frontend_ranges_copy(t->ranges);
+	return d->parts[FB_PART_RANGES] != NULL ? 0 : -ENOMEM;
 }
 
 static void free_draft(const struct fb_table *t, struct draft *d)
@@ -293,6 +313,7 @@ struct fb_snapshot *fb_table_commit(struct fb_table *t)
 			.next_hops = t->parts[FB_PART_NEXT_HOPS],
 			.secret = t->ids.secret,
 			.frontends = t->parts[FB_PART_FRONTENDS],
+			.ranges = t->parts[FB_PART_RANGES],
 			.addresses = t->parts[FB_PART_ADDRESSES],
 			.dns = d.dns,
 		},
@@ -327,6 +348,7 @@ void fb_table_abort(struct fb_table *t)
 {
 	const struct fb_service *const *services = t->parts[FB_PART_SERVICES];
 	const struct fb_frontend_index *frontends = t->parts[FB_PART_FRONTENDS];
+	const struct fb_frontend_ranges *ranges = t->parts[FB_PART_RANGES];
 
 	abort_groups(t);
 	if (t->dns != NULL)
@@ -348,6 +370,12 @@ void fb_table_abort(struct fb_table *t)
 		       ((size_t)t->index->mask + 1) * sizeof(t->index->entries[0]));
 	if (frontends == NULL && t->index != NULL)
 		t->index->n = 0;
+	if (t->ranges != NULL)
+		t->ranges->n = 0;
+	if (t->ranges != NULL && ranges != NULL) {
+		memcpy(t->ranges->entries, ranges->entries, ranges->n * sizeof(ranges->entries[0]));
+		t->ranges->n = ranges->n;
+	}
 	fb_ids_restore(&t->ids, services, t->n_services);
 	for (int port = 0; port < FB_MAX_PORTS; port++) {
 		for (int family = 0; family < FB_FAMILY_COUNT; family++) {

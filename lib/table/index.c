@@ -96,6 +96,72 @@ void fb_frontend_index_remove(struct fb_frontend_index *index, const struct fb_h
 	index->n--;
 }
 
+static size_t ranges_size(uint32_t cap)
+{
+	return sizeof(struct fb_frontend_ranges) + (size_t)cap * sizeof(struct fb_frontend_entry);
+}
+
+struct fb_frontend_ranges *fb_frontend_ranges_create(uint32_t n)
+{
+	struct fb_frontend_ranges *ranges = fb_part_alloc(ranges_size(n));
+
+	if (ranges != NULL)
+		ranges->cap = n;
+	return ranges;
+}
+
+struct fb_frontend_ranges *fb_frontend_ranges_copy(const struct fb_frontend_ranges *from)
+{
+	struct fb_frontend_ranges *ranges = fb_frontend_ranges_create(from->n);
+
+	if (ranges == NULL)
+		return NULL;
+	memcpy(ranges->entries, from->entries, from->n * sizeof(from->entries[0]));
+	ranges->n = from->n;
+	return ranges;
+}
+
+int fb_frontend_ranges_reserve(struct fb_frontend_ranges **ranges, uint32_t n)
+{
+	struct fb_frontend_ranges *old = *ranges;
+	uint32_t cap = old->cap < 8 ? 8 : old->cap;
+	struct fb_frontend_ranges *new;
+
+	if (n <= old->cap)
+		return 0;
+	while (cap < n)
+		cap *= 2;
+	new = fb_frontend_ranges_create(cap);
+	if (new == NULL)
+		return -ENOMEM;
+	memcpy(new->entries, old->entries, old->n * sizeof(old->entries[0]));
+	new->n = old->n;
+	fb_part_free(old);
+	*ranges = new;
+	return 0;
+}
+
+struct fb_frontend_entry *fb_frontend_ranges_insert(struct fb_frontend_ranges *ranges,
+						    const struct fb_frontend_entry *e)
+{
+	struct fb_frontend_entry *at = &ranges->entries[ranges->n];
+
+	while (at > ranges->entries &&
+	       !fb_frontend_range_before(at - 1, &e->addr, e->proto, rte_be_to_cpu_16(e->port_be))) {
+		*at = at[-1];
+		at--;
+	}
+	*at = *e;
+	ranges->n++;
+	return at;
+}
+
+void fb_frontend_ranges_remove(struct fb_frontend_ranges *ranges, struct fb_frontend_entry *e)
+{
+	ranges->n--;
+	memmove(e, e + 1, (size_t)(&ranges->entries[ranges->n] - e) * sizeof(*e));
+}
+
 struct fb_address_index *fb_address_index_create(uint32_t n)
 {
 	uint32_t cap = capacity_for(n);

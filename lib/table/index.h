@@ -4,7 +4,8 @@
 
 /*
  * The two indices behind fb_table_lookup() and fb_table_address(): open addressing with linear
- * probing, at most half full, entries that never straddle a cache line.
+ * probing, at most half full, entries that never straddle a cache line. Ranges of ports are a sorted
+ * array beside them, which only addresses with FB_ADDR_RANGES are looked up in.
  *
  * The write side keeps a frontend index of its own that it changes in place (no tombstones: removal
  * moves entries back), and a commit copies it whole: 32 bytes per place, which is far less work than
@@ -22,16 +23,25 @@
 
 struct fb_frontend_entry {
 	struct fb_addr addr;
-	rte_be16_t port_be;
+	rte_be16_t port_be; /* of a range the first; 0: every port that has no entry of its own */
 	uint8_t proto; /* 0: the place is free */
 	uint8_t kinds; /* bits (1 << enum fb_frontend_kind) */
 	uint32_t place; /* in fb_snapshot.services */
-	uint64_t spare;
+	uint16_t last;  /* as in struct fb_frontend_spec, host order */
+	uint16_t shift;
+	uint32_t spare;
 };
 
 struct fb_frontend_index {
 	uint32_t mask;
 	uint32_t n;
+	struct fb_frontend_entry entries[] __attribute__((aligned(64)));
+};
+
+/* Ranges of ports: few, by address, protocol and port; those of one address and protocol lie apart. */
+struct fb_frontend_ranges {
+	uint32_t n;
+	uint32_t cap;
 	struct fb_frontend_entry entries[] __attribute__((aligned(64)));
 };
 
@@ -82,6 +92,45 @@ fb_frontend_index_at(const struct fb_frontend_index *index, const struct fb_hash
 	}
 }
 
+/* Order of ranges: is e wholly before that port of that address and protocol? */
+static inline bool fb_frontend_range_before(const struct fb_frontend_entry *e,
+					    const struct fb_addr *addr, uint8_t proto,
+					    uint16_t port)
+{
+	int order = memcmp(e->addr.bytes, addr->bytes, sizeof(addr->bytes));
+
+	if (order == 0)
+		order = (int)e->proto - (int)proto;
+	return order < 0 || (order == 0 && e->last < port);
+}
+
+/**
+ * The first range that has one of the ports first to last (host order); NULL: none has.
+ * Cost: log n of their lines.
+ */
+static inline const struct fb_frontend_entry *
+fb_frontend_ranges_at(const struct fb_frontend_ranges *r, const struct fb_addr *addr, uint8_t proto,
+		      uint16_t first, uint16_t last)
+{
+	uint32_t from = 0;
+	uint32_t to = r->n;
+	const struct fb_frontend_entry *e;
+
+	while (from < to) {
+		uint32_t mid = from + (to - from) / 2;
+
+		if (fb_frontend_range_before(&r->entries[mid], addr, proto, first))
+			from = mid + 1;
+		else
+			to = mid;
+	}
+	e = &r->entries[from];
+	return from < r->n && e->proto == proto && rte_be_to_cpu_16(e->port_be) <= last &&
+			       fb_addr_equal(&e->addr, addr)
+		       ? e
+		       : NULL;
+}
+
 static inline const struct fb_address_entry *
 fb_address_index_at(const struct fb_address_index *index, const struct fb_hash_secret *s,
 		    const struct fb_addr *addr)
@@ -109,6 +158,18 @@ int fb_frontend_index_reserve(struct fb_frontend_index **index, const struct fb_
 /** Free an entry that fb_frontend_index_at() found; other entries may move. */
 void fb_frontend_index_remove(struct fb_frontend_index *index, const struct fb_hash_secret *s,
 			      struct fb_frontend_entry *e);
+
+/** No ranges, with room for n; NULL: no memory. */
+struct fb_frontend_ranges *fb_frontend_ranges_create(uint32_t n);
+struct fb_frontend_ranges *fb_frontend_ranges_copy(const struct fb_frontend_ranges *from);
+
+/** Room for n ranges in all: *ranges may become another one. @return 0 or -ENOMEM */
+int fb_frontend_ranges_reserve(struct fb_frontend_ranges **ranges, uint32_t n);
+
+/** Put a range where it belongs; there has to be room, and no other may touch it. */
+struct fb_frontend_entry *fb_frontend_ranges_insert(struct fb_frontend_ranges *ranges,
+						    const struct fb_frontend_entry *e);
+void fb_frontend_ranges_remove(struct fb_frontend_ranges *ranges, struct fb_frontend_entry *e);
 
 /** An empty index with room for n addresses; NULL: no memory. */
 struct fb_address_index *fb_address_index_create(uint32_t n);

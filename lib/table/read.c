@@ -4,6 +4,8 @@
 
 #include <netinet/in.h>
 
+#include <rte_branch_prediction.h>
+
 #include "table/index.h"
 
 /*
@@ -25,14 +27,62 @@ static inline struct fb_addr address(enum fb_family family, const void *v4, cons
 	return a;
 }
 
+static const struct fb_frontend_entry *find(const struct fb_snapshot *snap,
+					    const struct fb_tuple *tuple)
+{
+	struct fb_addr dst = address(tuple->family, &tuple->v4.dst, tuple->v6.dst);
+	rte_be16_t port_be = fb_tuple_dport(tuple);
+	uint16_t port = rte_be_to_cpu_16(port_be);
+	const struct fb_frontend_entry *e =
+		fb_frontend_index_at(snap->frontends, &snap->secret, &dst, port_be, tuple->proto);
+
+	if (likely(e->proto != 0))
+		return e;
+	if (likely((fb_table_address(snap, &dst) & FB_ADDR_RANGES) == 0))
+		return NULL;
+	e = fb_frontend_ranges_at(snap->ranges, &dst, tuple->proto, port, port);
+	if (e != NULL)
+		return e;
+	e = fb_frontend_index_at(snap->frontends, &snap->secret, &dst, 0, tuple->proto);
+	return e->proto != 0 ? e : NULL;
+}
+
 const struct fb_service *fb_table_lookup(const struct fb_snapshot *snap,
 					 const struct fb_tuple *tuple)
 {
-	struct fb_addr dst = address(tuple->family, &tuple->v4.dst, tuple->v6.dst);
-	const struct fb_frontend_entry *e = fb_frontend_index_at(
-		snap->frontends, &snap->secret, &dst, fb_tuple_dport(tuple), tuple->proto);
+	const struct fb_frontend_entry *e = find(snap, tuple);
 
-	return e->proto != 0 ? snap->services[e->place] : NULL;
+	return e != NULL ? snap->services[e->place] : NULL;
+}
+
+rte_be16_t fb_table_port_be(const struct fb_snapshot *snap, const struct fb_service *svc,
+			    const struct fb_tuple *tuple, const struct fb_endpoint *ep)
+{
+	const struct fb_frontend_entry *e;
+
+	if (likely(!svc->ranged))
+		return ep->port_be;
+	e = find(snap, tuple);
+	if (e == NULL || e->last == 0)
+		return ep->port_be;
+	return rte_cpu_to_be_16((uint16_t)(rte_be_to_cpu_16(fb_tuple_dport(tuple)) + e->shift));
+}
+
+const struct fb_service *fb_table_frontend(const struct fb_snapshot *snap, uint8_t proto,
+					   const struct fb_frontend_spec *f)
+{
+	uint16_t port = rte_be_to_cpu_16(f->port_be);
+	const struct fb_frontend_entry *e;
+
+	if (!fb_frontend_is_range(f)) {
+		e = fb_frontend_index_at(snap->frontends, &snap->secret, &f->addr, f->port_be,
+					 proto);
+		return e->proto != 0 ? snap->services[e->place] : NULL;
+	}
+	e = fb_frontend_ranges_at(snap->ranges, &f->addr, proto, port, port);
+	return e != NULL && e->port_be == f->port_be && e->last == f->last && e->shift == f->shift
+		       ? snap->services[e->place]
+		       : NULL;
 }
 
 uint8_t fb_table_address(const struct fb_snapshot *snap, const struct fb_addr *addr)

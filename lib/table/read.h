@@ -44,6 +44,7 @@ struct fb_service {
 	uint8_t mode;         /* enum fb_service_mode */
 	bool by_client;       /* the hash is of the client's address alone */
 	bool elsewhere;       /* with n_slots 0: drop, since other nodes have endpoints */
+	bool ranged;          /* some frontend is more than one port: fb_table_port_be() */
 	uint8_t part;         /* parts of a port share id; each has the same endpoints, in other states */
 	uint8_t selection;    /* enum fb_selection */
 	uint32_t n_slots;     /* 0: no endpoint takes new flows */
@@ -73,6 +74,7 @@ struct fb_service {
 #define FB_ADDR_SERVICE  0x01 /* an address of a Service: answer ping, reject unknown ports */
 #define FB_ADDR_SNAT     0x02 /* replies to SNAT ports come here */
 #define FB_ADDR_ANNOUNCE 0x04 /* answer ARP and NDP for it */
+#define FB_ADDR_RANGES   0x10 /* ports without a Service of their own may be in a range, or all be one's */
 #define FB_ADDR_BOX      0x08 /* the kernel twin has it too: what is for no service is punted */
 
 enum fb_hop_state {
@@ -118,16 +120,30 @@ struct fb_snapshot {
 	struct fb_snat_pool snat[FB_MAX_PORTS][FB_FAMILY_COUNT];
 	struct fb_hash_secret secret;
 	const struct fb_frontend_index *frontends; /* opaque */
+	const struct fb_frontend_ranges *ranges;   /* opaque */
 	const struct fb_address_index *addresses;  /* opaque */
 	const struct fb_dns_zone *dns;		   /* dns/zone.h; NULL: DNS is not answered */
 };
 
 /**
  * The service port that a packet's destination names, or NULL.
- * Cost: one line of the index, and the service's first line.
+ * Cost: one line of the index, and the service's first line. Without one, an address's line; and of
+ * an address with ranges log n of these and one more line of the index.
  */
 const struct fb_service *fb_table_lookup(const struct fb_snapshot *snap,
 					 const struct fb_tuple *tuple);
+
+/**
+ * The port towards an endpoint, for a packet that leads to it: the endpoint's own; or, where a range or
+ * the whole address led there, the packet's, shifted.
+ * Cost: nothing but a test where the service has no ranges; else as fb_table_lookup().
+ */
+rte_be16_t fb_table_port_be(const struct fb_snapshot *snap, const struct fb_service *svc,
+			    const struct fb_tuple *tuple, const struct fb_endpoint *ep);
+
+/** The service that has just this frontend, a range only as a whole; or NULL. For control. */
+const struct fb_service *fb_table_frontend(const struct fb_snapshot *snap, uint8_t proto,
+					   const struct fb_frontend_spec *f);
 
 /**
  * May this client open flows?

@@ -76,6 +76,7 @@ static bool same_frontends(const struct fb_frontend_spec *a, uint32_t n_a,
 		return false;
 	for (uint32_t i = 0; i < n_a; i++) {
 		if (a[i].kind != b[i].kind || a[i].port_be != b[i].port_be ||
+		    a[i].last != b[i].last || a[i].shift != b[i].shift ||
 		    !fb_addr_equal(&a[i].addr, &b[i].addr))
 			return false;
 	}
@@ -311,6 +312,8 @@ static struct fb_service_part *alloc_service(const struct fb_service_spec *spec,
 	svc->pub.affinity_s = spec->affinity_s;
 	svc->pub.slow_start_s = spec->slow_start_s;
 	svc->pub.elsewhere = spec->elsewhere;
+	for (uint32_t i = 0; i < spec->n_frontends; i++)
+		svc->pub.ranged |= spec->frontends[i].last != 0;
 	svc->pub.port = spec->port;
 	link_up(svc);
 	if (spec->n_sources > 0)

@@ -2,6 +2,8 @@
 
 #include "table/spec.h"
 
+#include <stdio.h>
+
 const char *const fb_frontend_kind_names[FB_FRONTEND_KIND_COUNT] = {
 	[FB_FRONTEND_CLUSTER_IP] = "ClusterIP",
 	[FB_FRONTEND_NODE_PORT] = "NodePort",
@@ -21,3 +23,19 @@ const char *const fb_service_mode_names[2] = {
 	[FB_MODE_SNAT] = "snat",
 	[FB_MODE_DNAT] = "dnat",
 };
+
+const char *fb_frontend_ports(const struct fb_frontend_spec *f, char *buf)
+{
+	const unsigned int port = rte_be_to_cpu_16(f->port_be);
+
+	if (f->last == 0)
+		(void)snprintf(buf, FB_FRONTEND_PORTS_STRLEN, "%u", port);
+	else if (port == 0)
+		(void)snprintf(buf, FB_FRONTEND_PORTS_STRLEN, "*");
+	else if (f->shift == 0)
+		(void)snprintf(buf, FB_FRONTEND_PORTS_STRLEN, "%u-%u", port, f->last);
+	else
+		(void)snprintf(buf, FB_FRONTEND_PORTS_STRLEN, "%u-%u:%u", port, f->last,
+			       (uint16_t)(port + f->shift));
+	return buf;
+}

@@ -57,11 +57,27 @@ extern const char *const fb_frontend_kind_names[FB_FRONTEND_KIND_COUNT];
 /* "snat", "dnat". */
 extern const char *const fb_service_mode_names[2];
 
+/*
+ * An address and a port of it; or a range of ports, or all of them. One port comes before a range that
+ * holds it, and a range before the whole address.
+ */
 struct fb_frontend_spec {
 	struct fb_addr addr;
-	rte_be16_t port_be;
-	uint8_t kind; /* enum fb_frontend_kind */
+	rte_be16_t port_be; /* the first port of a range; 0: every port of the address */
+	uint8_t kind;       /* enum fb_frontend_kind */
+	uint16_t last;      /* host order: a range up to here; 0: one port */
+	uint16_t shift;     /* a range: endpoints get the packet's port plus this, modulo 2^16 */
 };
+
+/** Is it a range, and not one port or all? */
+static inline bool fb_frontend_is_range(const struct fb_frontend_spec *f)
+{
+	return f->last != 0 && f->port_be != 0;
+}
+
+/** "80", "5000-5999", "5000-5999:40000" where endpoints get others, or "*" for all. */
+#define FB_FRONTEND_PORTS_STRLEN 18
+const char *fb_frontend_ports(const struct fb_frontend_spec *f, char *buf);
 
 enum fb_endpoint_state {
 	FB_EP_ABSENT,   /* the identity is not in use */

@@ -119,17 +119,17 @@ static void report_refused(struct fb_table *t, const struct fb_group *g, struct 
 			const struct fb_frontend_entry *e = fb_claim_at(t, svc, f);
 			const struct fb_service *holder;
 			char addr[FB_ADDR_STRLEN];
+			char ports[FB_FRONTEND_PORTS_STRLEN];
 			bool v6 = fb_addr_family(&f->addr) == FB_IPV6;
 
-			if (e->proto == 0 || t->places[e->place]->group == g)
+			if (e == NULL || t->places[e->place]->group == g)
 				continue;
 			holder = &t->places[e->place]->pub;
 			fb_errs_add(errs, place, FB_SEV_ERROR,
-				    "%s/%s: %s %s%s%s:%u/%s is already served by %s/%s",
+				    "%s/%s: %s %s%s%s:%s/%s is already served by %s/%s",
 				    g->namespace_, g->name, fb_frontend_kind_names[f->kind],
 				    v6 ? "[" : "", fb_addr_format(&f->addr, addr), v6 ? "]" : "",
-				    ntohs(f->port_be),
-				    protocol_name(svc->pub.proto),
+				    fb_frontend_ports(f, ports), protocol_name(svc->pub.proto),
 				    holder->namespace_, holder->name);
 		}
 	}
@@ -183,6 +183,14 @@ static void report_no_space(const struct fb_table *t, const struct fb_group *g, 
 			    t->ids.service_pool.max);
 }
 
+/* Room for so many frontends more, of whatever sort. */
+static int reserve(struct fb_table *t, uint32_t n)
+{
+	int rc = fb_frontend_index_reserve(&t->index, &t->ids.secret, t->index->n + n);
+
+	return rc != 0 ? rc : fb_frontend_ranges_reserve(&t->ranges, t->ranges->n + n);
+}
+
 static int build_services(struct fb_table *t, const struct fb_group *g,
 			  const struct fb_service_spec *specs, uint32_t n,
 			  struct fb_service_part **v)
@@ -201,7 +209,7 @@ static int build_services(struct fb_table *t, const struct fb_group *g,
 	if (rc == 0)
 		rc = fb_place_reserve(t, t->n_places + n);
 	if (rc == 0)
-		rc = fb_frontend_index_reserve(&t->index, &t->ids.secret, t->index->n + n_wanted);
+		rc = reserve(t, n_wanted);
 	for (uint32_t i = 0; i < built && rc != 0; i++) {
 		if (!contains(g->now, g->n_now, v[i]))
 			drop(t, v[i]);
@@ -249,7 +257,7 @@ int fb_table_set_service(struct fb_table *t, const char *namespace_, const char 
 static bool can_take_over(struct fb_table *t, const struct fb_service_part *svc)
 {
 	for (uint32_t i = 0; i < svc->n_wanted && svc->n_refused > 0; i++) {
-		if (fb_claim_at(t, svc, &svc->wanted[i])->proto == 0)
+		if (fb_claim_at(t, svc, &svc->wanted[i]) == NULL)
 			return true;
 	}
 	return false;
@@ -274,7 +282,7 @@ static int take_over_group(struct fb_table *t, struct fb_group *g)
 		free(v);
 		return rc;
 	}
-	rc = fb_frontend_index_reserve(&t->index, &t->ids.secret, t->index->n + n_wanted);
+	rc = reserve(t, n_wanted);
 	for (uint32_t i = 0; i < g->n_now && rc != 0; i++)
 		fb_service_free(v[i]);
 	if (rc != 0) {

@@ -49,6 +49,7 @@ enum fb_part_kind {
 	FB_PART_ENDPOINTS,
 	FB_PART_NEXT_HOPS,
 	FB_PART_FRONTENDS,
+	FB_PART_RANGES,
 	FB_PART_ADDRESSES,
 	FB_PART_COUNT,
 };
@@ -66,6 +67,7 @@ struct fb_table {
 
 	/* Staged. */
 	struct fb_frontend_index *index;
+	struct fb_frontend_ranges *ranges;
 	struct fb_service_part **places;
 	uint32_t n_places;
 	uint32_t places_cap;
@@ -115,12 +117,15 @@ void fb_group_remove(struct fb_table *t, struct fb_group *g);
 
 /* claim.c */
 
-/** The index's entry of a service's frontend, or the free one where it would be. */
+/**
+ * Who has a service's frontend, in the staged index; NULL: nobody. Of a range, who has any port of it,
+ * other Services first.
+ */
 struct fb_frontend_entry *fb_claim_at(struct fb_table *t, const struct fb_service_part *svc,
 				      const struct fb_frontend_spec *f);
 
 /**
- * Give a service at its place those frontends that no other group has. The index has room.
+ * Give a service at its place those frontends that no other group has. The indices have room.
  * The service is not published yet and learns what it got, or claims again what it had.
  */
 void fb_claim_take(struct fb_table *t, struct fb_service_part *svc,

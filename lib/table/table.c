@@ -21,8 +21,9 @@ struct fb_table *fb_table_create(const struct fb_hash_secret *secret,
 	t->bucket_mask = n_buckets - 1;
 	t->buckets = calloc(n_buckets, sizeof(struct fb_group *));
 	t->index = fb_frontend_index_create(0);
+	t->ranges = fb_frontend_ranges_create(0);
 	if (fb_ids_init(&t->ids, secret, router, max_endpoints, max_services) != 0 ||
-	    t->buckets == NULL || t->index == NULL) {
+	    t->buckets == NULL || t->index == NULL || t->ranges == NULL) {
 		fb_table_free(t);
 		return NULL;
 	}
@@ -65,6 +66,7 @@ void fb_table_free(struct fb_table *t)
 	fb_dns_free(t->dns);
 	fb_ids_fini(&t->ids);
 	fb_part_free(t->index);
+	fb_part_free(t->ranges);
 	free(t->places);
 	free(t->extras.v);
 	free(t->committed_extras.v);

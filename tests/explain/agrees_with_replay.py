@@ -37,12 +37,17 @@ SERVICES = [
     ("nowhere", "snat", 17, [("http", "TCP", 80, 0)], ["10.9.0.1", "fd00:9::1"]),
 ]
 
+RANGES = {
+    "kept": {"forebay.io/port-ranges": "http=7000-7099, q=7000-7099:9000, sig=7000-7099"},
+    "hidden": {"forebay.io/port-ranges": "dns=all, dns-tcp=7050-7060"},
+}
+
 
 def manifests():
     for name, mode, number, ports, endpoints in SERVICES:
         yield {
             "apiVersion": "v1", "kind": "Service",
-            "metadata": {"name": name, "annotations": {"forebay.io/mode": mode}},
+            "metadata": {"name": name, "annotations": {"forebay.io/mode": mode, **RANGES.get(name, {})}},
             "spec": {
                 "type": "LoadBalancer", "ipFamilies": ["IPv4", "IPv6"], "ipFamilyPolicy": "RequireDualStack",
                 "clusterIP": f"10.96.0.{number}", "clusterIPs": [f"10.96.0.{number}", f"fd00:96::{number}"],
@@ -67,6 +72,7 @@ def random_tuples(rng):
     """(protocol, source, sport, destination, dport), each once"""
     seen = set()
     ports = [80, 81, 53] * 10 + [p for s in SERVICES for port in s[3] for p in port[2:] if p] + [1, 8080, 65535]
+    ports += [7000, 7050, 7055, 7099, 7100]
     prefixes = {4: ["10.96.0.", "198.51.100.", "192.0.2."], 6: ["fd00:96::", "2001:db8:e::", "2001:db8:f::"]}
     own = {4: ["203.0.113.1", "10.1.0.1", "10.1.0.11", "203.0.113.77", "8.8.8.8"],
            6: ["2001:db8:c::1", "fd00:1::1", "fd00:1::11", "2001:db8:c::77", "2001:db8:9::9"]}

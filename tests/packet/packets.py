@@ -37,6 +37,8 @@ SERVICES = {
     "narrow-snat": ("40", "narrow"), "narrow-dnat": ("41", "narrow"),
     "lost": ("50", None), "nowhere": ("51", None),
     "tagged-snat": ("60", "tagged"), "tagged-dnat": ("61", "tagged"),
+    "range-snat": ("70", "pods"), "range-dnat": ("71", "pods"),
+    "whole-snat": ("72", "pods"), "whole-dnat": ("73", "pods"), "guest-snat": ("72", "narrow"),
 }  # fmt: skip
 SERVICE_PORT = {"tcp": 80, "udp": 53, "sctp": 3868}
 TARGET_PORT = {"tcp": 8080, "udp": 5353, "sctp": 3869}
@@ -187,7 +189,7 @@ def rewritten(frame, port, dmac, src, dst, sport, dport, ttl_step=1):
 class Flow:
     """A flow as the box made it, learnt from its first packet's two sides."""
 
-    def __init__(self, bed, frame, result, service, ingress):
+    def __init__(self, bed, frame, result, service, ingress, target=None):
         first, out = Ether(frame), Ether(result.frames[0][1])
         self.bed, self.ingress = bed, ingress
         self.egress = SERVICES[service][1]
@@ -198,8 +200,9 @@ class Flow:
         self.proto = l4_name(first)
         self.cmac, self.emac = first.src, endpoints(self.egress, bed.family)[self.endpoint]
         form = "{}:{}" if bed.family == 4 else "[{}]:{}"
-        equal(result.endpoint, form.format(self.endpoint, TARGET_PORT[self.proto]), "endpoint")
-        equal(self.dport, TARGET_PORT[self.proto], "endpoint's port")
+        target = target or TARGET_PORT[self.proto]
+        equal(result.endpoint, form.format(self.endpoint, target), "endpoint")
+        equal(self.dport, target, "endpoint's port")
 
     def hidden(self):
         """The client's address is hidden behind the box's, as in snat."""
@@ -278,13 +281,13 @@ class Bed:
         dst = to or vip(service, self.family)
         return self.frame(port, self.cmac, self.client, dst, joined(l4, payload), ip, **fields)
 
-    def open(self, service=None, port="lan", at_s=None, **kw):
+    def open(self, service=None, port="lan", at_s=None, target=None, **kw):
         """Send the first packet, see that it is right. Use: flow = yield from t.open()"""
         service = service or self.mode
         frame = self.packet(service, port=port, **kw)
         result = yield Step(port, frame, at_s)
         ended(result, "forward")
-        flow = Flow(self, frame, result, service, port)
+        flow = Flow(self, frame, result, service, port, target)
         flow.hidden() if service.endswith("snat") else flow.kept()
         sent(result, "forward", "none", flow.egress, flow.to_endpoint(frame))
         return flow

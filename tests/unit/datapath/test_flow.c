@@ -58,6 +58,7 @@ struct bed {
 	struct fb_service svc;
 	const struct fb_service *services[1];
 	struct fb_frontend_index *index;
+	struct fb_address_index *addresses;
 	struct fb_snapshot snap;
 	/* An IPv4 record, with its keys. */
 	struct {
@@ -83,18 +84,27 @@ static void bed_open(struct bed *bed, uint8_t endpoint_state, uint8_t proto, uin
 	};
 	bed->services[0] = &bed->svc;
 	bed->index = fb_frontend_index_create(1);
+	bed->addresses = fb_address_index_create(0);
 	assert_non_null(bed->index);
+	assert_non_null(bed->addresses);
 	bed->snap = (struct fb_snapshot){.ep_epoch = 7,
 					 .endpoints = bed->infos,
 					 .n_endpoints = 4,
 					 .services = bed->services,
 					 .n_services = 1,
-					 .frontends = bed->index};
+					 .frontends = bed->index,
+					 .addresses = bed->addresses};
 	entry = (struct fb_frontend_entry *)(uintptr_t)fb_frontend_index_at(bed->index,
 									    &bed->snap.secret, &dst,
 									    fb_tuple_dport(&asked),
 									    proto);
 	*entry = (struct fb_frontend_entry){.addr = dst, .proto = proto, .place = 0};
+}
+
+static void bed_close(struct bed *bed)
+{
+	fb_part_free(bed->index);
+	fb_part_free(bed->addresses);
 }
 
 static void a_flow_keeps_its_endpoint_as_kubernetes_says(void **state)
@@ -115,7 +125,7 @@ static void a_flow_keeps_its_endpoint_as_kubernetes_says(void **state)
 		/* A flow that goes on has taken the endpoint's new next hop over; another is untouched. */
 		assert_int_equal(flow->nh_idx, goes_on ? 9 : 1);
 		assert_int_equal(flow->ep_epoch, goes_on ? 7 : 6);
-		fb_part_free(bed.index);
+		bed_close(&bed);
 	}
 }
 
@@ -148,7 +158,7 @@ static void udp_leaves_an_address_that_is_not_its_services_any_more(void **state
 			assert_int_equal(fb_flow_goes_on(&bed.snap, &bed.record.head, &pkt,
 							 (enum fb_flow_dir)dir),
 					 cases[i].goes_on);
-			fb_part_free(bed.index);
+			bed_close(&bed);
 		}
 	}
 }

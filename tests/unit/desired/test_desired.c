@@ -78,6 +78,7 @@ static size_t describe_sources(const struct fb_service_spec *s, char *text, size
 static void describe(const struct fb_service_specs *specs, char *text, size_t size)
 {
 	static const char *const kinds[] = {"ClusterIP", "NodePort", "LoadBalancer", "ExternalIP"};
+	char ports[FB_FRONTEND_PORTS_STRLEN];
 	char addr[FB_ADDR_STRLEN];
 	size_t len = 0;
 
@@ -91,10 +92,10 @@ static void describe(const struct fb_service_specs *specs, char *text, size_t si
 					s->family == FB_IPV4 ? "IPv4" : "IPv6",
 					s->mode == FB_MODE_SNAT ? "snat" : "dnat");
 		for (uint32_t j = 0; j < s->n_frontends; j++)
-			len += (size_t)snprintf(text + len, size - len, " %s %s:%u",
+			len += (size_t)snprintf(text + len, size - len, " %s %s:%s",
 						kinds[s->frontends[j].kind],
 						fb_addr_format(&s->frontends[j].addr, addr),
-						rte_be_to_cpu_16(s->frontends[j].port_be));
+						fb_frontend_ports(&s->frontends[j], ports));
 		if (s->selection != FB_SELECT_MAGLEV)
 			len += (size_t)snprintf(text + len, size - len, " by %s",
 						fb_selection_names[s->selection]);
@@ -227,6 +228,27 @@ static const struct rule rules[] = {
 	 SERVICE("type: LoadBalancer, loadBalancerIP: 192.0.2.9, loadBalancerSourceRanges: "
 		 "['2001:db8::/32', 192.0.2.0/24, 0.0.0.0/0], ports: [{port: 80}]"),
 	 "80/TCP IPv4 snat: LoadBalancer 192.0.2.9:80 ->\n"},
+	{"a range of ports beside the port, at every address but those of nodes",
+	 SERVICE_META(", annotations: {forebay.io/port-ranges: '30000-30099'}",
+		      "type: LoadBalancer, clusterIP: 10.0.0.1, loadBalancerIP: 192.0.2.9, ports: "
+		      "[{port: 21, nodePort: 30021}]"),
+	 "21/TCP IPv4 snat: ClusterIP 10.0.0.1:21 ClusterIP 10.0.0.1:30000-30099 LoadBalancer "
+	 "192.0.2.9:21 LoadBalancer 192.0.2.9:30000-30099 NodePort 198.51.100.1:30021 ->\n"},
+	{"ranges by the port's name, shifted, and all of a protocol",
+	 SERVICE_META(", annotations: {forebay.io/port-ranges: 'rtp=10000-10099:20000, sip=all ,"
+		      "rtp=300-300'}",
+		      "clusterIP: 10.0.0.1, ports: [{name: sip, port: 5060}, {name: rtp, port: 10000, "
+		      "protocol: UDP}]"),
+	 "sip 5060/TCP IPv4 snat: ClusterIP 10.0.0.1:5060 ClusterIP 10.0.0.1:* ->\n"
+	 "rtp 10000/UDP IPv4 snat: ClusterIP 10.0.0.1:10000 ClusterIP 10.0.0.1:10000-10099:20000 "
+	 "ClusterIP 10.0.0.1:300-300 ->\n"},
+	{"without a name a range is for the first port of each protocol",
+	 SERVICE_META(", annotations: {forebay.io/port-ranges: all}",
+		      "clusterIP: 10.0.0.1, ports: [{name: a, port: 1}, {name: b, port: 2}, {name: c, "
+		      "port: 1, protocol: UDP}]"),
+	 "a 1/TCP IPv4 snat: ClusterIP 10.0.0.1:1 ClusterIP 10.0.0.1:* ->\n"
+	 "b 2/TCP IPv4 snat: ClusterIP 10.0.0.1:2 ->\n"
+	 "c 1/UDP IPv4 snat: ClusterIP 10.0.0.1:1 ClusterIP 10.0.0.1:* ->\n"},
 	{"SCTP is a protocol as the others",
 	 SERVICE("clusterIP: 10.0.0.1, ports: [{name: a, port: 80, protocol: SCTP}, {name: b, port: "
 		 "80}]"),

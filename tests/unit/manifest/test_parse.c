@@ -231,6 +231,54 @@ static const struct wrong wrongs[] = {
 	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/mode: "
 	 "nat}}, spec: {ports: [{port: 80}]}}",
 	 "m:1:86: metadata.annotations.forebay.io/mode: \"nat\" is none of snat, dnat\n"},
+	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/port-ranges: "
+	 "'80'}}, spec: {ports: [{name: a, port: 80}]}}",
+	 "m:1:93: metadata.annotations.forebay.io/port-ranges: \"80\" is no range of ports like 30000-30099, 30000-30099:40000 or all, "
+	 "after NAME= where it is for the port of that name\n"},
+	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/port-ranges: "
+	 "'0-5'}}, spec: {ports: [{name: a, port: 80}]}}",
+	 "m:1:93: metadata.annotations.forebay.io/port-ranges: \"0-5\" is no range of ports like 30000-30099, 30000-30099:40000 or all, "
+	 "after NAME= where it is for the port of that name\n"},
+	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/port-ranges: "
+	 "'5-4'}}, spec: {ports: [{name: a, port: 80}]}}",
+	 "m:1:93: metadata.annotations.forebay.io/port-ranges: \"5-4\" is no range of ports like 30000-30099, 30000-30099:40000 or all, "
+	 "after NAME= where it is for the port of that name\n"},
+	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/port-ranges: "
+	 "'5-70000'}}, spec: {ports: [{name: a, port: 80}]}}",
+	 "m:1:93: metadata.annotations.forebay.io/port-ranges: \"5-70000\" is no range of ports like 30000-30099, 30000-30099:40000 or all, "
+	 "after NAME= where it is for the port of that name\n"},
+	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/port-ranges: "
+	 "'1-2:0'}}, spec: {ports: [{name: a, port: 80}]}}",
+	 "m:1:93: metadata.annotations.forebay.io/port-ranges: \"1-2:0\" is no range of ports like 30000-30099, 30000-30099:40000 or all, "
+	 "after NAME= where it is for the port of that name\n"},
+	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/port-ranges: "
+	 "'1-2:x'}}, spec: {ports: [{name: a, port: 80}]}}",
+	 "m:1:93: metadata.annotations.forebay.io/port-ranges: \"1-2:x\" is no range of ports like 30000-30099, 30000-30099:40000 or all, "
+	 "after NAME= where it is for the port of that name\n"},
+	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/port-ranges: "
+	 "'all:5'}}, spec: {ports: [{name: a, port: 80}]}}",
+	 "m:1:93: metadata.annotations.forebay.io/port-ranges: \"all:5\" is no range of ports like 30000-30099, 30000-30099:40000 or all, "
+	 "after NAME= where it is for the port of that name\n"},
+	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/port-ranges: "
+	 "'a=1-2-3'}}, spec: {ports: [{name: a, port: 80}]}}",
+	 "m:1:93: metadata.annotations.forebay.io/port-ranges: \"1-2-3\" is no range of ports like 30000-30099, 30000-30099:40000 or all, "
+	 "after NAME= where it is for the port of that name\n"},
+	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/port-ranges: "
+	 "'1-'}}, spec: {ports: [{name: a, port: 80}]}}",
+	 "m:1:93: metadata.annotations.forebay.io/port-ranges: \"1-\" is no range of ports like 30000-30099, 30000-30099:40000 or all, "
+	 "after NAME= where it is for the port of that name\n"},
+	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/port-ranges: "
+	 "'b=1-2'}}, spec: {ports: [{name: a, port: 80}]}}",
+	 "m:1:93: metadata.annotations.forebay.io/port-ranges: \"b\" is the name of no port of this Service\n"},
+	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/port-ranges: "
+	 "'60000-65000:61000'}}, spec: {ports: [{name: a, port: 80}]}}",
+	 "m:1:93: metadata.annotations.forebay.io/port-ranges: 60000-65000:61000 leads beyond port 65535\n"},
+	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/port-ranges: "
+	 "'1-5, 5-9'}}, spec: {ports: [{name: a, port: 80}]}}",
+	 "m:1:93: metadata.annotations.forebay.io/port-ranges: 5-9/TCP overlaps 1-5\n"},
+	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/port-ranges: "
+	 "'a=all, b=all'}}, spec: {ports: [{name: a, port: 80}, {name: b, port: 81}]}}",
+	 "m:1:93: metadata.annotations.forebay.io/port-ranges: all/TCP overlaps all\n"},
 	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/weights: "
 	 "'10.1.0.1=3, 10.1.0.300=2'}}, spec: {ports: [{port: 80}]}}",
 	 "m:1:89: metadata.annotations.forebay.io/weights: \"10.1.0.300=2\" is no weight like "

@@ -59,6 +59,7 @@ static struct fb_snapshot *open_with_three(struct fixture *f)
 		eps[i] = endpoint(i, FB_EP_ACTIVE);
 	fes[0] = frontend("192.0.2.1", 80, LB);
 	fes[1] = frontend("192.0.2.2", 80, LB);
+	fes[1].last = 89;
 	fes[2] = frontend("192.0.2.3", 80, LB);
 	fixture_open(f, 20, 20);
 	assert_int_equal(set(f, "a", 0, 1, 2), 0);
