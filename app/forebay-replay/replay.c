@@ -111,6 +111,7 @@ static void pass_time(struct fb_replay *r, uint32_t now_ms)
 
 			w->now_ms += step < STEP_MS ? step : STEP_MS;
 			fb_worker_expire(w);
+			fb_worker_drain(w);
 		}
 	}
 }

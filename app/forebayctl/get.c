@@ -180,10 +180,25 @@ static void next_hop_cell(struct ctl_table *t, const json_t *hop)
 				 address[0] != '\0' ? " " : "", address, state);
 }
 
+/* For how long the endpoint has been so, and what is left until its flows end. */
+static void since_cell(struct ctl_table *t, const json_t *o)
+{
+	char since[CTL_DURATION_LEN];
+	char left[CTL_DURATION_LEN];
+
+	if (json_object_get(o, "since_s") == NULL)
+		ctl_table_printf(t, "-");
+	else if (json_object_get(o, "deadline_s") != NULL)
+		ctl_table_printf(t, "%s (%s left)", ctl_duration(ctl_integer(o, "since_s"), since),
+				 ctl_duration(ctl_integer(o, "deadline_s"), left));
+	else
+		ctl_table_printf(t, "%s", ctl_duration(ctl_integer(o, "since_s"), since));
+}
+
 static void print_endpoints(const struct ctl *ctl, const json_t *items)
 {
-	static const char *const heads[] = {"NAMESPACE", "NAME",    "PORT",  "ENDPOINT", "STATE",
-					    "FLOWS",	 "PACKETS", "BYTES", "NEXT-HOP"};
+	static const char *const heads[] = {"NAMESPACE", "NAME",  "PORT",    "ENDPOINT", "STATE",
+					    "SINCE",	 "FLOWS", "PACKETS", "BYTES",	 "NEXT-HOP"};
 	size_t first = ctl->all_namespaces ? 0 : 1;
 	struct ctl_table *t;
 	const json_t *o;
@@ -201,6 +216,7 @@ static void print_endpoints(const struct ctl *ctl, const json_t *items)
 		ctl_table_printf(t, "%lld/%s", ctl_integer(o, "port"), ctl_string(o, "protocol"));
 		ctl_table_printf(t, "%s", ctl_string(o, "endpoint"));
 		ctl_table_printf(t, "%s", ctl_string(o, "state"));
+		since_cell(t, o);
 		ctl_table_printf(t, "%lld", ctl_integer(o, "flows"));
 		ctl_table_printf(t, "%lld", ctl_integer(o, "packets"));
 		ctl_table_printf(t, "%lld", ctl_integer(o, "bytes"));
@@ -229,6 +245,19 @@ static json_t *group_of(json_t *groups, const json_t *o)
 	return group;
 }
 
+/* "10.1.0.11:8080 (2m, 5 flows)", "(removed, 2m, 5 flows)"; offline nobody knows since when. */
+static json_t *draining_text(const json_t *o, const char *endpoint, const char *state,
+			     long long flows)
+{
+	const char *removed = strcmp(state, "removed") == 0 ? "removed, " : "";
+	char since[CTL_DURATION_LEN];
+
+	if (json_object_get(o, "since_s") == NULL)
+		return json_sprintf("%s (%lld flows)", endpoint, flows);
+	return json_sprintf("%s (%s%s, %lld flows)", endpoint, removed,
+			    ctl_duration(ctl_integer(o, "since_s"), since), flows);
+}
+
 static void add_to_group(json_t *group, const json_t *o)
 {
 	const char *state = ctl_string(o, "state");
@@ -240,9 +269,9 @@ static void add_to_group(json_t *group, const json_t *o)
 	if (strcmp(state, "active") == 0 || strcmp(state, "unserved") == 0)
 		(void)json_array_append_new(json_object_get(group, "endpoints"),
 					    json_string(endpoint));
-	else if (strcmp(state, "draining") == 0)
+	else if (strcmp(state, "draining") == 0 || strcmp(state, "removed") == 0)
 		(void)json_array_append_new(json_object_get(group, "draining"),
-					    json_sprintf("%s (%lld flows)", endpoint, flows));
+					    draining_text(o, endpoint, state, flows));
 }
 
 /* Rows of endpoints, and Services that may have none, into a list of one item a Service. */
@@ -712,6 +741,12 @@ static void describe_selection(const json_t *port)
 		(void)printf(", a client keeps its endpoint for %s",
 			     ctl_duration(ctl_integer(port, "affinity_s"), buf));
 	(void)printf("\n");
+	if (ctl_integer(port, "drain_deadline_s") > 0)
+		(void)printf("  %-14s flows of a terminating endpoint end after %s\n", "draining",
+			     ctl_duration(ctl_integer(port, "drain_deadline_s"), buf));
+	if (json_object_get(port, "removed_tcp_s") != NULL)
+		(void)printf("  %-14s TCP flows of a removed endpoint end after %s\n", "draining",
+			     ctl_duration(ctl_integer(port, "removed_tcp_s"), buf));
 }
 
 static void describe_port(const json_t *port)

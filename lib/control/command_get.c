@@ -52,6 +52,7 @@ static json_t *get_workers(struct fb_control *c, const json_t *request)
 		set_integer(o, "handover_in", v.handover_in);
 		set_integer(o, "handover_out", v.handover_out);
 		set_integer(o, "twin_tx", v.twin_tx);
+		set_integer(o, "resets", v.resets);
 		set_integer(o, "polls", v.polls);
 		set_integer(o, "busy_polls", v.busy_polls);
 		(void)json_array_append_new(list, o);
@@ -226,6 +227,7 @@ static struct fb_items_source source_of(struct fb_control *c)
 		.store = c->store,
 		.table = c->p.table,
 		.snap = fb_control_snapshot(c),
+		.now_s = fb_datapath_now_s(c->p.datapath),
 		.service_counters = service_counters,
 		.endpoint_counters = endpoint_counters,
 		.port_name = port_name,

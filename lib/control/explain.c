@@ -323,6 +323,16 @@ static bool explain_dns(const struct fb_explain_env *env, const struct fb_explai
 	return true;
 }
 
+/* The Service's time for the flow is over: any packet of it but a SYN is answered by a reset. */
+static bool is_drained(const struct fb_snapshot *snap, const struct fb_flow_row *flow)
+{
+	if (flow->client.proto != IPPROTO_TCP)
+		return false;
+	return flow->state == FB_FLOW_RESET ||
+	       (flow->ep_id < snap->n_endpoints &&
+		(snap->endpoints[flow->ep_id].flags & FB_EP_OVER));
+}
+
 void fb_explain(const struct fb_explain_env *env, const struct fb_explain_query *query,
 		const struct fb_flow_row *flow, struct fb_explanation *ret)
 {
@@ -337,6 +347,12 @@ void fb_explain(const struct fb_explain_env *env, const struct fb_explain_query 
 	if (!fb_tuple_is_sane(&tuple)) {
 		ret->verdict = FB_VERDICT_DROP;
 		ret->reason = FB_REASON_BAD_ADDRESS;
+		return;
+	}
+	if (flow != NULL && is_drained(env->snap, flow)) {
+		explain_flow(env, &tuple, flow, ret);
+		ret->verdict = FB_VERDICT_REJECT;
+		ret->reason = FB_REASON_DRAINED;
 		return;
 	}
 	if (flow != NULL && fb_table_keeps_flow(env->snap, &flow->client, flow->ep_id)) {

@@ -21,6 +21,10 @@ struct fb_items {
 	/* Of an object with many rows, how far it has been told. */
 	uint32_t port;
 	uint32_t endpoint;
+	/* Endpoints that are gone and have flows come last: of whom, by the request. */
+	bool removed_due;
+	char *namespace_; /* NULL: any */
+	char *name;
 };
 
 /* Rows of one object at a time; a Service may have 20,000 endpoints. */
@@ -306,6 +310,25 @@ static json_t *next_hop_json(const struct fb_items_source *s, uint32_t ep_id)
 	return o;
 }
 
+/* For how long it has been what it is, and what is left of its flows' time. */
+static void set_age(const struct fb_items_source *s, json_t *o, uint32_t ep_id,
+		    uint32_t drain_deadline_s)
+{
+	const struct fb_endpoint_info *info;
+	uint32_t age_s;
+
+	if (s->snap == NULL || ep_id >= s->snap->n_endpoints || s->endpoint_counters == NULL)
+		return;
+	info = &s->snap->endpoints[ep_id];
+	age_s = s->now_s > info->since_s ? s->now_s - info->since_s : 0;
+	set_integer(o, "since_s", age_s);
+	(void)json_object_set_new(o, "terminating",
+				  json_boolean(info->flags & FB_EP_TERMINATING));
+	(void)json_object_set_new(o, "over", json_boolean(info->flags & FB_EP_OVER));
+	if ((info->flags & FB_EP_TERMINATING) && drain_deadline_s > 0)
+		set_integer(o, "deadline_s", drain_deadline_s > age_s ? drain_deadline_s - age_s : 0);
+}
+
 static json_t *endpoint_json(const struct fb_items_source *s, const struct fb_service *svc,
 			     const struct fb_endpoint *ep, uint8_t state)
 {
@@ -322,8 +345,51 @@ static json_t *endpoint_json(const struct fb_items_source *s, const struct fb_se
 	set_integer(o, "created", counters.flows);
 	set_integer(o, "packets", counters.packets);
 	set_integer(o, "bytes", counters.bytes);
+	set_age(s, o, ep->id, svc->drain_deadline_s);
 	(void)json_object_set_new(o, "next_hop", next_hop_json(s, ep->id));
 	return o;
+}
+
+/* One that is gone from the cluster; its Service may be, too. */
+static json_t *removed_json(const struct fb_items_source *s, uint32_t id,
+			    const struct fb_endpoint_name *name, uint64_t flows)
+{
+	json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:s}", "namespace", name->namespace_, "name",
+			      name->name, "port_name", name->port_name, "protocol",
+			      fb_protocol_name(name->proto), "state", "removed");
+
+	(void)json_object_set_new(o, "endpoint",
+				  addr_port(&name->addr, rte_be_to_cpu_16(name->port_be)));
+	set_integer(o, "flows", flows);
+	set_age(s, o, id, 0);
+	return o;
+}
+
+#define REMOVED_AT_ONCE 4096
+
+/* @return whether there is more */
+static bool append_removed(struct fb_items *items, const struct fb_items_source *s, json_t *list)
+{
+	uint32_t n = s->snap != NULL && s->endpoint_counters != NULL ? s->snap->n_endpoints : 0;
+	uint32_t stop = n - items->endpoint > REMOVED_AT_ONCE && n > items->endpoint
+				? items->endpoint + REMOVED_AT_ONCE
+				: n;
+
+	for (; items->endpoint < stop; items->endpoint++) {
+		uint32_t id = items->endpoint;
+		struct fb_endpoint_name name;
+		uint64_t flows;
+
+		if (s->snap->endpoints[id].state != FB_EP_REMOVED ||
+		    fb_table_endpoint_name(s->table, id, &name) != 0 ||
+		    (items->namespace_ != NULL && strcmp(items->namespace_, name.namespace_) != 0) ||
+		    (items->name != NULL && strcmp(items->name, name.name) != 0))
+			continue;
+		flows = endpoint_counters(s, id).live;
+		if (flows > 0)
+			(void)json_array_append_new(list, removed_json(s, id, &name, flows));
+	}
+	return items->endpoint < n;
 }
 
 /* Does a compiled port send to it? */
@@ -580,10 +646,16 @@ struct fb_items *fb_items_begin(const struct fb_store *store, const json_t *requ
 			     .selector = &selector,
 		     });
 	fb_selector_free(&selector);
-	if (items != NULL)
-		items->with_object = json_is_true(json_object_get(request, "object"));
-	else
+	if (items == NULL) {
 		*ret_error = NULL;
+		return NULL;
+	}
+	items->with_object = json_is_true(json_object_get(request, "object"));
+	items->removed_due = listing->orphans && text == NULL;
+	if (fb_request_string(request, "namespace") != NULL)
+		items->namespace_ = strdup(fb_request_string(request, "namespace"));
+	if (fb_request_string(request, "name") != NULL)
+		items->name = strdup(fb_request_string(request, "name"));
 	return items;
 }
 
@@ -591,6 +663,10 @@ bool fb_items_next(struct fb_items *items, const struct fb_items_source *source,
 {
 	struct fb_object *object;
 
+	if (items->at == items->n && items->removed_due) {
+		items->removed_due = append_removed(items, source, list);
+		return true;
+	}
 	if (items->at == items->n)
 		return false;
 	object = items->objects[items->at];
@@ -607,6 +683,8 @@ void fb_items_end(struct fb_items *items)
 		return;
 	while (items->at < items->n)
 		fb_object_release(items->objects[items->at++]);
+	free(items->namespace_);
+	free(items->name);
 	free(items->objects);
 	free(items);
 }
@@ -664,6 +742,9 @@ static json_t *compiled_json(const struct fb_items_source *s, const struct fb_se
 		      endpoints);
 	(void)json_object_set_new(o, "selection", json_string(fb_selection_names[svc->selection]));
 	set_integer(o, "affinity_s", svc->affinity_s);
+	set_integer(o, "drain_deadline_s", svc->drain_deadline_s);
+	if (svc->removed_tcp_s != FB_NEVER_S)
+		set_integer(o, "removed_tcp_s", svc->removed_tcp_s);
 	if (svc->selection == FB_SELECT_LEAST_CONNECTIONS)
 		set_integer(o, "slow_start_s", svc->slow_start_s);
 	set_integer(o, "source_ranges", svc->n_sources);

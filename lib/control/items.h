@@ -26,6 +26,7 @@ struct fb_items_source {
 	const struct fb_pool *pool; /* who lacks what */
 	const char *node_name; /* of the settings */
 	const struct fb_snapshot *snap; /* NULL: nothing is in force yet */
+	uint32_t now_s; /* by the clock of the snapshot's since_s */
 	/* NULL: nobody counts. */
 	void (*service_counters)(void *arg, uint32_t id, struct fb_service_counters *ret);
 	void (*endpoint_counters)(void *arg, uint32_t id, struct fb_endpoint_counters *ret);

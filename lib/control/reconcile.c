@@ -399,8 +399,13 @@ void fb_reconcile_tick(struct fb_control *c)
 	c->snapshots_waiting = fb_rcu_reclaim(c->p.rcu);
 	if (c->allotted_failed)
 		fb_allotted_keep(c);
-	if (!c->retry)
+	fb_table_set_now(c->p.table, fb_datapath_now_s(c->p.datapath));
+	fb_table_pass_time(c->p.table);
+	if (!c->retry) {
+		/* If anybody's time is up; else there is nothing to publish. */
+		(void)publish(c);
 		return;
+	}
 	c->retry = false;
 	if (fb_box_stage(c->p.config, c->p.table) != 0) {
 		c->retry = true;

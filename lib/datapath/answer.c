@@ -90,15 +90,27 @@ static bool may_be_rejected(const struct fb_packet *pkt)
 					    : true;
 }
 
-void fb_end_reject(struct fb_worker *w, struct fb_burst *b, uint16_t i, enum fb_reason reason)
+void fb_end_reset(struct fb_worker *w, struct fb_burst *b, uint16_t i, enum fb_reason reason)
 {
 	const struct fb_packet *pkt = &b->pkts[i];
 	struct rte_mbuf *in = b->mbufs[i];
-	struct fb_addr dst = fb_tuple_dst(&pkt->tuple);
+	struct rte_mbuf *m = answer_buffer(w, b, i);
 	uint32_t (*answer)(const uint8_t *, const struct fb_packet *, const uint8_t *, uint8_t *,
 			   uint32_t);
-	struct rte_mbuf *m;
 	uint32_t len;
+
+	if (m == NULL)
+		return;
+	answer = pkt->proto == IPPROTO_TCP ? fb_answer_tcp_reset : fb_answer_sctp;
+	len = answer(rte_pktmbuf_mtod(in, uint8_t *), pkt, port_of(w, in)->mac,
+		     rte_pktmbuf_mtod(m, uint8_t *), rte_pktmbuf_tailroom(m));
+	finish(w, b, i, m, len, FB_VERDICT_REJECT, reason);
+}
+
+void fb_end_reject(struct fb_worker *w, struct fb_burst *b, uint16_t i, enum fb_reason reason)
+{
+	const struct fb_packet *pkt = &b->pkts[i];
+	struct fb_addr dst = fb_tuple_dst(&pkt->tuple);
 
 	if (!may_be_rejected(pkt)) {
 		fb_end_drop(w, b, i, reason);
@@ -112,13 +124,7 @@ void fb_end_reject(struct fb_worker *w, struct fb_burst *b, uint16_t i, enum fb_
 		icmp_error(w, b, i, FB_ICMP_PORT_UNREACHABLE, &dst, 0, FB_VERDICT_REJECT, reason);
 		return;
 	}
-	m = answer_buffer(w, b, i);
-	if (m == NULL)
-		return;
-	answer = pkt->proto == IPPROTO_TCP ? fb_answer_tcp_reset : fb_answer_sctp;
-	len = answer(rte_pktmbuf_mtod(in, uint8_t *), pkt, port_of(w, in)->mac,
-		     rte_pktmbuf_mtod(m, uint8_t *), rte_pktmbuf_tailroom(m));
-	finish(w, b, i, m, len, FB_VERDICT_REJECT, reason);
+	fb_end_reset(w, b, i, reason);
 }
 
 /* Time exceeded and too big come from the box itself, seen from where the packet came in. */

@@ -7,7 +7,8 @@
  * Nothing is shared between workers, so summing is the reader's work. 64 bits, never reset.
  *
  * The law over all workers: rx = tx + drops + punts + answers (net/verdict.h). Frames that come from
- * the kernel twin or that control makes itself are counted under twin_tx, outside the law.
+ * the kernel twin or that control makes itself are counted under twin_tx, and those that tell the
+ * other side of a drained flow under resets, outside the law.
  */
 
 #include <stdint.h>
@@ -29,6 +30,7 @@ struct fb_worker_counters {
 	uint64_t handover_in;
 	uint64_t handover_out;
 	uint64_t twin_tx;
+	uint64_t resets;     /* frames made here to end drained flows, beside answers */
 	uint64_t polls;      /* receive calls */
 	uint64_t busy_polls; /* of which returned packets */
 	uint64_t busy_tsc;   /* cycles in bursts that had packets */

@@ -59,6 +59,8 @@ static struct fb_flow_timeouts timeouts_of(const struct fb_config *config)
 		[FB_FLOW_OPENING] = config->tcp_opening_s * 1000,
 		[FB_FLOW_ESTABLISHED] = config->tcp_established_s * 1000,
 		[FB_FLOW_CLOSING] = config->tcp_closing_s * 1000,
+		/* Both sides have to speak once more, as they do when a connection opens. */
+		[FB_FLOW_RESET] = config->tcp_opening_s * 1000,
 		[FB_FLOW_UDP_NEW] = config->udp_new_s * 1000,
 		[FB_FLOW_UDP] = config->udp_s * 1000,
 		[FB_FLOW_COOKIE_WAIT] = config->sctp_opening_s * 1000,

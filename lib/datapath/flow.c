@@ -67,6 +67,8 @@ bool fb_flow_look_again(const struct fb_snapshot *snap, struct fb_flow *flow,
 
 	if (likely(flow->ep_epoch == snap->ep_epoch && !new_syn))
 		return true;
+	if (flow->state == FB_FLOW_RESET)
+		return false;
 	client = fb_flow_tuple(flow, (enum fb_family)pkt->family, FB_DIR_CLIENT);
 	if (!fb_table_keeps_flow(snap, &client, flow->ep_id))
 		return false;

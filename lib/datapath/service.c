@@ -252,6 +252,10 @@ void fb_stage_service(struct fb_worker *w, struct fb_burst *b)
 			b->hits[b->n_hits++] = i;
 			continue;
 		}
+		if (flow != NULL && fb_flow_is_over(w->snap, flow, pkt, dir)) {
+			fb_end_drained(w, b, i, flow, dir);
+			continue;
+		}
 		if (flow != NULL)
 			fb_flow_forget(w, pkt->family, flow);
 		miss(w, b, i);

@@ -9,6 +9,8 @@
  * a later list or brings it to an end. Thread: the worker.
  */
 
+#include <netinet/in.h>
+
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
 #include <rte_tcp.h>
@@ -53,6 +55,16 @@ void fb_end_neighbour(struct fb_worker *w, struct fb_burst *b, uint16_t i);
 void fb_end_time_exceeded(struct fb_worker *w, struct fb_burst *b, uint16_t i);
 void fb_end_too_big(struct fb_worker *w, struct fb_burst *b, uint16_t i, uint16_t mtu);
 
+/*
+ * drain.c: a packet of a flow that is over (fb_flow_is_over()). Both sides get a reset, with numbers that
+ * follow from this packet.
+ */
+void fb_end_drained(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct fb_flow *flow,
+		    enum fb_flow_dir dir);
+
+/* answer.c: a reset (of TCP or SCTP) in answer, whatever the rates. */
+void fb_end_reset(struct fb_worker *w, struct fb_burst *b, uint16_t i, enum fb_reason reason);
+
 /* tx.c: a port's buffer is full. */
 void fb_tx_flush(struct fb_worker *w, uint16_t port);
 
@@ -80,6 +92,22 @@ static inline bool fb_flow_goes_on(const struct fb_snapshot *snap, struct fb_flo
 	if (likely(flow->ep_epoch == snap->ep_epoch && (pkt->tcp_flags & RTE_TCP_SYN_FLAG) == 0))
 		return true;
 	return fb_flow_look_again(snap, flow, pkt, dir);
+}
+
+/*
+ * The Service's time for this flow is over, and the packet is part of it (a SYN of the client's is not: that
+ * is a new connection). Only TCP is told; other flows begin anew.
+ */
+static inline bool fb_flow_is_over(const struct fb_snapshot *snap, const struct fb_flow *flow,
+				   const struct fb_packet *pkt, enum fb_flow_dir dir)
+{
+	if (flow->proto != IPPROTO_TCP ||
+	    (dir == FB_DIR_CLIENT &&
+	     (pkt->tcp_flags & (RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG)) == RTE_TCP_SYN_FLAG))
+		return false;
+	return flow->state == FB_FLOW_RESET ||
+	       (flow->ep_id < snap->n_endpoints &&
+		(snap->endpoints[flow->ep_id].flags & FB_EP_OVER));
 }
 
 /* flow.c: remove a flow before its time. */

@@ -43,6 +43,7 @@ static void count(struct fb_worker *w, uint16_t port, const struct tally *all,
 	w->counters.tx_bytes += sent.bytes[FB_TX_FORWARD];
 	w->counters.answers += sent.packets[FB_TX_ANSWER];
 	w->counters.twin_tx += sent.packets[FB_TX_TWIN];
+	w->counters.resets += sent.packets[FB_TX_RESET];
 	w->counters.drops[FB_REASON_TX_FULL] +=
 		unsent->packets[FB_TX_FORWARD] + unsent->packets[FB_TX_ANSWER];
 }

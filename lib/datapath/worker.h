@@ -33,6 +33,7 @@ enum fb_tx_kind {
 	FB_TX_FORWARD,
 	FB_TX_ANSWER,
 	FB_TX_TWIN, /* from the kernel twin or control */
+	FB_TX_RESET, /* ends a drained flow, beside the answer */
 	FB_TX_KIND_COUNT,
 };
 
@@ -111,6 +112,10 @@ struct fb_worker {
 	struct fb_rate_limit reject_limit;
 	struct fb_rate_limit icmp_limit;
 	uint32_t expire_ms;
+	uint32_t drain_ms;
+	uint32_t over_epoch; /* of the snapshot whose drained flows are being looked for */
+	uint32_t over_hand[FB_FAMILY_COUNT]; /* where the search goes on, and over how many records yet */
+	uint32_t over_left[FB_FAMILY_COUNT];
 	struct fb_request *request; /* being served */
 
 	/* Other threads put in, this worker takes out. */
@@ -177,6 +182,12 @@ uint16_t fb_worker_run_egress(struct fb_worker *w);
 
 /** Ageing, one step: about high water / 1000 records for each millisecond since the last. */
 void fb_worker_expire(struct fb_worker *w);
+
+/**
+ * Look for flows that are over (FB_EP_OVER) among those that are silent: a piece of the tables for each
+ * millisecond, all of them in a second.
+ */
+void fb_worker_drain(struct fb_worker *w);
 
 /** Serve a bounded piece of what control asked. */
 void fb_worker_serve_requests(struct fb_worker *w);

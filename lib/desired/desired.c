@@ -65,6 +65,13 @@ static uint32_t said_or(uint32_t said, uint32_t otherwise)
 	return said != FB_UNSAID ? said : otherwise;
 }
 
+static uint32_t removed_tcp_of(const struct build *b)
+{
+	uint32_t s = said_or(b->service->removed_tcp_s, b->settings->removed_tcp_s);
+
+	return s != FB_FOREVER ? s : FB_NEVER_S;
+}
+
 /* As no node, Local has no meaning but to keep the client's address, for the whole Service. */
 static struct way way_of(const struct build *b, enum fb_frontend_kind kind, bool has_sources)
 {
@@ -195,6 +202,9 @@ static int add_spec(struct build *b, struct port *p, const struct way *way)
 		.selection = (uint8_t)selection_of(b),
 		.affinity_s = b->service->affinity_timeout_s,
 		.slow_start_s = said_or(b->service->slow_start_s, b->settings->slow_start_s),
+		.drain_deadline_s =
+			said_or(b->service->drain_deadline_s, b->settings->drain_deadline_s),
+		.removed_tcp_s = removed_tcp_of(b),
 		.frontends = frontends,
 		.sources = way->filtered ? p->sources : NULL,
 		.n_sources = way->filtered ? p->n_sources : 0,

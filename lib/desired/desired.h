@@ -28,6 +28,9 @@
  * that are not chosen drain. The result is sorted by address and port and does not depend on the
  * order of anything.
  *
+ * Draining: an endpoint that terminates has the Service's deadline for its flows (annotation
+ * forebay.io/drain-deadline), one that is gone has forebay.io/removed-tcp; or else the settings'.
+ *
  * Weights: the Service's annotation forebay.io/weights by address or node, else the Pod's own
  * forebay.io/weight, else 1. With 0 an endpoint that would take new flows drains instead.
  *
@@ -71,7 +74,9 @@
 struct fb_desired_settings {
 	enum fb_service_mode default_mode;
 	enum fb_selection selection; /* for Services that do not say it */
-	uint32_t slow_start_s;	     /* likewise */
+	uint32_t slow_start_s;	     /* likewise, and those below */
+	uint32_t drain_deadline_s;   /* 0: none */
+	uint32_t removed_tcp_s;	     /* FB_FOREVER: keep */
 	bool to_nodes; /* Services that do not say it are served by the nodes' NodePorts */
 	const struct fb_addr *node_addresses; /* NodePorts are answered here; both families */
 	uint32_t n_node_addresses;

@@ -282,6 +282,11 @@ static uint8_t hint_to_follow(const struct desired_candidates *from)
 	return (all & HAS_ZONE_HINT) && (any & FOR_ZONE) ? FOR_ZONE : 0;
 }
 
+static bool is_terminating(uint8_t standing)
+{
+	return standing == TERMINATING_READY || standing == TERMINATING_SERVING;
+}
+
 int desired_choose(struct fb_arena *arena, const struct desired_candidates *from,
 		   enum desired_set set, struct fb_service_spec *spec)
 {
@@ -314,6 +319,7 @@ int desired_choose(struct fb_arena *arena, const struct desired_candidates *from
 			.addr = c->addr,
 			.port_be = rte_cpu_to_be_16(c->port),
 			.state = takes ? FB_EP_ACTIVE : FB_EP_DRAINING,
+			.terminating = !takes && is_terminating(c->standing),
 			.weight = c->weight,
 		};
 	}

@@ -68,6 +68,7 @@ static inline void fb_flow_touch(struct fb_flow *flow, enum fb_flow_dir dir, uin
 			return;
 		break;
 	case FB_FLOW_UDP:
+	case FB_FLOW_RESET:
 		return;
 	case FB_FLOW_UDP_NEW:
 		if (dir == FB_DIR_ENDPOINT)

@@ -18,6 +18,7 @@ const char *const fb_flow_state_names[FB_FLOW_STATE_COUNT] = {
 	[FB_FLOW_OPENING] = "opening",
 	[FB_FLOW_ESTABLISHED] = "established",
 	[FB_FLOW_CLOSING] = "closing",
+	[FB_FLOW_RESET] = "reset",
 	[FB_FLOW_UDP_NEW] = "udp-new",
 	[FB_FLOW_UDP] = "udp",
 	[FB_FLOW_COOKIE_WAIT] = "cookie-wait",

@@ -48,6 +48,7 @@ enum fb_flow_state {
 	FB_FLOW_ASSOCIATED,    /* SCTP: data may flow */
 	FB_FLOW_SHUTDOWN,      /* SCTP: one side has no more to say */
 	FB_FLOW_CLOSED,        /* SCTP: SHUTDOWN COMPLETE, or an ABORT */
+	FB_FLOW_RESET,	     /* TCP: ended here, since its endpoint's time is over; both sides are told */
 	FB_FLOW_STATE_COUNT,
 };
 

@@ -40,6 +40,8 @@ static const struct worker_row worker_rows[] = {
 	    "Packets handed over to the worker that owns their flow."),
 	ROW(twin_tx, "forebay_worker_twin_tx_packets_total", "counter",
 	    "Frames sent for the kernel twins and for the control thread."),
+	ROW(resets, "forebay_worker_resets_total", "counter",
+	    "Frames made to end flows of endpoints whose time was over, beside answers."),
 	ROW(polls, "forebay_worker_polls_total", "counter", "Receive calls."),
 	ROW(busy_polls, "forebay_worker_busy_polls_total", "counter",
 	    "Receive calls that returned packets."),

@@ -97,6 +97,46 @@ uint32_t fb_answer_sctp(const uint8_t *data, const struct fb_packet *pkt, const 
 	return len;
 }
 
+/* A segment of our own without data; numbers as they stand in packets. */
+static uint32_t build_segment(const struct fb_tuple *to, const uint8_t smac[6],
+			      const uint8_t dmac[6], const uint8_t seq_ack[8], uint8_t flags,
+			      uint8_t *out, uint32_t out_size)
+{
+	uint32_t len = FB_ETHER_LEN + fb_build_l3_len(to->family) + FB_TCP_LEN;
+	rte_be16_t ports[2] = {fb_tuple_sport(to), fb_tuple_dport(to)};
+	uint8_t *tcp;
+
+	if (out_size < len)
+		return 0;
+	tcp = fb_build_ip(out, dmac, smac, to->family, wire_src(to), wire_dst(to), IPPROTO_TCP,
+			  FB_TCP_LEN);
+	memset(tcp, 0, FB_TCP_LEN);
+	memcpy(tcp, ports, sizeof(ports));
+	memcpy(tcp + 4, seq_ack, 8);
+	tcp[12] = FB_TCP_LEN / 4 << 4;
+	tcp[13] = flags;
+	fb_build_checksum(out, to->family, IPPROTO_TCP, FB_TCP_LEN, FB_TCP_CSUM_OFF);
+	return len;
+}
+
+uint32_t fb_answer_tcp_reset_onward(const uint8_t *data, const struct fb_packet *pkt,
+				    const struct fb_tuple *to, const uint8_t smac[6],
+				    const uint8_t dmac[6], uint8_t *out, uint32_t out_size)
+{
+	if (pkt->proto != IPPROTO_TCP || (pkt->tcp_flags & TCP_RST))
+		return 0;
+	return build_segment(to, smac, dmac, data + pkt->l4_off + 4,
+			     TCP_RST | (pkt->tcp_flags & TCP_ACK), out, out_size);
+}
+
+uint32_t fb_answer_tcp_probe(const struct fb_tuple *to, const uint8_t smac[6],
+			     const uint8_t dmac[6], uint8_t *out, uint32_t out_size)
+{
+	static const uint8_t any[8];
+
+	return build_segment(to, smac, dmac, any, TCP_SYN, out, out_size);
+}
+
 /* What may be complained about: packets that are no errors themselves, and to and from hosts. */
 static bool error_allowed(const uint8_t *data, const struct fb_packet *pkt)
 {

@@ -35,6 +35,24 @@ uint32_t fb_answer_tcp_reset(const uint8_t *data, const struct fb_packet *pkt,
 uint32_t fb_answer_sctp(const uint8_t *data, const struct fb_packet *pkt, const uint8_t smac[6],
 			uint8_t *out, uint32_t out_size);
 
+/**
+ * A reset for the other side of the connection that the packet belongs to, with the packet's own sequence
+ * number: what that side expects next, unless something is still on the way.
+ *
+ * @param to    how the packet would leave: the reset's addresses and ports
+ * @param dmac  of the next hop towards to's destination
+ */
+uint32_t fb_answer_tcp_reset_onward(const uint8_t *data, const struct fb_packet *pkt,
+				    const struct fb_tuple *to, const uint8_t smac[6],
+				    const uint8_t dmac[6], uint8_t *out, uint32_t out_size);
+
+/**
+ * A SYN in the name of the other side of an established connection: whoever gets it answers with an
+ * acknowledgement that has the right numbers (RFC 5961, 4.2), and changes nothing.
+ */
+uint32_t fb_answer_tcp_probe(const struct fb_tuple *to, const uint8_t smac[6],
+			     const uint8_t dmac[6], uint8_t *out, uint32_t out_size);
+
 enum fb_icmp_error {
 	FB_ICMP_PORT_UNREACHABLE, /* v4 type 3 code 3; v6 type 1 code 4 */
 	FB_ICMP_TIME_EXCEEDED,    /* v4 type 11 code 0; v6 type 3 code 0 */

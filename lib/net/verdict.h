@@ -61,6 +61,7 @@ enum fb_verdict {
 	X(REJECT_RATE, "reject-rate-limited", "would be rejected, but the reject rate is used up") \
 	X(ICMP_RATE, "icmp-rate-limited", "would be answered, but the ICMP rate is used up")       \
 	X(NO_FLOW, "no-flow", "a reply or a TCP packet without SYN that belongs to no known flow") \
+	X(DRAINED, "drained", "the endpoint went away, and the Service's time for its flows is over") \
 	X(ICMP_NO_FLOW, "icmp-no-flow", "an ICMP error that quotes no known flow")                 \
 	X(ICMP_MALFORMED, "icmp-malformed", "an ICMP message too short, untrue, or badly summed")    \
 	X(FLOW_TABLE_FULL, "flow-table-full", "the worker's flow capacity is used up")             \

@@ -11,6 +11,7 @@
 struct draft {
 	void *parts[FB_PART_COUNT]; /* equal to the table's where nothing changed */
 	uint32_t n_endpoints;
+	uint32_t n_over;
 	uint32_t n_next_hops;
 	bool epoch_moves;
 	const struct fb_dns_zone *dns;
@@ -30,10 +31,11 @@ static int draft_services(const struct fb_table *t, struct draft *d)
 	return 0;
 }
 
-/* since_s is of snapshots only: it is known when they are made. */
+/* Padding is not looked at, nor since_s, which begins anew with state or flags only. */
 static bool is_same_info(const struct fb_endpoint_info *a, const struct fb_endpoint_info *b)
 {
-	return a->nh_idx == b->nh_idx && a->state == b->state && a->service_id == b->service_id;
+	return a->nh_idx == b->nh_idx && a->state == b->state && a->flags == b->flags &&
+	       a->service_id == b->service_id;
 }
 
 static int draft_endpoints(const struct fb_table *t, struct draft *d)
@@ -42,30 +44,28 @@ static int draft_endpoints(const struct fb_table *t, struct draft *d)
 	const struct fb_endpoint_info *last = t->parts[FB_PART_ENDPOINTS];
 	uint32_t n = t->ids.endpoint_pool.high;
 	struct fb_endpoint_info *infos;
-	uint32_t n_same = 0;
+	bool is_same = last != NULL;
 
 	while (n > 0 && now[n - 1].state == FB_EP_ABSENT)
 		n--;
 	d->n_endpoints = n;
-	while (n_same < n && n_same < t->n_endpoints && is_same_info(&now[n_same], &last[n_same]))
-		n_same++;
-	if (last != NULL && n == t->n_endpoints && n_same == n)
-		return 0;
 	infos = fb_part_alloc((n + 1) * sizeof(*infos));
 	if (infos == NULL)
 		return -ENOMEM;
+	d->n_over = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		infos[i] = now[i];
-		infos[i].since_s = i < t->n_endpoints && last[i].state == now[i].state
-					   ? last[i].since_s
-					   : t->now_s;
+		infos[i] = fb_ids_info(&t->ids, i, i < t->n_endpoints ? &last[i] : NULL, t->now_s);
+		d->n_over += (infos[i].flags & FB_EP_OVER) != 0;
+		if (i >= t->n_endpoints || is_same_info(&infos[i], &last[i]))
+			continue;
+		is_same = false;
+		/* An identity that appears or was reaped has no flows that would need to hear of it. */
+		d->epoch_moves |= last[i].state != FB_EP_ABSENT && now[i].state != FB_EP_ABSENT;
 	}
-	d->parts[FB_PART_ENDPOINTS] = infos;
-	/* An identity that appears or was reaped has no flows that would need to hear of it. */
-	for (uint32_t i = 0; i < n && i < t->n_endpoints && !d->epoch_moves; i++)
-		d->epoch_moves = last[i].state != FB_EP_ABSENT &&
-				 now[i].state != FB_EP_ABSENT &&
-				 !is_same_info(&last[i], &now[i]);
+	if (is_same && n == t->n_endpoints)
+		fb_part_free(infos);
+	else
+		d->parts[FB_PART_ENDPOINTS] = infos;
 	return 0;
 }
 
@@ -276,12 +276,14 @@ static void apply_draft(struct fb_table *t, const struct draft *d)
 	t->committed_announce = t->announce;
 	t->n_services = t->n_places;
 	t->n_endpoints = d->n_endpoints;
+	t->n_over = d->n_over;
 	t->n_next_hops = d->n_next_hops;
 	apply_groups(t);
 	fb_ids_recycle(&t->ids);
 	clear_staged(t);
 	t->reroute = false;
 	t->rehop = false;
+	t->time_is_up = false;
 }
 
 struct fb_snapshot *fb_table_commit(struct fb_table *t)
@@ -290,7 +292,7 @@ struct fb_snapshot *fb_table_commit(struct fb_table *t)
 	struct draft d;
 
 	if (t->generation > 0 && !t->services_changed && !t->addresses_changed &&
-	    !t->snat_changed && !t->reroute && !t->rehop &&
+	    !t->snat_changed && !t->reroute && !t->rehop && !t->time_is_up &&
 	    (t->dns == NULL || !fb_dns_is_staged(t->dns))) {
 		errno = EALREADY;
 		return NULL;
@@ -309,6 +311,7 @@ struct fb_snapshot *fb_table_commit(struct fb_table *t)
 			.services = t->parts[FB_PART_SERVICES],
 			.endpoints = t->parts[FB_PART_ENDPOINTS],
 			.n_endpoints = t->n_endpoints,
+			.n_over = t->n_over,
 			.n_next_hops = t->n_next_hops,
 			.next_hops = t->parts[FB_PART_NEXT_HOPS],
 			.secret = t->ids.secret,

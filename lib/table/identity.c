@@ -127,6 +127,7 @@ int fb_ids_service(struct fb_ids *ids, const struct fb_service_spec *spec, uint3
 		.proto = spec->proto,
 		.family = spec->family,
 		.in_use = true,
+		.removed_tcp_s = FB_NEVER_S,
 	};
 	uint32_t id;
 	int rc;
@@ -231,6 +232,35 @@ static void update_state(struct fb_ids *ids, uint32_t id)
 	else if (e->published)
 		state = FB_EP_REMOVED;
 	ids->infos[id].state = state;
+	ids->infos[id].flags =
+		state == FB_EP_DRAINING && e->n_terminating > 0 ? FB_EP_TERMINATING : 0;
+}
+
+static bool is_over(const struct fb_id_service *service, const struct fb_endpoint_info *info,
+		    uint32_t now_s)
+{
+	uint32_t age_s = now_s - info->since_s;
+
+	if (info->state == FB_EP_REMOVED)
+		return service->removed_tcp_s != FB_NEVER_S && age_s >= service->removed_tcp_s;
+	return (info->flags & FB_EP_TERMINATING) && service->drain_deadline_s > 0 &&
+	       age_s >= service->drain_deadline_s;
+}
+
+struct fb_endpoint_info fb_ids_info(const struct fb_ids *ids, uint32_t id,
+				    const struct fb_endpoint_info *last, uint32_t now_s)
+{
+	struct fb_endpoint_info info = ids->infos[id];
+	bool goes = info.state == FB_EP_REMOVED || (info.flags & FB_EP_TERMINATING);
+
+	info.since_s = now_s;
+	if (last != NULL && last->state == info.state &&
+	    ((last->flags ^ info.flags) & FB_EP_TERMINATING) == 0)
+		info.since_s = last->since_s;
+	if (goes && ((last != NULL && (last->flags & FB_EP_OVER)) ||
+		     is_over(&ids->services[info.service_id], &info, now_s)))
+		info.flags |= FB_EP_OVER;
+	return info;
 }
 
 static void drop_fresh_endpoint(struct fb_ids *ids, uint32_t id)
@@ -249,18 +279,24 @@ static void drop_fresh_service(struct fb_ids *ids, uint32_t id)
 		free_service(ids, id, &ids->service_pool.free);
 }
 
-static uint32_t *count_of(struct fb_ids *ids, const struct fb_endpoint *ep)
+/* A service has the endpoint, in its state, or has it no more. */
+static void count(struct fb_ids *ids, const struct fb_endpoint *ep, int by)
 {
 	struct fb_id_endpoint *e = &ids->endpoints[ep->id];
 
-	return ep->state == FB_EP_ACTIVE ? &e->n_active : &e->n_draining;
+	if (ep->state == FB_EP_ACTIVE)
+		e->n_active += (uint32_t)by;
+	else
+		e->n_draining += (uint32_t)by;
+	if (ep->terminating)
+		e->n_terminating += (uint32_t)by;
 }
 
 void fb_ids_hold(struct fb_ids *ids, const struct fb_service *svc)
 {
 	ids->services[svc->id].n_services++;
 	for (uint32_t i = 0; i < svc->n_endpoints; i++) {
-		++*count_of(ids, &svc->endpoints[i]);
+		count(ids, &svc->endpoints[i], 1);
 		update_state(ids, svc->endpoints[i].id);
 	}
 }
@@ -268,7 +304,7 @@ void fb_ids_hold(struct fb_ids *ids, const struct fb_service *svc)
 void fb_ids_unhold(struct fb_ids *ids, const struct fb_service *svc)
 {
 	for (uint32_t i = 0; i < svc->n_endpoints; i++) {
-		--*count_of(ids, &svc->endpoints[i]);
+		count(ids, &svc->endpoints[i], -1);
 		update_state(ids, svc->endpoints[i].id);
 	}
 	ids->services[svc->id].n_services--;
@@ -287,6 +323,8 @@ void fb_ids_publish(struct fb_ids *ids, const struct fb_service *svc)
 {
 	ids->services[svc->id].published = true;
 	ids->services[svc->id].removed = 0;
+	ids->services[svc->id].drain_deadline_s = svc->drain_deadline_s;
+	ids->services[svc->id].removed_tcp_s = svc->removed_tcp_s;
 	for (uint32_t i = 0; i < svc->n_endpoints; i++) {
 		ids->endpoints[svc->endpoints[i].id].published = true;
 		ids->endpoints[svc->endpoints[i].id].removed = 0;
@@ -328,13 +366,14 @@ void fb_ids_restore(struct fb_ids *ids, const struct fb_service *const *services
 	for (uint32_t i = 0; i < ids->endpoint_pool.high; i++) {
 		ids->endpoints[i].n_active = 0;
 		ids->endpoints[i].n_draining = 0;
+		ids->endpoints[i].n_terminating = 0;
 	}
 	for (uint32_t i = 0; i < ids->service_pool.high; i++)
 		ids->services[i].n_services = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		ids->services[services[i]->id].n_services++;
 		for (uint32_t k = 0; k < services[i]->n_endpoints; k++)
-			++*count_of(ids, &services[i]->endpoints[k]);
+			count(ids, &services[i]->endpoints[k], 1);
 	}
 	for (uint32_t i = 0; i < ids->endpoint_pool.high; i++) {
 		update_state(ids, i);

@@ -24,6 +24,7 @@ struct fb_id_endpoint {
 	uint32_t next;       /* of its hash chain, or of the list of free ones; + 1, 0 ends */
 	uint32_t n_active;   /* services that have it, by state */
 	uint32_t n_draining;
+	uint32_t n_terminating; /* of those that drain */
 	rte_be16_t port_be;
 	bool in_use;
 	bool published; /* a committed snapshot had it */
@@ -37,6 +38,8 @@ struct fb_id_service {
 	uint32_t next;
 	uint32_t n_services;  /* that have it (one port can be several, see table/spec.h) */
 	uint32_t n_endpoints; /* identities in use that refer to it */
+	uint32_t drain_deadline_s; /* as last published: they count for endpoints that outlive it */
+	uint32_t removed_tcp_s;
 	uint8_t proto;
 	uint8_t family;
 	bool in_use;
@@ -96,6 +99,15 @@ void fb_ids_recycle(struct fb_ids *ids);
 
 /** Back to what the given (committed) services hold. */
 void fb_ids_restore(struct fb_ids *ids, const struct fb_service *const *services, uint32_t n);
+
+/**
+ * What a snapshot says of an identity, given what the last one said (NULL: nothing).
+ *
+ * Flows of an endpoint that terminates, or is gone, are over when its time is; once over they stay so
+ * until it is an endpoint again.
+ */
+struct fb_endpoint_info fb_ids_info(const struct fb_ids *ids, uint32_t id,
+				    const struct fb_endpoint_info *last, uint32_t now_s);
 
 /** Ask the router again about every identity in use. */
 void fb_ids_reroute(struct fb_ids *ids);

@@ -141,6 +141,8 @@ bool fb_table_keeps_flow(const struct fb_snapshot *snap, const struct fb_tuple *
 	if (ep_id >= snap->n_endpoints)
 		return false;
 	info = &snap->endpoints[ep_id];
+	if (info->flags & FB_EP_OVER)
+		return false;
 	if (client->proto != IPPROTO_UDP)
 		return true;
 	if (info->state == FB_EP_REMOVED || info->state == FB_EP_ABSENT)

@@ -28,6 +28,7 @@ struct fb_endpoint {
 	struct fb_addr addr;
 	rte_be16_t port_be;
 	uint8_t state; /* enum fb_endpoint_state */
+	bool terminating; /* drains because it goes away */
 	uint32_t id;   /* index of fb_snapshot.endpoints and of the workers' counters */
 };
 
@@ -57,6 +58,8 @@ struct fb_service {
 	uint32_t affinity_s;  /* 0: no session affinity */
 	/* From here on not for Maglev without affinity. */
 	uint32_t slow_start_s; /* least connections */
+	uint32_t drain_deadline_s; /* these two are for control */
+	uint32_t removed_tcp_s;
 	uint32_t n_turns;      /* round robin: length of a round */
 	const uint16_t *turns; /* place in endpoints; NULL: each in its order, weights are equal */
 	const uint32_t *weights; /* of the active endpoints, by place */
@@ -94,10 +97,13 @@ struct fb_next_hop {
 struct fb_endpoint_info {
 	uint16_t nh_idx;
 	uint8_t state; /* enum fb_endpoint_state */
-	uint8_t pad;
-	uint32_t since_s; /* when the state began, by the clock of fb_table_set_now() */
+	uint8_t flags; /* FB_EP_* below */
+	uint32_t since_s; /* when the state (or terminating) began, by the clock of fb_table_set_now() */
 	uint32_t service_id; /* fb_service.id */
 };
+
+#define FB_EP_TERMINATING 0x01 /* draining, since it goes away */
+#define FB_EP_OVER	  0x02 /* its time is over too: TCP is reset, UDP gets another endpoint */
 
 #define FB_MAX_PORTS 32
 
@@ -115,6 +121,7 @@ struct fb_snapshot {
 	const struct fb_service *const *services; /* by place */
 	const struct fb_endpoint_info *endpoints; /* by ep_id */
 	uint32_t n_endpoints;                     /* one past the highest ep_id in use */
+	uint32_t n_over;                          /* endpoints with FB_EP_OVER */
 	uint32_t n_next_hops;
 	const struct fb_next_hop *next_hops;      /* by nh_idx; place 0 is "no route" */
 	struct fb_snat_pool snat[FB_MAX_PORTS][FB_FAMILY_COUNT];
@@ -168,7 +175,7 @@ bool fb_table_source_is_forged(const struct fb_snapshot *snap, const struct fb_t
 /**
  * Whether a flow may stay with its endpoint, as kube-proxy leaves connections in conntrack or not: TCP
  * to its end; UDP while the endpoint is in the cluster and the address and port that the client asked
- * are that service's.
+ * are that service's. Neither, where the Service's own time for it is over.
  * @client the flow's tuple as its client's packets have it
  */
 bool fb_table_keeps_flow(const struct fb_snapshot *snap, const struct fb_tuple *client,

@@ -65,8 +65,8 @@ void fb_service_sort(struct fb_endpoint_spec *endpoints, uint32_t n)
 
 static bool same_endpoint(const struct fb_endpoint *a, const struct fb_endpoint_spec *b)
 {
-	return a->state == b->state && a->port_be == b->port_be &&
-	       fb_addr_equal(&a->addr, &b->addr);
+	return a->state == b->state && a->terminating == b->terminating &&
+	       a->port_be == b->port_be && fb_addr_equal(&a->addr, &b->addr);
 }
 
 static bool same_frontends(const struct fb_frontend_spec *a, uint32_t n_a,
@@ -124,6 +124,8 @@ bool fb_service_equals(const struct fb_service_part *svc, const struct fb_servic
 	if (!fb_service_same_port(svc, spec) || svc->pub.mode != spec->mode ||
 	    svc->pub.selection != spec->selection || svc->pub.affinity_s != spec->affinity_s ||
 	    svc->pub.slow_start_s != spec->slow_start_s ||
+	    svc->pub.drain_deadline_s != spec->drain_deadline_s ||
+	    svc->pub.removed_tcp_s != spec->removed_tcp_s ||
 	    svc->pub.elsewhere != spec->elsewhere ||
 	    !same_sources(svc, spec) ||
 	    svc->pub.port != spec->port || svc->pub.n_endpoints != spec->n_endpoints ||
@@ -311,6 +313,8 @@ static struct fb_service_part *alloc_service(const struct fb_service_spec *spec,
 	svc->pub.by_client = spec->selection == FB_SELECT_SOURCE_IP || spec->affinity_s > 0;
 	svc->pub.affinity_s = spec->affinity_s;
 	svc->pub.slow_start_s = spec->slow_start_s;
+	svc->pub.drain_deadline_s = spec->drain_deadline_s;
+	svc->pub.removed_tcp_s = spec->removed_tcp_s;
 	svc->pub.elsewhere = spec->elsewhere;
 	for (uint32_t i = 0; i < spec->n_frontends; i++)
 		svc->pub.ranged |= spec->frontends[i].last != 0;
@@ -353,6 +357,7 @@ int fb_service_build(struct fb_ids *ids, const struct fb_service_spec *spec,
 		ep->addr = from->addr;
 		ep->port_be = from->port_be;
 		ep->state = from->state;
+		ep->terminating = from->terminating;
 		if (n_known < n_active)
 			svc->weights[n_known] = from->weight;
 		rc = fb_ids_endpoint(ids, svc->pub.id, from, &ep->id);

@@ -86,10 +86,13 @@ enum fb_endpoint_state {
 	FB_EP_REMOVED,  /* gone from the cluster: UDP flows are re-balanced, others are kept */
 };
 
+#define FB_NEVER_S UINT32_MAX
+
 struct fb_endpoint_spec {
 	struct fb_addr addr;
 	rte_be16_t port_be;
 	uint8_t state;   /* FB_EP_ACTIVE or FB_EP_DRAINING */
+	bool terminating; /* with FB_EP_DRAINING: its flows may have a deadline */
 	uint32_t weight; /* of an active one: at least 1; only ratios matter */
 };
 
@@ -110,6 +113,8 @@ struct fb_service_spec {
 	uint8_t part;          /* 0, 1 ...: which of the specs of this port and family */
 	uint8_t selection;     /* enum fb_selection */
 	uint32_t affinity_s;   /* a client keeps its endpoint for so long after its last new flow; 0: not */
+	uint32_t drain_deadline_s; /* flows of a terminating endpoint end after that time; 0: never */
+	uint32_t removed_tcp_s;    /* flows but UDP of a removed one end after that time; FB_NEVER_S */
 	uint32_t slow_start_s; /* least connections: a new endpoint's weight grows over this time; 0: not */
 	bool elsewhere;        /* none active here, but on other nodes: drop, do not reject */
 	const struct fb_frontend_spec *frontends;

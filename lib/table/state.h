@@ -82,14 +82,16 @@ struct fb_table {
 	bool addresses_changed;
 	bool snat_changed;
 	bool endpoint_added;
-	bool reroute; /* these two say that the world changed: abort does not unsay it */
+	bool reroute; /* these say that the world changed: abort does not unsay it */
 	bool rehop;
+	bool time_is_up;
 
 	/* In force. */
 	struct fb_dns *dns; /* has a staged side of its own; NULL: none */
 	void *parts[FB_PART_COUNT];
 	uint32_t n_services;
 	uint32_t n_endpoints;
+	uint32_t n_over;
 	uint32_t n_next_hops;
 	struct fb_extras committed_extras;
 	uint32_t committed_announce;

@@ -142,6 +142,20 @@ void fb_table_set_dns(struct fb_table *t, struct fb_dns *dns)
 	t->dns = dns;
 }
 
+void fb_table_pass_time(struct fb_table *t)
+{
+	const struct fb_endpoint_info *last = t->parts[FB_PART_ENDPOINTS];
+
+	for (uint32_t i = 0; i < t->n_endpoints && !t->time_is_up; i++) {
+		struct fb_endpoint_info info;
+
+		if (last[i].state == FB_EP_ACTIVE || last[i].state == FB_EP_ABSENT)
+			continue;
+		info = fb_ids_info(&t->ids, i, &last[i], t->now_s);
+		t->time_is_up = (info.flags & ~last[i].flags & FB_EP_OVER) != 0;
+	}
+}
+
 void fb_table_reroute(struct fb_table *t)
 {
 	t->reroute = true;

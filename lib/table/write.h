@@ -83,6 +83,9 @@ void fb_table_set_now(struct fb_table *t, uint32_t now_s);
  */
 void fb_table_set_dns(struct fb_table *t, struct fb_dns *dns);
 
+/** Stage, if it is so: flows of some endpoint that terminates or is gone are over by now. */
+void fb_table_pass_time(struct fb_table *t);
+
 /** Stage: ask the router again for every endpoint's next hop (routes changed). */
 void fb_table_reroute(struct fb_table *t);
 

@@ -67,10 +67,9 @@ through_changes() {
 	for n in 1 2 3; do
 		[ "$who" = "backend-$n" ] || others+=("$n")
 	done
-	file=$LAB_DIR/open-connection
-	rm -f "$file"
+	file=$LAB_DIR/open-connection.log
 	# One connection all along, with a request now and then.
-	lab_in client curl -sS --fail --rate 20/s "$url/?[1-10000]" >"$file" 2>&1 & local open=$!
+	lab_bg client open-connection curl -sS --fail --rate 20/s "$url/?[1-10000]"
 	n=${who#backend-}
 	kept "$way" 10800 "$n" "${others[0]}"
 	requests "$url" 10
@@ -85,8 +84,7 @@ through_changes() {
 	requests "$url" 10 | tee -a "$LAB_DIR/second"
 	# The old connection is still with the endpoint that nobody else is sent to.
 	lab_wait 10 longer_than "$file" "$(stat -c %s "$file")"
-	kill "$open"
-	wait "$open" || true
+	kill "$LAB_BG_PID"
 	[ "$(sort -u "$file")" = "$who" ]
 	[ "$(sort -u "$LAB_DIR/second" | wc -l)" -eq 1 ]
 	! grep -q "$who" "$LAB_DIR/second"

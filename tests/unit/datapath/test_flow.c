@@ -163,6 +163,54 @@ static void udp_leaves_an_address_that_is_not_its_services_any_more(void **state
 	}
 }
 
+/* Once the Service's time is over: who is told so, and who begins anew. */
+static void what_is_over_is_reset_or_begins_anew(void **state)
+{
+	static const struct {
+		uint8_t proto;
+		uint8_t tcp_flags;
+		uint8_t flow_state;
+		uint8_t dir;
+		uint8_t endpoint; /* enum fb_endpoint_state */
+		uint8_t flags;
+		bool goes_on;
+		bool is_over;
+	} cases[] = {
+		{IPPROTO_TCP, RTE_TCP_ACK_FLAG, FB_FLOW_ESTABLISHED, FB_DIR_CLIENT, FB_EP_DRAINING,
+		 FB_EP_TERMINATING, true, false},
+		{IPPROTO_TCP, RTE_TCP_ACK_FLAG, FB_FLOW_ESTABLISHED, FB_DIR_CLIENT, FB_EP_DRAINING,
+		 FB_EP_TERMINATING | FB_EP_OVER, false, true},
+		{IPPROTO_TCP, RTE_TCP_ACK_FLAG, FB_FLOW_ESTABLISHED, FB_DIR_ENDPOINT, FB_EP_REMOVED,
+		 FB_EP_OVER, false, true},
+		{IPPROTO_TCP, RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG, FB_FLOW_OPENING, FB_DIR_ENDPOINT,
+		 FB_EP_REMOVED, FB_EP_OVER, false, true},
+		/* A new connection of the client's. */
+		{IPPROTO_TCP, RTE_TCP_SYN_FLAG, FB_FLOW_ESTABLISHED, FB_DIR_CLIENT, FB_EP_REMOVED,
+		 FB_EP_OVER, false, false},
+		/* Reset it stays, also if the endpoint is back. */
+		{IPPROTO_TCP, RTE_TCP_ACK_FLAG, FB_FLOW_RESET, FB_DIR_CLIENT, FB_EP_ACTIVE, 0, false,
+		 true},
+		{IPPROTO_UDP, 0, FB_FLOW_UDP, FB_DIR_CLIENT, FB_EP_DRAINING,
+		 FB_EP_TERMINATING | FB_EP_OVER, false, false},
+		{IPPROTO_SCTP, 0, FB_FLOW_ASSOCIATED, FB_DIR_CLIENT, FB_EP_DRAINING,
+		 FB_EP_TERMINATING | FB_EP_OVER, false, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fb_packet pkt = {.proto = cases[i].proto, .tcp_flags = cases[i].tcp_flags};
+		enum fb_flow_dir dir = (enum fb_flow_dir)cases[i].dir;
+		struct bed bed;
+
+		bed_open(&bed, cases[i].endpoint, cases[i].proto, cases[i].flow_state);
+		bed.infos[3].flags = cases[i].flags;
+		if (fb_flow_is_over(&bed.snap, &bed.record.head, &pkt, dir) != cases[i].is_over ||
+		    fb_flow_goes_on(&bed.snap, &bed.record.head, &pkt, dir) != cases[i].goes_on)
+			fail_msg("case %zu", i);
+		fb_part_free(bed.index);
+	}
+}
+
 static void within_an_epoch_the_endpoint_is_not_looked_at(void **state)
 {
 	struct fb_snapshot snap = {.ep_epoch = 7}; /* no endpoints: a look would crash */
@@ -191,6 +239,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_flow_keeps_its_endpoint_as_kubernetes_says),
 		cmocka_unit_test(udp_leaves_an_address_that_is_not_its_services_any_more),
+		cmocka_unit_test(what_is_over_is_reset_or_begins_anew),
 		cmocka_unit_test(within_an_epoch_the_endpoint_is_not_looked_at),
 		cmocka_unit_test(an_identity_beyond_the_snapshot_ends_the_flow),
 	};

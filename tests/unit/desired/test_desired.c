@@ -480,6 +480,8 @@ static const struct rule node_rules[] = {
 static struct fb_addr nodes[2];
 
 static const struct fb_desired_settings settings = {
+	.drain_deadline_s = 7,
+	.removed_tcp_s = FB_FOREVER,
 	.default_mode = FB_MODE_SNAT, .node_addresses = nodes, .n_node_addresses = 2};
 
 static int set_up(void **state)
@@ -600,6 +602,49 @@ static const struct rule target_rules[] = {
 	 TO(" 10.9.0.1:30080*5 10.9.0.2:30080")},
 };
 
+/* Only what goes away has a deadline: not who is not ready, nor who stays for want of others. */
+static void who_terminates_is_told_from_who_drains_else(void **state)
+{
+	static const char text[] =
+		SERVICE_META(", annotations: {forebay.io/drain-deadline: 1m30s, forebay.io/removed-tcp: "
+			     "reset, forebay.io/slow-start: 0s}",
+			     PLAIN)
+			SLICE("a", "IPv4",
+			      PORT8080 ", endpoints: [{addresses: [10.1.0.1], conditions: {ready: false, "
+				       "serving: true, terminating: true}}, {addresses: [10.1.0.2]}, "
+				       "{addresses: [10.1.0.3], conditions: {ready: false, serving: "
+				       "true}}]");
+	struct fb_store *store = store_of(text);
+	struct fb_service_specs specs;
+	struct fb_errs errs = FB_ERRS_INIT;
+
+	(void)state;
+	assert_int_equal(fb_desired_build(store, &settings, "default", "web", &specs, &errs), 0);
+	assert_int_equal(specs.n, 1);
+	assert_int_equal(specs.v[0].n_endpoints, 3);
+	assert_true(specs.v[0].endpoints[0].terminating);
+	assert_false(specs.v[0].endpoints[1].terminating);
+	assert_false(specs.v[0].endpoints[2].terminating);
+	assert_int_equal(specs.v[0].endpoints[2].state, FB_EP_DRAINING);
+	assert_int_equal(specs.v[0].drain_deadline_s, 90);
+	assert_int_equal(specs.v[0].removed_tcp_s, 0);
+	assert_int_equal(specs.v[0].slow_start_s, 0);
+	fb_service_specs_free(&specs);
+	fb_store_free(store);
+	store = store_of(SERVICE(PLAIN)
+				 SLICE("a", "IPv4",
+				       PORT8080 ", endpoints: [{addresses: [10.1.0.1], conditions: {ready: "
+						"false, serving: true, terminating: true}}]"));
+	assert_int_equal(fb_desired_build(store, &settings, "default", "web", &specs, &errs), 0);
+	assert_int_equal(specs.v[0].endpoints[0].state, FB_EP_ACTIVE);
+	assert_false(specs.v[0].endpoints[0].terminating);
+	assert_int_equal(specs.v[0].drain_deadline_s, settings.drain_deadline_s);
+	assert_int_equal(specs.v[0].removed_tcp_s, FB_NEVER_S);
+	fb_service_specs_free(&specs);
+	fb_store_free(store);
+	fb_errs_fini(&errs);
+}
+
 static void targets_may_be_the_nodes(void **state)
 {
 	struct fb_desired_settings to_nodes = {.default_mode = FB_MODE_SNAT, .to_nodes = true};
@@ -698,6 +743,7 @@ int main(void)
 		cmocka_unit_test(objects_mean_what_kubernetes_means_by_them),
 		cmocka_unit_test(as_a_node_policies_and_hints_mean_what_they_mean_there),
 		cmocka_unit_test(the_zone_is_that_of_the_node_where_none_is_set),
+		cmocka_unit_test(who_terminates_is_told_from_who_drains_else),
 		cmocka_unit_test(targets_may_be_the_nodes),
 		cmocka_unit_test(targets_that_are_asked_for_and_cannot_be_are_told),
 		cmocka_unit_test(the_default_mode_comes_last),

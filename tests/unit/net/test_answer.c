@@ -83,6 +83,44 @@ static void a_reset_has_the_numbers_of_the_rfc(void **state)
 	}
 }
 
+/* The other side gets the packet's own numbers, and a silent one is asked for its. */
+static void the_other_side_is_reset_and_the_silent_one_asked(void **state)
+{
+	static const uint8_t next_hop[6] = {2, 0, 0, 0, 0, 9};
+
+	(void)state;
+	for (int v6 = 0; v6 < 2; v6++) {
+		const struct sample s = {.ipv6 = v6 != 0, .proto = IPPROTO_TCP, .tcp_flags = 0x18,
+					 .payload_len = 7};
+		uint8_t frame[SAMPLE_MAX];
+		uint8_t out[FB_ANSWER_MAX];
+		struct fb_packet reset;
+		struct fb_packet pkt;
+		struct fb_tuple to;
+		uint32_t len = sample_build(&s, frame);
+
+		assert_int_equal(fb_packet_parse(frame, len, len, &pkt), FB_PARSE_SERVICE);
+		to = fb_tuple_reverse(&pkt.tuple); /* any other will do */
+		len = fb_answer_tcp_reset_onward(frame, &pkt, &to, box_mac, next_hop, out,
+						 sizeof(out));
+		assert_int_equal(len, v6 ? 74 : 54);
+		assert_int_equal(fb_packet_parse(out, len, len, &reset), FB_PARSE_SERVICE);
+		assert_memory_equal(&reset.tuple, &to, sizeof(to));
+		assert_int_equal(reset.tcp_flags, 0x14);
+		assert_memory_equal(out + reset.l4_off + 4, frame + pkt.l4_off + 4, 8);
+		assert_memory_equal(out, next_hop, 6);
+		assert_memory_equal(out + 6, box_mac, 6);
+		assert_int_equal(fb_answer_tcp_reset_onward(frame, &pkt, &to, box_mac, next_hop, out,
+							    len - 1),
+				 0);
+		len = fb_answer_tcp_probe(&to, box_mac, next_hop, out, sizeof(out));
+		assert_int_equal(len, v6 ? 74 : 54);
+		assert_int_equal(fb_packet_parse(out, len, len, &reset), FB_PARSE_SERVICE);
+		assert_memory_equal(&reset.tuple, &to, sizeof(to));
+		assert_int_equal(reset.tcp_flags, 0x02);
+	}
+}
+
 static void a_reset_a_group_and_a_small_buffer_get_no_reset(void **state)
 {
 	static const struct sample s = {.proto = IPPROTO_TCP, .tcp_flags = 0x02};
@@ -382,6 +420,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_reset_has_the_numbers_of_the_rfc),
+		cmocka_unit_test(the_other_side_is_reset_and_the_silent_one_asked),
 		cmocka_unit_test(a_reset_a_group_and_a_small_buffer_get_no_reset),
 		cmocka_unit_test(an_error_quotes_what_fits_and_says_why),
 		cmocka_unit_test(an_error_is_never_about_an_error_a_group_or_a_later_fragment),

@@ -117,6 +117,7 @@ struct fb_service_spec spec_of(const char *name, const struct fb_frontend_spec *
 		.n_frontends = n_frontends,
 		.endpoints = endpoints,
 		.n_endpoints = n_endpoints,
+		.removed_tcp_s = FB_NEVER_S,
 	};
 }
 

@@ -618,6 +618,139 @@ static void a_diff_tells_what_moves_and_why(void **state)
 	fixture_close(&f);
 }
 
+static const struct fb_endpoint_info *info_of(const struct fb_snapshot *snap, uint32_t id)
+{
+	assert_true(id < snap->n_endpoints);
+	return &snap->endpoints[id];
+}
+
+static void pass_to(struct fixture *f, uint32_t now_s)
+{
+	fb_table_set_now(f->t, now_s);
+	fb_table_pass_time(f->t);
+}
+
+static void stage_spec(struct fixture *f, const struct fb_service_spec *spec, uint32_t n)
+{
+	struct fb_errs errs = FB_ERRS_INIT;
+
+	assert_int_equal(fb_table_set_service(f->t, "default", "web", spec, n, (struct fb_place){0},
+					      &errs),
+			 0);
+	fb_errs_fini(&errs);
+}
+
+/* Commit, and give the one before back. */
+static void next(struct fixture *f, struct fb_snapshot **snap)
+{
+	struct fb_snapshot *old = *snap;
+
+	*snap = commit(f);
+	if (old != NULL)
+		fb_snapshot_release(f->t, old);
+}
+
+static void states_have_their_beginning_and_terminating_its_deadline(void **state)
+{
+	struct fb_frontend_spec fe = frontend("192.0.2.1", 80, FB_FRONTEND_CLUSTER_IP);
+	struct fb_endpoint_spec eps[2] = {endpoint(0, FB_EP_ACTIVE), endpoint(1, FB_EP_ACTIVE)};
+	struct fb_service_spec spec = spec_of("web", &fe, 1, eps, 2);
+	struct fb_snapshot *snap = NULL;
+	struct fixture f;
+	uint32_t epoch;
+	uint32_t id;
+
+	(void)state;
+	spec.drain_deadline_s = 60;
+	fixture_open(&f, 16, 4);
+	fb_table_set_now(f.t, 100);
+	stage_spec(&f, &spec, 1);
+	next(&f, &snap);
+	id = lookup(snap, "192.0.2.1", 80)->endpoints[1].id;
+	assert_int_equal(info_of(snap, id)->since_s, 100);
+	/* Not ready, then going away: the deadline counts from there. */
+	eps[1].state = FB_EP_DRAINING;
+	fb_table_set_now(f.t, 200);
+	stage_spec(&f, &spec, 1);
+	next(&f, &snap);
+	assert_int_equal(info_of(snap, id)->since_s, 200);
+	assert_int_equal(info_of(snap, id)->flags, 0);
+	pass_to(&f, 1000);
+	assert_null(fb_table_commit(f.t));
+	eps[1].terminating = true;
+	stage_spec(&f, &spec, 1);
+	next(&f, &snap);
+	assert_int_equal(info_of(snap, id)->since_s, 1000);
+	assert_int_equal(info_of(snap, id)->flags, FB_EP_TERMINATING);
+	epoch = snap->ep_epoch;
+	pass_to(&f, 1059);
+	assert_null(fb_table_commit(f.t));
+	pass_to(&f, 1060);
+	next(&f, &snap);
+	assert_int_equal(info_of(snap, id)->flags, FB_EP_TERMINATING | FB_EP_OVER);
+	assert_int_equal(info_of(snap, id)->since_s, 1000);
+	assert_int_equal(snap->n_over, 1);
+	assert_int_not_equal(snap->ep_epoch, epoch);
+	/* Said once. */
+	pass_to(&f, 2000);
+	assert_null(fb_table_commit(f.t));
+	/* Gone: what was over stays so. An endpoint again: it is one like others. */
+	spec.n_endpoints = 1;
+	stage_spec(&f, &spec, 1);
+	next(&f, &snap);
+	assert_int_equal(info_of(snap, id)->state, FB_EP_REMOVED);
+	assert_int_equal(info_of(snap, id)->flags, FB_EP_OVER);
+	spec.n_endpoints = 2;
+	eps[1] = endpoint(1, FB_EP_ACTIVE);
+	stage_spec(&f, &spec, 1);
+	next(&f, &snap);
+	assert_int_equal(lookup(snap, "192.0.2.1", 80)->endpoints[1].id, id);
+	assert_int_equal(info_of(snap, id)->flags, 0);
+	assert_int_equal(info_of(snap, id)->since_s, 2000);
+	fb_snapshot_release(f.t, snap);
+	fixture_close(&f);
+}
+
+static void flows_of_removed_endpoints_end_when_the_service_says(void **state)
+{
+	static const struct {
+		uint32_t after_s;
+		uint32_t over_at; /* seconds after the removal; FB_NEVER_S */
+	} rows[] = {{FB_NEVER_S, FB_NEVER_S}, {0, 0}, {30, 30}};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct fb_frontend_spec fe = frontend("192.0.2.1", 80, FB_FRONTEND_CLUSTER_IP);
+		struct fb_endpoint_spec ep = endpoint(0, FB_EP_ACTIVE);
+		struct fb_service_spec spec = spec_of("web", &fe, 1, &ep, 1);
+		struct fb_snapshot *snap = NULL;
+		struct fixture f;
+		uint32_t id;
+
+		spec.removed_tcp_s = rows[i].after_s;
+		fixture_open(&f, 16, 4);
+		stage_spec(&f, &spec, 1);
+		next(&f, &snap);
+		id = lookup(snap, "192.0.2.1", 80)->endpoints[0].id;
+		fb_table_set_now(f.t, 500);
+		/* The whole Service goes; its word counts on. */
+		stage_spec(&f, &spec, 0);
+		next(&f, &snap);
+		assert_int_equal(info_of(snap, id)->flags, rows[i].over_at == 0 ? FB_EP_OVER : 0);
+		pass_to(&f, 529);
+		assert_null(fb_table_commit(f.t));
+		pass_to(&f, 530);
+		if (rows[i].over_at == 30) {
+			next(&f, &snap);
+			assert_int_equal(info_of(snap, id)->flags, FB_EP_OVER);
+		} else {
+			assert_null(fb_table_commit(f.t));
+		}
+		fb_snapshot_release(f.t, snap);
+		fixture_close(&f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -635,6 +768,8 @@ int main(void)
 		cmocka_unit_test(addresses_say_what_they_are),
 		cmocka_unit_test(a_snat_pool_is_copied_and_abort_restores_it),
 		cmocka_unit_test(selection_agrees_between_boxes_and_ignores_the_order),
+		cmocka_unit_test(states_have_their_beginning_and_terminating_its_deadline),
+		cmocka_unit_test(flows_of_removed_endpoints_end_when_the_service_says),
 		cmocka_unit_test(by_client_a_client_has_one_endpoint_and_clients_are_spread),
 		cmocka_unit_test(a_diff_tells_what_moves_and_why),
 	};
