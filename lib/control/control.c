@@ -18,6 +18,7 @@
 #include "control/allotted.h"
 #include "control/announce.h"
 #include "control/applied.h"
+#include "control/dns_server.h"
 #include "control/loop.h"
 #include "control/reconcile.h"
 #include "control/server.h"
@@ -101,6 +102,8 @@ static void render_metrics(void *arg, struct fb_text *text)
 		.reloads = c->reloads,
 		.reloads_refused = c->reloads_refused,
 		.twin_drops = c->twin_drops,
+		.dns_forwarded = c->dns_forwarded,
+		.dns_failed = c->dns_failed,
 		.snapshots_waiting = c->snapshots_waiting,
 		.endpoint = endpoint_sums,
 		.service = service_sums,
@@ -227,6 +230,11 @@ struct fb_control *fb_control_create(const struct fb_control_params *params, str
 		if (ret != 0)
 			goto fail;
 	}
+	ret = fb_dns_server_open(c, &c->dns);
+	if (ret != 0) {
+		fb_errs_add(errs, (struct fb_place){0}, FB_SEV_ERROR, "dns: %s", strerror(-ret));
+		goto fail;
+	}
 	first_generation(c);
 	return c;
 fail:
@@ -244,6 +252,7 @@ void fb_control_free(struct fb_control *c)
 		c->jobs = job->next;
 		job->cancel(job);
 	}
+	fb_dns_server_close(c->dns);
 	fb_http_close(c->http);
 	fb_server_close(c->server);
 	fb_reconcile_fini(c);

@@ -12,6 +12,7 @@
 #include <sys/signalfd.h>
 
 #include "control/announce.h"
+#include "control/dns_server.h"
 #include "control/loop.h"
 #include "control/reconcile.h"
 #include "control/server.h"
@@ -181,6 +182,7 @@ static int pass(struct fb_control *c)
 	fb_reconcile_sources(c);
 	poll_jobs(c);
 	fb_announce_send(c);
+	fb_dns_server_poll(c->dns);
 	if (c->snapshots_waiting > 0)
 		c->snapshots_waiting = fb_rcu_reclaim(c->p.rcu);
 	if (c->http != NULL && fb_http_timeout_ms(c->http) == 0)

@@ -12,6 +12,7 @@
 #include "control/allotted.h"
 #include "control/announce.h"
 #include "control/applied.h"
+#include "control/dns_server.h"
 #include "control/file.h"
 #include "desired/health.h"
 #include "manifest/manifest.h"
@@ -118,6 +119,7 @@ static bool publish(struct fb_control *c)
 		return false;
 	}
 	c->snapshots_waiting = fb_rcu_reclaim(c->p.rcu);
+	fb_dns_server_sync(c->dns);
 	return true;
 }
 

@@ -18,6 +18,8 @@
 #include "model/store.h"
 #include "pool/pool.h"
 
+struct fb_dns_server;
+
 /* One descriptor of the loop. */
 struct fb_watch {
 	int fd;
@@ -119,6 +121,11 @@ struct fb_control {
 	struct fb_job *jobs;
 
 	struct fb_http *http;
+
+	/* dns_server.c */
+	struct fb_dns_server *dns; /* NULL: DNS is off, or there is no twin */
+	uint64_t dns_forwarded;
+	uint64_t dns_failed;
 	struct fb_health *health; /* reconcile.c says what it answers */
 };
 

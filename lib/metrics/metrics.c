@@ -277,6 +277,10 @@ static void render_control(const struct fb_metrics_view *view, struct fb_text *t
 		   "Times that manifests were read with an error.", view->reloads_refused);
 	render_one(text, "forebay_twin_drops_total", "counter",
 		   "Punted frames that the kernel twin did not take.", view->twin_drops);
+	render_one(text, "forebay_dns_forwarded_total", "counter",
+		   "DNS queries that resolvers were asked for.", view->dns_forwarded);
+	render_one(text, "forebay_dns_failed_total", "counter",
+		   "DNS queries that no resolver answered.", view->dns_failed);
 	fb_text_family(text, "forebay_manifest_errors", "gauge",
 		       "Errors in the last reading of a manifest file.");
 	for (uint32_t i = 0; i < view->n_origins; i++) {

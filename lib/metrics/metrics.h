@@ -43,6 +43,8 @@ struct fb_metrics_view {
 	uint64_t reloads;         /* times that sources were read */
 	uint64_t reloads_refused; /* of which with an error */
 	uint64_t twin_drops;      /* punted frames that the kernel did not take */
+	uint64_t dns_forwarded;   /* questions to resolvers */
+	uint64_t dns_failed;      /* of which nobody answered */
 	uint64_t snapshots_waiting; /* retired, not yet passed by every worker */
 	/* Sums over workers, by identity. */
 	void (*endpoint)(void *arg, uint32_t ep_id, struct fb_endpoint_counters *ret);

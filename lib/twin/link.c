@@ -82,17 +82,17 @@ int fb_twin_link_set(struct mnl_socket *nl, int ifindex, const uint8_t mac[6], u
 	return request(nl, nlh);
 }
 
-int fb_twin_link_add_address(struct mnl_socket *nl, int ifindex, const struct fb_config_addr *a)
+static int address_request(struct mnl_socket *nl, int ifindex, const struct fb_config_addr *a,
+			   uint16_t type, uint16_t flags)
 {
 	char buf[REQUEST_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
 	enum fb_family family = fb_addr_family(&a->addr);
 	size_t len = fb_family_addr_len(family);
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
 	struct ifaddrmsg *ifa;
-	int rc;
 
-	nlh->nlmsg_type = RTM_NEWADDR;
-	nlh->nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
+	nlh->nlmsg_type = type;
+	nlh->nlmsg_flags = flags;
 	ifa = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifa));
 	ifa->ifa_family = family == FB_IPV4 ? AF_INET : AF_INET6;
 	ifa->ifa_prefixlen = a->len_bits;
@@ -102,8 +102,21 @@ int fb_twin_link_add_address(struct mnl_socket *nl, int ifindex, const struct fb
 		ifa->ifa_flags = IFA_F_NODAD;
 	mnl_attr_put(nlh, IFA_LOCAL, len, fb_addr_wire(&a->addr));
 	mnl_attr_put(nlh, IFA_ADDRESS, len, fb_addr_wire(&a->addr));
-	rc = request(nl, nlh);
+	return request(nl, nlh);
+}
+
+int fb_twin_link_add_address(struct mnl_socket *nl, int ifindex, const struct fb_config_addr *a)
+{
+	int rc = address_request(nl, ifindex, a, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+
 	return rc == -EEXIST ? 0 : rc;
+}
+
+int fb_twin_link_remove_address(struct mnl_socket *nl, int ifindex, const struct fb_config_addr *a)
+{
+	int rc = address_request(nl, ifindex, a, RTM_DELADDR, 0);
+
+	return rc == -EADDRNOTAVAIL ? 0 : rc;
 }
 
 int fb_twin_link_up(struct mnl_socket *nl, int ifindex)

@@ -24,6 +24,10 @@ int fb_twin_link_set(struct mnl_socket *nl, int ifindex, const uint8_t mac[6], u
 /** Add an address; one that is there already is fine. @return 0 or -errno of the kernel */
 int fb_twin_link_add_address(struct mnl_socket *nl, int ifindex, const struct fb_config_addr *a);
 
+/** Remove one; one that is not there is fine. @return 0 or -errno of the kernel */
+int fb_twin_link_remove_address(struct mnl_socket *nl, int ifindex,
+				const struct fb_config_addr *a);
+
 /** @return 0 or -errno of the kernel */
 int fb_twin_link_up(struct mnl_socket *nl, int ifindex);
 

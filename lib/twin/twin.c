@@ -250,3 +250,31 @@ int fb_twin_set_carrier(struct fb_twin *t, bool up)
 
 	return ioctl(t->fd, TUNSETCARRIER, &carrier) == 0 ? 0 : -errno;
 }
+
+static int change_address(struct fb_twin *t, const struct fb_addr *addr,
+			  int (*change)(struct mnl_socket *nl, int ifindex,
+					const struct fb_config_addr *a))
+{
+	struct mnl_socket *nl = fb_twin_link_socket();
+	struct fb_config_addr whole = {
+		.addr = *addr,
+		.len_bits = fb_addr_family(addr) == FB_IPV4 ? 32 : 128,
+	};
+	int rc;
+
+	if (nl == NULL)
+		return -errno;
+	rc = change(nl, t->ifindex, &whole);
+	(void)mnl_socket_close(nl);
+	return rc;
+}
+
+int fb_twin_add_address(struct fb_twin *t, const struct fb_addr *addr)
+{
+	return change_address(t, addr, fb_twin_link_add_address);
+}
+
+int fb_twin_remove_address(struct fb_twin *t, const struct fb_addr *addr)
+{
+	return change_address(t, addr, fb_twin_link_remove_address);
+}

@@ -48,6 +48,14 @@ const char *fb_twin_name(const struct fb_twin *t);
 ssize_t fb_twin_read(struct fb_twin *t, void *buf, size_t buf_size);
 /** One frame to the kernel. @return 0 or -errno (-EAGAIN: its queue is full) */
 int fb_twin_write(struct fb_twin *t, const void *frame, size_t len);
+/**
+ * Give the kernel an address that is not the port's own, alone in its prefix, or take it away again: so
+ * that somebody can listen there. One that is there already, or is not there, is fine.
+ *
+ * @return 0 or -errno
+ */
+int fb_twin_add_address(struct fb_twin *t, const struct fb_addr *addr);
+int fb_twin_remove_address(struct fb_twin *t, const struct fb_addr *addr);
 /** Pass the port's link state on; it is up at first. @return 0 or -errno */
 int fb_twin_set_carrier(struct fb_twin *t, bool up);
 
