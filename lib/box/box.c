@@ -87,6 +87,7 @@ int fb_box_stage(const struct fb_config *config, struct fb_table *table)
 		err = stage_address(config, table, &config->snat_addresses[i]);
 	for (uint32_t i = 0; i < config->n_dns_addresses && config->dns_enabled && err == 0; i++)
 		err = stage_dns_address(config, table, &config->dns_addresses[i]);
+	fb_table_set_cluster(table, config->cluster_cidrs, config->n_cluster_cidrs);
 	if (err == 0)
 		fb_table_set_announce(table, config->announce_kinds);
 	return err;

@@ -260,7 +260,8 @@ static const struct setting service_rows[] = {
 	 .most_n = 2, .standard = "[]", .example = "[10.96.0.0/12, \"fd00:10:96::/112\"]",
 	 .help = "Services without a clusterIP get one from here; one prefix of a family, the first "
 		 "is the family of those that ask for none. As the API server does, the low end (16 "
-		 "to 256 addresses) is left to addresses that manifests give. Empty: they have none."},
+		 "to 256 addresses) is left to addresses that manifests give. What is sent to an address "
+		 "of it that no Service has is dropped. Empty: they have none."},
 	{"node-port-range", .type = SETTING_PORT_RANGE, AT(node_port_first), .size = 2,
 	 .offset_2 = offsetof(struct settings, config.node_port_last), .least = 1, .most = 65535,
 	 .standard = "30000-32767",

@@ -296,7 +296,11 @@ static void explain_address(const struct fb_explain_env *env, const struct fb_ex
 {
 	uint8_t bits = fb_table_address(env->snap, &q->dst);
 
-	if ((bits & FB_ADDR_BOX) != 0 || (bits & (FB_ADDR_SERVICE | FB_ADDR_SNAT)) == 0) {
+	if ((bits & FB_ADDR_UNUSED) != 0) {
+		ret->verdict = FB_VERDICT_DROP;
+		ret->reason = FB_REASON_UNUSED_ADDRESS;
+	} else if ((bits & FB_ADDR_BOX) != 0 ||
+		   (bits & (FB_ADDR_SERVICE | FB_ADDR_SNAT)) == 0) {
 		ret->verdict = FB_VERDICT_PUNT;
 	} else if (q->proto == IPPROTO_ICMP) {
 		ret->verdict = FB_VERDICT_ANSWER;

@@ -48,7 +48,9 @@ static void unknown_flow(struct fb_worker *w, struct fb_burst *b, uint16_t i,
 	else if (bits == 0 || (bits & FB_ADDR_BOX))
 		fb_end_punt(w, b, i);
 	else
-		fb_end_drop(w, b, i, FB_REASON_ICMP_NO_FLOW);
+		fb_end_drop(w, b, i,
+			    bits & FB_ADDR_UNUSED ? FB_REASON_UNUSED_ADDRESS :
+						    FB_REASON_ICMP_NO_FLOW);
 }
 
 static void to_client(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct fb_flow *flow)

@@ -26,6 +26,8 @@ static void echo(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 		bits = 0;
 	if ((bits & (FB_ADDR_SERVICE | FB_ADDR_SNAT)) && !(bits & FB_ADDR_BOX))
 		fb_end_echo(w, b, i);
+	else if (bits & FB_ADDR_UNUSED)
+		fb_end_drop(w, b, i, FB_REASON_UNUSED_ADDRESS);
 	else
 		fb_end_punt(w, b, i);
 }
@@ -59,7 +61,9 @@ static void unknown(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 	uint8_t bits = ip && !(pkt->flags & FB_PKT_MULTICAST) ? dst_bits(w, pkt) : 0;
 
 	if (bits != 0 && !(bits & FB_ADDR_BOX))
-		fb_end_drop(w, b, i, FB_REASON_UNSUPPORTED);
+		fb_end_drop(w, b, i,
+			    bits & FB_ADDR_UNUSED ? FB_REASON_UNUSED_ADDRESS :
+						    FB_REASON_UNSUPPORTED);
 	else
 		fb_end_punt(w, b, i);
 }

@@ -52,6 +52,8 @@ static void no_service(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 		fb_end_reject(w, b, i, FB_REASON_NO_SERVICE);
 	else if (bits & FB_ADDR_SNAT)
 		fb_end_drop(w, b, i, FB_REASON_NO_FLOW);
+	else if (bits & FB_ADDR_UNUSED) /* whose routes may lead back here */
+		fb_end_drop(w, b, i, FB_REASON_UNUSED_ADDRESS);
 	else
 		fb_end_punt(w, b, i);
 }

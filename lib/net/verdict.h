@@ -49,6 +49,8 @@ enum fb_verdict {
 	X(TOO_BIG, "too-big", "larger than the next hop's MTU, and no ICMP error could be sent")   \
 	X(NO_LOCAL_ENDPOINT, "no-local-endpoint",                                                  \
 	  "the traffic policy is Local, and the Service's endpoints are on other nodes")           \
+	X(UNUSED_ADDRESS, "unused-address",                                                        \
+	  "the address is in a service CIDR, and no Service has it")                               \
 	X(SOURCE_RANGE, "source-range",                                                            \
 	  "the client is outside of the Service's loadBalancerSourceRanges")                       \
 	X(BAD_UDP_CHECKSUM, "bad-udp-checksum", "a DNS query whose UDP checksum is wrong")          \

@@ -73,6 +73,24 @@ static bool is_dual(const struct fb_object *object)
 	       object->service.ip_family_policy == FB_FAMILY_POLICY_REQUIRE_DUAL;
 }
 
+/* Of the addresses that it has or asks for from outside. */
+static void add_written(struct fb_pool_families *families, const struct fb_object *object)
+{
+	const struct fb_model_service *service = &object->service;
+	struct fb_pool_asked asked = {.n = 0};
+
+	if (service->type == FB_SERVICE_LOAD_BALANCER)
+		fb_pool_asked(object, &asked);
+	for (uint32_t i = 0; i < asked.n; i++)
+		add_family(families, fb_addr_family(&asked.v[i]));
+	for (uint32_t i = 0; i < service->n_ingress; i++) {
+		if (service->ingress[i].has_addr)
+			add_family(families, fb_addr_family(&service->ingress[i].addr));
+	}
+	for (uint32_t i = 0; i < service->n_external_ips; i++)
+		add_family(families, fb_addr_family(&service->external_ips[i]));
+}
+
 void fb_pool_families(const struct fb_config *config, const struct fb_object *object,
 		      struct fb_pool_families *ret)
 {
@@ -88,18 +106,8 @@ void fb_pool_families(const struct fb_config *config, const struct fb_object *ob
 		add_family(ret, (enum fb_family)service->ip_families[i]);
 	for (uint32_t i = 0; i < service->n_cluster_ips; i++)
 		add_family(ret, fb_addr_family(&service->cluster_ips[i]));
-	if (ret->n == 0 && service->ip_family_policy == FB_FAMILY_POLICY_NONE &&
-	    service->type == FB_SERVICE_LOAD_BALANCER) {
-		struct fb_pool_asked asked;
-
-		fb_pool_asked(object, &asked);
-		for (uint32_t i = 0; i < asked.n; i++)
-			add_family(ret, fb_addr_family(&asked.v[i]));
-		for (uint32_t i = 0; i < service->n_ingress; i++) {
-			if (service->ingress[i].has_addr)
-				add_family(ret, fb_addr_family(&service->ingress[i].addr));
-		}
-	}
+	if (ret->n == 0 && service->ip_family_policy == FB_FAMILY_POLICY_NONE)
+		add_written(ret, object);
 	if (ret->n == 0)
 		add_family(ret, first);
 	if (is_dual(object)) {

@@ -27,7 +27,7 @@ void fb_pool_asked(const struct fb_object *object, struct fb_pool_asked *ret);
 
 /**
  * Families of a Service: those it says, those of its ClusterIPs; where it says nothing, those of the
- * load balancer addresses it asks for, else that of the first service CIDR, or pool, else IPv4. With a dual-stack
+ * addresses it has or asks for from outside, else that of the first service CIDR, or pool, else IPv4. With a dual-stack
  * policy both.
  */
 void fb_pool_families(const struct fb_config *config, const struct fb_object *object,

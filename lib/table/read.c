@@ -87,7 +87,13 @@ const struct fb_service *fb_table_frontend(const struct fb_snapshot *snap, uint8
 
 uint8_t fb_table_address(const struct fb_snapshot *snap, const struct fb_addr *addr)
 {
-	return fb_address_index_at(snap->addresses, &snap->secret, addr)->bits;
+	uint8_t bits = fb_address_index_at(snap->addresses, &snap->secret, addr)->bits;
+
+	for (uint32_t i = 0; bits == 0 && i < snap->n_cluster; i++) {
+		if (fb_prefix_contains(&snap->cluster[i], addr))
+			bits = FB_ADDR_UNUSED;
+	}
+	return bits;
 }
 
 static uint64_t half(const struct fb_addr *addr, size_t from)

@@ -78,6 +78,7 @@ struct fb_service {
 #define FB_ADDR_SNAT     0x02 /* replies to SNAT ports come here */
 #define FB_ADDR_ANNOUNCE 0x04 /* answer ARP and NDP for it */
 #define FB_ADDR_RANGES   0x10 /* ports without a Service of their own may be in a range, or all be one's */
+#define FB_ADDR_UNUSED   0x20 /* of a service CIDR, and no Service's: alone, and in no index */
 #define FB_ADDR_BOX      0x08 /* the kernel twin has it too: what is for no service is punted */
 
 enum fb_hop_state {
@@ -129,6 +130,8 @@ struct fb_snapshot {
 	const struct fb_frontend_index *frontends; /* opaque */
 	const struct fb_frontend_ranges *ranges;   /* opaque */
 	const struct fb_address_index *addresses;  /* opaque */
+	struct fb_prefix cluster[FB_FAMILY_COUNT]; /* service CIDRs */
+	uint32_t n_cluster;
 	const struct fb_dns_zone *dns;		   /* dns/zone.h; NULL: DNS is not answered */
 };
 

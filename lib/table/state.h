@@ -94,6 +94,8 @@ struct fb_table {
 	uint32_t n_over;
 	uint32_t n_next_hops;
 	struct fb_extras committed_extras;
+	struct fb_prefix cluster[FB_FAMILY_COUNT]; /* never changes after the first commit */
+	uint32_t n_cluster;
 	uint32_t committed_announce;
 	struct fb_snat_pool committed_snat[FB_MAX_PORTS][FB_FAMILY_COUNT];
 

@@ -105,6 +105,13 @@ int fb_table_set_address(struct fb_table *t, const struct fb_addr *addr, uint8_t
 	return 0;
 }
 
+void fb_table_set_cluster(struct fb_table *t, const struct fb_prefix *prefixes, uint32_t n)
+{
+	t->n_cluster = n < FB_FAMILY_COUNT ? n : FB_FAMILY_COUNT;
+	for (uint32_t i = 0; i < t->n_cluster; i++)
+		t->cluster[i] = prefixes[i];
+}
+
 void fb_table_set_announce(struct fb_table *t, uint32_t kinds)
 {
 	t->addresses_changed |= kinds != t->announce;

@@ -67,6 +67,10 @@ int fb_table_set_address(struct fb_table *t, const struct fb_addr *addr, uint8_t
 /** Stage which kinds of frontend addresses are announced: bit (1 << enum fb_frontend_kind). */
 void fb_table_set_announce(struct fb_table *t, uint32_t kinds);
 
+/** Prefixes whose addresses are nobody's where no Service has them, one of a family; before the first
+ * commit. */
+void fb_table_set_cluster(struct fb_table *t, const struct fb_prefix *prefixes, uint32_t n);
+
 /** Stage the SNAT pool of a port and family (copied). */
 int fb_table_set_snat(struct fb_table *t, uint8_t port, enum fb_family family,
 		      const struct fb_addr *addrs, uint32_t n);

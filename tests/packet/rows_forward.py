@@ -171,6 +171,13 @@ def cluster_ip(t):
     sent(result, "forward", "none", "lan", flow.to_client(flow.reply()))
 
 
+@row("{proto} over {family}: an address of the service CIDR that no Service has is nobody's",
+     proto=("tcp", "udp", "sctp"), family=(4, 6))  # fmt: skip
+def unused_cluster_ip(t):
+    result = yield Step("lan", t.packet(to="10.96.7.9" if t.family == 4 else "fd00:96::709"))
+    ended(result, "drop", "unused-address")
+
+
 @row("{proto} over {family} by {mode}: the NodePort on the box's address", **ALL)
 def node_port(t):
     l4 = t.l4(dport=30080 if t.mode == "snat" else 30081)

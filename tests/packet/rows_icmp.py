@@ -72,6 +72,13 @@ def ping_other(t):
     ended(result, "punt")
 
 
+@row("{family}: ping of an address of the service CIDR that no Service has is not answered", **FAMILY)
+def ping_unused(t):
+    dst = "10.96.7.9" if t.family == 4 else "fd00:96::709"
+    result = yield Step("lan", t.frame("lan", t.cmac, t.client, dst, t.echo(b"")))
+    ended(result, "drop", "unused-address")
+
+
 @row("{family}: ping with a wrong checksum", **FAMILY)
 def ping_sum(t):
     l4 = t.echo(b"sum")

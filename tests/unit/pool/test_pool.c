@@ -466,6 +466,14 @@ static const struct rule rules[] = {
 	 LB("a", "ipFamilyPolicy: RequireDualStack, loadBalancerIP: 203.0.113.9, " PORT80)
 		 LB("b", "ipFamilies: [IPv6], loadBalancerIP: '2001:db8::9', " PORT80),
 	 "a", NULL, "lb 203.0.113.9 lb 2001:db8::8", ""},
+	{"families are those of the addresses that are written, where it does not say them",
+	 "cluster-cidrs: [10.96.0.0/30, 'fd00::/126']",
+	 META("a", "", "clusterIP: '', externalIPs: ['2001:db8::1'], " PORT80)
+		 META("b", "", "externalIPs: ['2001:db8::1', 192.0.2.9], clusterIPs: [10.0.0.1], " PORT80),
+	 "b", NULL, "cluster 10.0.0.1", ""},
+	{"so that they are answered",
+	 "cluster-cidrs: [10.96.0.0/31, 'fd00::/127']",
+	 META("a", "", "externalIPs: ['2001:db8::1'], " PORT80), "a", NULL, "cluster fd00::1", ""},
 	{"PreferDualStack takes what there is", "pools: [{name: p, addresses: ['2001:db8::1']}]",
 	 LB("a", "ipFamilyPolicy: PreferDualStack, " PORT80), "a", NULL, "lb 2001:db8::1", ""},
 	{"RequireDualStack says what is missing",
