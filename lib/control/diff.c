@@ -179,9 +179,7 @@ static bool weights_differ(const struct fb_service *old, const struct fb_service
 /* What a part says beside frontends and endpoints. @return whether anything of it changed */
 static bool diff_manner(json_t *o, const struct fb_service *old, const struct fb_service *new)
 {
-	bool sources = old->n_sources != new->n_sources ||
-		       (new->n_sources > 0 && memcmp(old->sources, new->sources,
-						     new->n_sources * sizeof(*new->sources)) != 0);
+	bool sources = !fb_table_same_sources(old, new);
 	bool weights = weights_differ(old, new);
 
 	if (old->mode != new->mode)

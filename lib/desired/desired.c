@@ -19,6 +19,9 @@ struct build {
 	const char *node_name; /* "": no node */
 	const char *zone;      /* "": unknown */
 	struct fb_service_specs specs;
+	/* Source ranges by family, the same for all ports; made when the first port asks. */
+	const struct fb_source_range *sources[FB_FAMILY_COUNT];
+	uint32_t n_sources[FB_FAMILY_COUNT];
 };
 
 /* ClusterIPs, load balancer addresses with source ranges, and the rest may want different things. */
@@ -291,9 +294,14 @@ static int build_port(struct build *b, const struct fb_service_port *port, enum 
 	add_frontends(&p.frontends, b, port);
 	if (p.frontends.n == 0)
 		return 0;
-	if (desired_collect(arena, &query, &p.candidates) != 0 ||
-	    desired_sources(arena, b->service, family, &p.sources, &p.n_sources) != 0)
+	if (desired_collect(arena, &query, &p.candidates) != 0)
 		return -ENOMEM;
+	if (b->sources[family] == NULL &&
+	    desired_sources(arena, b->service, family, &b->sources[family],
+			    &b->n_sources[family]) != 0)
+		return -ENOMEM;
+	p.sources = b->sources[family];
+	p.n_sources = b->n_sources[family];
 	if (p.to_nodes && desired_to_nodes(arena, &query, &p.candidates, &p.candidates) != 0)
 		return -ENOMEM;
 	return add_parts(b, &p);

@@ -52,6 +52,7 @@ void fb_ids_fini(struct fb_ids *ids)
 	free(ids->endpoints);
 	free(ids->services);
 	free(ids->infos);
+	fb_source_sets_fini(&ids->source_sets);
 }
 
 static uint32_t *endpoint_bucket(struct fb_ids *ids, uint32_t service_id,

@@ -15,6 +15,7 @@
  * Thread: control.
  */
 
+#include "table/sources.h"
 #include "table/write.h"
 
 struct fb_id_endpoint {
@@ -61,6 +62,7 @@ struct fb_ids {
 	struct fb_table_router router;
 	struct fb_id_pool endpoint_pool;
 	struct fb_id_pool service_pool;
+	struct fb_source_sets source_sets; /* what service ports of any snapshot hold */
 	struct fb_id_endpoint *endpoints;
 	struct fb_id_service *services;
 	struct fb_endpoint_info *infos; /* what the next snapshot says; by endpoint */

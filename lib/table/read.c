@@ -7,6 +7,7 @@
 #include <rte_branch_prediction.h>
 
 #include "table/index.h"
+#include "table/sources.h"
 
 /*
  * Set selection apart from every other use of the secret: with the same words hashed the same way,
@@ -96,38 +97,16 @@ uint8_t fb_table_address(const struct fb_snapshot *snap, const struct fb_addr *a
 	return bits;
 }
 
-static uint64_t half(const struct fb_addr *addr, size_t from)
+bool fb_table_same_sources(const struct fb_service *a, const struct fb_service *b)
 {
-	rte_be64_t be;
-
-	memcpy(&be, addr->bytes + from, sizeof(be));
-	return rte_be_to_cpu_64(be);
+	if (a->n_sources == 0)
+		return b->n_sources == 0;
+	return fb_source_set_equal(b->sources, a->sources->ranges, a->n_sources);
 }
 
-/* The last range that begins at or before the client is the only one that can hold it. */
 bool fb_table_admits(const struct fb_service *svc, const struct fb_addr *client)
 {
-	uint64_t high = half(client, 0);
-	uint64_t low = half(client, 8);
-	const struct fb_source_range *range;
-	uint32_t from = 0;
-	uint32_t to = svc->n_sources;
-
-	if (svc->n_sources == 0)
-		return true;
-	while (from < to) {
-		uint32_t mid = from + (to - from) / 2;
-
-		range = &svc->sources[mid];
-		if (range->first[0] < high || (range->first[0] == high && range->first[1] <= low))
-			from = mid + 1;
-		else
-			to = mid;
-	}
-	if (from == 0)
-		return false;
-	range = &svc->sources[from - 1];
-	return high < range->last[0] || (high == range->last[0] && low <= range->last[1]);
+	return svc->n_sources == 0 || fb_source_set_contains(svc->sources, client);
 }
 
 bool fb_table_source_is_forged(const struct fb_snapshot *snap, const struct fb_tuple *tuple)

@@ -53,7 +53,7 @@ struct fb_service {
 	const struct fb_endpoint *endpoints; /* active first; each by (addr, port) */
 	uint32_t n_endpoints;
 	uint32_t n_sources; /* 0: everybody may be a client */
-	const struct fb_source_range *sources; /* ascending, apart from each other */
+	const struct fb_source_set *sources; /* see fb_table_admits(); NULL with n_sources 0 */
 	uint32_t n_active;    /* endpoints that take new flows: the first ones */
 	uint32_t affinity_s;  /* 0: no session affinity */
 	/* From here on not for Maglev without affinity. */
@@ -157,9 +157,12 @@ const struct fb_service *fb_table_frontend(const struct fb_snapshot *snap, uint8
 
 /**
  * May this client open flows?
- * Cost: nothing but a test where there are no source ranges; else log n of their lines.
+ * Cost: nothing but a test where there are no source ranges; else a tree of fan-out 8 over them.
  */
 bool fb_table_admits(const struct fb_service *svc, const struct fb_addr *client);
+
+/** Do both let the same clients in? Cost: linear in their ranges; not for the packet path. */
+bool fb_table_same_sources(const struct fb_service *a, const struct fb_service *b);
 
 /** Does the service send to this endpoint, be it draining? Cost: log n; not for the packet path. */
 bool fb_table_has_endpoint(const struct fb_service *svc, const struct fb_addr *addr,

@@ -106,13 +106,6 @@ static bool same_active(const struct fb_service_part *svc, const struct fb_servi
 	return true;
 }
 
-static bool same_sources(const struct fb_service_part *svc, const struct fb_service_spec *spec)
-{
-	return svc->pub.n_sources == spec->n_sources &&
-	       (spec->n_sources == 0 || memcmp(svc->sources, spec->sources,
-					       spec->n_sources * sizeof(*spec->sources)) == 0);
-}
-
 bool fb_service_same_port(const struct fb_service_part *svc, const struct fb_service_spec *spec)
 {
 	return svc->pub.proto == spec->proto && svc->pub.family == spec->family &&
@@ -127,7 +120,7 @@ bool fb_service_equals(const struct fb_service_part *svc, const struct fb_servic
 	    svc->pub.drain_deadline_s != spec->drain_deadline_s ||
 	    svc->pub.removed_tcp_s != spec->removed_tcp_s ||
 	    svc->pub.elsewhere != spec->elsewhere ||
-	    !same_sources(svc, spec) ||
+	    !fb_source_set_equal(svc->sources, spec->sources, spec->n_sources) ||
 	    svc->pub.port != spec->port || svc->pub.n_endpoints != spec->n_endpoints ||
 	    !same_active(svc, spec, count_active(spec)) ||
 	    !same_frontends(svc->wanted, svc->n_wanted, spec->frontends, spec->n_frontends))
@@ -156,8 +149,6 @@ static void link_up(struct fb_service_part *svc)
 {
 	char *p = (char *)(svc + 1);
 
-	svc->sources = (struct fb_source_range *)p;
-	p += svc->pub.n_sources * sizeof(*svc->sources);
 	svc->endpoints = (struct fb_endpoint *)p;
 	p += svc->pub.n_endpoints * sizeof(*svc->endpoints);
 	svc->weights = (uint32_t *)p;
@@ -169,15 +160,13 @@ static void link_up(struct fb_service_part *svc)
 	svc->wanted = (struct fb_frontend_spec *)p;
 	p += svc->n_wanted * sizeof(*svc->wanted);
 	svc->names = p;
-	svc->pub.sources = svc->sources;
 	svc->pub.endpoints = svc->endpoints;
 	svc->pub.weights = svc->weights;
 	svc->pub.places = svc->pub.affinity_s > 0 ? svc->places : NULL;
 	svc->pub.frontends = svc->frontends;
 }
 
-_Static_assert(_Alignof(struct fb_source_range) <= _Alignof(struct fb_service_part), "sources first");
-_Static_assert(_Alignof(struct fb_endpoint) <= _Alignof(struct fb_source_range), "then endpoints");
+_Static_assert(_Alignof(struct fb_endpoint) <= _Alignof(struct fb_service_part), "endpoints first");
 _Static_assert(sizeof(struct fb_endpoint) % _Alignof(uint32_t) == 0, "weights follow endpoints");
 _Static_assert(_Alignof(struct fb_endpoint_place) <= _Alignof(uint32_t), "places follow weights");
 _Static_assert(_Alignof(struct fb_frontend_spec) <= _Alignof(uint32_t), "and then frontends");
@@ -291,7 +280,6 @@ static struct fb_service_part *alloc_service(const struct fb_service_spec *spec,
 	size_t name_len = strlen(spec->name) + 1;
 	size_t port_len = strlen(spec->port_name) + 1;
 	size_t size = sizeof(struct fb_service_part) +
-		      spec->n_sources * sizeof(struct fb_source_range) +
 		      spec->n_endpoints * sizeof(struct fb_endpoint) + n_active * sizeof(uint32_t) +
 		      n_places(spec->affinity_s, n_active) * sizeof(struct fb_endpoint_place) +
 		      2 * (size_t)spec->n_frontends * sizeof(struct fb_frontend_spec) + ns_len +
@@ -320,8 +308,6 @@ static struct fb_service_part *alloc_service(const struct fb_service_spec *spec,
 		svc->pub.ranged |= spec->frontends[i].last != 0;
 	svc->pub.port = spec->port;
 	link_up(svc);
-	if (spec->n_sources > 0)
-		memcpy(svc->sources, spec->sources, spec->n_sources * sizeof(*svc->sources));
 	if (spec->n_frontends > 0)
 		memcpy(svc->wanted, spec->frontends, spec->n_frontends * sizeof(*svc->wanted));
 	memcpy(svc->names, spec->namespace_, ns_len);
@@ -345,9 +331,16 @@ int fb_service_build(struct fb_ids *ids, const struct fb_service_spec *spec,
 	svc = alloc_service(spec, n_active);
 	if (svc == NULL)
 		return -ENOMEM;
-	rc = fb_ids_service(ids, spec, &svc->pub.id);
+	if (spec->n_sources > 0) {
+		svc->sources = fb_source_set_hold(&ids->source_sets, &ids->secret, spec->sources,
+						  spec->n_sources);
+		svc->pub.sources = svc->sources;
+	}
+	rc = spec->n_sources == 0 || svc->sources != NULL ? 0 : -ENOMEM;
+	if (rc == 0)
+		rc = fb_ids_service(ids, spec, &svc->pub.id);
 	if (rc != 0) {
-		fb_part_free(svc);
+		fb_service_free(svc);
 		return rc;
 	}
 	for (; n_known < spec->n_endpoints && rc == 0; n_known++) {
@@ -370,7 +363,7 @@ int fb_service_build(struct fb_ids *ids, const struct fb_service_spec *spec,
 		rc = build_slots(&ids->secret, spec, n_active, &slots);
 	if (rc != 0) {
 		fb_ids_forget(ids, svc->pub.id, svc->endpoints, n_known);
-		fb_part_free(svc);
+		fb_service_free(svc);
 		return rc;
 	}
 	use_slots(svc, slots);
@@ -390,6 +383,8 @@ struct fb_service_part *fb_service_copy(const struct fb_service_part *from)
 	link_up(svc);
 	link_names(svc);
 	use_slots(svc, from->slots);
+	if (svc->sources != NULL)
+		svc->sources = fb_source_set_share(svc->sources);
 	svc->pub.n_frontends = 0;
 	svc->n_refused = 0;
 	svc->published = false;
@@ -400,5 +395,6 @@ void fb_service_free(struct fb_service_part *svc)
 {
 	if (svc->slots != NULL && --svc->slots->n_users == 0)
 		fb_part_free(svc->slots);
+	fb_source_set_release(svc->sources);
 	fb_part_free(svc);
 }

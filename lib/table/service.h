@@ -5,7 +5,7 @@
 /*
  * One service port as snapshots hold it, with what only the write side knows about it.
  *
- * One part (table/part.h): this struct, sources, endpoints, weights, places, frontends, names. The Maglev table is
+ * One part (table/part.h): this struct, endpoints, weights, places, frontends, names. The Maglev table is
  * apart, since it outlives a service whose active endpoints did not change; that is why active
  * endpoints come first: what drains behind them does not move their places.
  *
@@ -31,7 +31,7 @@ struct fb_service_part {
 	bool published;
 	struct fb_group *group;
 	struct fb_slots *slots;             /* NULL: no active endpoint */
-	struct fb_source_range *sources;    /* pub.sources */
+	struct fb_source_set *sources;      /* pub.sources */
 	struct fb_endpoint *endpoints;      /* pub.endpoints */
 	uint32_t *weights;                  /* pub.weights */
 	struct fb_endpoint_place *places;   /* pub.places */
