@@ -28,15 +28,17 @@ static uint32_t ports_of(const struct fb_tuple *t)
 	return fb_crc32c_load((const uint8_t *)(t->family == FB_IPV4 ? &t->v4.sport : &t->v6.sport));
 }
 
-void fb_rewrite_sctp_checksum(uint8_t *l4, const struct fb_packet *pkt)
+void fb_rewrite_sctp(uint8_t *l4, const struct fb_packet *pkt)
 {
 	const uint32_t l4_len = (uint32_t)pkt->l3_off + pkt->l3_len_bytes - pkt->l4_off;
 	const uint32_t diff = ports_of(&pkt->tuple) ^ fb_crc32c_load(l4);
+	const bool summed = (pkt->flags & FB_PKT_SCTP_NOSUM) == 0;
 
-	if (pkt->flags & FB_PKT_SCTP_NOSUM)
-		return;
-	fb_crc32c_store(l4 + FB_SCTP_CSUM_OFF, fb_crc32c_load(l4 + FB_SCTP_CSUM_OFF) ^
-						       fb_crc32c_change(diff, l4_len - 4));
+	if (likely(summed))
+		fb_crc32c_store(l4 + FB_SCTP_CSUM_OFF, fb_crc32c_load(l4 + FB_SCTP_CSUM_OFF) ^
+							       fb_crc32c_change(diff, l4_len - 4));
+	if (unlikely(pkt->sctp_chunks & (FB_SCTP_INIT | FB_SCTP_INIT_ACK)))
+		fb_sctp_hide_addresses(l4, l4_len, summed);
 }
 
 /* Write new bytes (an even number, at an even place of what is summed), and return the delta. */

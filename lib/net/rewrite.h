@@ -28,11 +28,17 @@ struct fb_rewrite {
 };
 
 /**
- * The checksum of an SCTP packet whose ports are new already; pkt says what they were. By difference:
- * nothing of the packet is read but its header, and a wrong checksum stays wrong (RFC 9260, 6.8, has
- * the receiver discard it).
+ * The rest of an SCTP packet whose ports are new already; pkt says what they were.
+ *
+ * The checksum is updated by difference: of most packets nothing is read but the header, and a wrong
+ * checksum stays wrong (RFC 9260, 6.8, has the receiver discard it).
+ *
+ * Multi-homing is not translated, so addresses that INIT and INIT ACK list are hidden. Left in, they
+ * would lead one end around the box to the other, which knows the association under different
+ * addresses and ports, and ends it with an ABORT that is believed (8.4). Each end then has the one
+ * address that packets come from.
  */
-void fb_rewrite_sctp_checksum(uint8_t *l4, const struct fb_packet *pkt);
+void fb_rewrite_sctp(uint8_t *l4, const struct fb_packet *pkt);
 
 /** Both deltas from one tuple to another of the same family and protocol. */
 void fb_rewrite_prepare(const struct fb_tuple *from, const struct fb_tuple *to,
@@ -106,7 +112,7 @@ static __rte_always_inline void fb_rewrite_apply(uint8_t *data, const struct fb_
 		memcpy(&csum, l4, sizeof(csum));
 		csum = fb_csum_apply_udp(csum, rw->l4_delta);
 	} else {
-		fb_rewrite_sctp_checksum(l4, pkt);
+		fb_rewrite_sctp(l4, pkt);
 		return;
 	}
 	memcpy(l4, &csum, sizeof(csum));

@@ -49,7 +49,8 @@ static enum fb_reason check_lone(const struct fb_frame *f, uint32_t l4_off, uint
 		return FB_REASON_NONE;
 	if (len < FB_SCTP_INIT_LEN)
 		return FB_REASON_BAD_SCTP;
-	if (l4_off + FB_SCTP_LEN + FB_SCTP_INIT_LEN > f->data_len)
+	/* All of it: what its parameters say of addresses is not for the other side (net/rewrite.h). */
+	if (l4_off + l4_len > f->data_len)
 		return FB_REASON_HEADER_SPLIT;
 	/* The first packet of an association has no tag yet, and proposes one (8.5.1). */
 	if (fb_load32(l4 + FB_SCTP_LEN + FB_SCTP_CHUNK_LEN) == 0 ||
@@ -107,4 +108,36 @@ enum fb_reason fb_sctp_read(const struct fb_frame *f, uint32_t l4_off, uint32_t 
 		ret->flags |= FB_PKT_SCTP_NOSUM;
 	ret->sctp_chunks = chunks;
 	return FB_REASON_NONE;
+}
+
+/* Padding for addresses. @return whether there were any */
+static bool replace_addresses(uint8_t *l4, uint32_t end)
+{
+	bool found = false;
+	uint32_t len;
+
+	for (uint32_t off = FB_SCTP_LEN + FB_SCTP_INIT_LEN; off + 4 <= end;
+	     off += (len + 3) & ~UINT32_C(3)) {
+		const uint16_t type = fb_load16(l4 + off);
+
+		len = fb_load16(l4 + off + 2);
+		if (len < 4 || len > end - off)
+			break;
+		if (type == FB_SCTP_PARAM_IPV4 || type == FB_SCTP_PARAM_IPV6) {
+			fb_store16(l4 + off, FB_SCTP_PARAM_PADDING);
+			found = true;
+		}
+	}
+	return found;
+}
+
+void fb_sctp_hide_addresses(uint8_t *l4, uint32_t l4_len, bool summed)
+{
+	const uint32_t before = summed ? fb_sctp_checksum(l4, l4_len) : 0;
+
+	/* By difference as well: what was wrong stays wrong. */
+	if (replace_addresses(l4, FB_SCTP_LEN + (uint32_t)fb_load16(l4 + FB_SCTP_LEN + 2)) && summed)
+		fb_crc32c_store(l4 + FB_SCTP_CSUM_OFF,
+				fb_crc32c_load(l4 + FB_SCTP_CSUM_OFF) ^ before ^
+					fb_sctp_checksum(l4, l4_len));
 }

@@ -29,6 +29,11 @@
 #define FB_SCTP_CHUNK_SHUTDOWN_COMPLETE 14
 #define FB_SCTP_CHUNK_I_DATA            64 /* RFC 8260 */
 
+/* Types of parameters. */
+#define FB_SCTP_PARAM_IPV4    5
+#define FB_SCTP_PARAM_IPV6    6
+#define FB_SCTP_PARAM_PADDING 0x8005 /* RFC 4820; who does not know it skips it too */
+
 /**
  * Read the common header and the chunks: ret->sctp_chunks and FB_PKT_SCTP_NOSUM.
  *
@@ -40,6 +45,14 @@
  */
 enum fb_reason fb_sctp_read(const struct fb_frame *f, uint32_t l4_off, uint32_t l4_len,
 			    struct fb_packet *ret);
+
+/**
+ * Make what INIT or INIT ACK says of further addresses (3.3.2.1) say nothing: parameters of these types
+ * become padding (RFC 4820), in place, and the checksum follows.
+ *
+ * @param l4  a packet that fb_sctp_read() found to have FB_SCTP_INIT or FB_SCTP_INIT_ACK
+ */
+void fb_sctp_hide_addresses(uint8_t *l4, uint32_t l4_len, bool summed);
 
 /** The checksum of a whole packet, its own field taken as zero (RFC 9260, 6.8). */
 uint32_t fb_sctp_checksum(const uint8_t *l4, uint32_t l4_len);

@@ -12,6 +12,21 @@
 #include "desired/desired.h"
 #include "manifest/manifest.h"
 
+/* One port, a range that leads to ports, or all of them as they are. */
+static void check_ports(const struct fb_frontend_spec *f)
+{
+	uint32_t first = rte_be_to_cpu_16(f->port_be);
+	uint32_t target = (uint16_t)(first + f->shift);
+
+	if (first == 0)
+		fuzz_require(f->last == UINT16_MAX && f->shift == 0);
+	else if (f->last != 0)
+		fuzz_require(first <= f->last && target != 0 &&
+			     target + (f->last - first) <= UINT16_MAX);
+	else
+		fuzz_require(f->shift == 0);
+}
+
 static void check_spec(const struct fb_service_spec *spec)
 {
 	fuzz_require(spec->n_frontends > 0);
@@ -19,7 +34,7 @@ static void check_spec(const struct fb_service_spec *spec)
 		     spec->proto == IPPROTO_SCTP);
 	for (uint32_t i = 0; i < spec->n_frontends; i++) {
 		fuzz_require(fb_addr_family(&spec->frontends[i].addr) == spec->family);
-		fuzz_require(spec->frontends[i].port_be != 0);
+		check_ports(&spec->frontends[i]);
 	}
 	for (uint32_t i = 0; i < spec->n_endpoints; i++) {
 		const struct fb_endpoint_spec *e = &spec->endpoints[i];

@@ -4,7 +4,8 @@
  * Both ends of SCTP associations, on usrsctp: a whole SCTP stack over raw sockets, for kernels that have
  * none. The server sends every message back; the client looks whether each came back as it was.
  *
- *     sctp serve PORT                             each association begins with who its client is seen as
+ *     sctp serve PORT                             each association begins with who its client is seen as,
+ *                                                 and how many addresses of it are known
  *     sctp call ADDRESS PORT MESSAGES N [AGAIN]   N associations, so many messages each; with AGAIN, a
  *                                                 FIFO, another round after each line, until "end"
  *
@@ -97,7 +98,9 @@ static void *serve_one(void *arg)
 	char text[128] = "";
 	size_t len;
 
-	if (usrsctp_getpaddrs(s, 0, &peers) > 0) {
+	int n = usrsctp_getpaddrs(s, 0, &peers);
+
+	if (n > 0) {
 		char address[INET6_ADDRSTRLEN] = "";
 		struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)peers;
 		struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)(void *)peers;
@@ -106,7 +109,7 @@ static void *serve_one(void *arg)
 			inet_ntop(AF_INET, &v4->sin_addr, address, sizeof(address));
 		else
 			inet_ntop(AF_INET6, &v6->sin6_addr, address, sizeof(address));
-		snprintf(text, sizeof(text), "%s %u", address, ntohs(v4->sin_port));
+		snprintf(text, sizeof(text), "%s %u, %d address", address, ntohs(v4->sin_port), n);
 		usrsctp_freepaddrs(peers);
 	}
 	if (bytes != NULL && transmit(s, text, strlen(text))) {
@@ -184,6 +187,7 @@ static void *call_one(void *arg)
 	struct call *call = arg;
 	const struct sockaddr *to = (const struct sockaddr *)&call->to;
 	uint8_t *greeting = malloc(MESSAGE_MAX + 1);
+	struct sockaddr *peers = NULL;
 
 	call->socket = usrsctp_socket(to->sa_family, SOCK_STREAM, IPPROTO_SCTP, NULL, NULL, 0,
 				      NULL);
@@ -195,6 +199,8 @@ static void *call_one(void *arg)
 	greeting[receive(call->socket, greeting)] = '\0';
 	printf("seen as %s\n", (char *)greeting);
 	free(greeting);
+	printf("server has %d address\n", usrsctp_getpaddrs(call->socket, 0, &peers));
+	usrsctp_freepaddrs(peers);
 	exchange(call);
 	return NULL;
 }

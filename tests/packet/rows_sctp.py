@@ -128,6 +128,33 @@ def zero_sum(t):
     assert l4_of(out).chksum != 0, "the checksum of other ports is another one"
 
 
+V4, V6 = struct.pack("!HH4s", 5, 8, b"\xcb\0\x71\x99"), struct.pack("!HH", 6, 20) + bytes(range(16))
+HIDDEN = struct.pack("!H", 0x8005)
+
+
+@row("SCTP over {family} by {mode}: further addresses of {who} are hidden", who=("client", "endpoint"),
+     **BOTH)  # fmt: skip
+def hidden_addresses(t):
+    t.proto = "sctp"
+    head = struct.pack("!IIHHI", OWN_TAG, 65536, 1, 1, 1)
+    kind = INIT if t.who == "client" else INIT_ACK
+    said, heard = chunk(kind, head + V4 + V6), chunk(kind, head + HIDDEN + V4[2:] + HIDDEN + V6[2:])
+    if t.who == "client":
+        frame, wanted = (t.packet(l4=sctp(c, tag=0)) for c in (said, heard))
+        result = yield Step("lan", frame)
+        out = l4_of(Ether(result.frames[0][1]))
+        ended(result, "forward")
+        equal(bytes(out.payload), heard, "chunk")
+        flow = yield from t.open()
+        result = yield Step("lan", frame)
+        sent(result, "forward", "none", flow.egress, flow.to_endpoint(wanted))
+    else:
+        flow = yield from t.open()
+        frame, wanted = (flow.reply(l4=sctp(c)) for c in (said, heard))
+        result = yield Step(flow.egress, frame)
+        sent(result, "forward", "none", "lan", flow.to_client(wanted))
+
+
 # Out of the blue (RFC 9260, 8.4).
 
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "net/answer.h"
+#include "net/rewrite.h"
 #include "sample.h"
 
 static const uint8_t box_mac[6] = {2, 0, 0, 0, 0, 0xbb};
@@ -171,6 +172,67 @@ static void a_checksum_of_zero_is_none_unless_it_is_the_true_one(void **state)
 	assert_int_equal(pkt.flags & FB_PKT_SCTP_NOSUM, 0);
 }
 
+/* Addresses between other parameters; what is behind them and a length that lies stay as they are. */
+#define PARAM_COOKIE "\0\7\0\6" "abcd"
+#define PARAM_V4     "\0\5\0\x08" "\xc0\0\2\1"
+#define PARAM_V6     "\0\6\0\x14" "\x20\1\x0d\xb8" "\0\0\0\0" "\0\0\0\0" "\0\0\0\1"
+#define PARAM_PAD4   "\x80\5\0\x08" "\xc0\0\2\1"
+#define PARAM_PAD6   "\x80\5\0\x14" "\x20\1\x0d\xb8" "\0\0\0\0" "\0\0\0\0" "\0\0\0\1"
+#define LIST(type, len) type "\0\0" len "\x11\x22\x33\x44" "\0\1\0\0" "\0\1\0\1" "\0\0\0\1"
+
+struct hide_row {
+	struct sample sample;
+	const char *after; /* the chunk */
+};
+
+static const struct hide_row hide_rows[] = {
+	{{CHUNKS(LIST("\1", "\x38") PARAM_COOKIE PARAM_V4 PARAM_V6)},
+	 LIST("\1", "\x38") PARAM_COOKIE PARAM_PAD4 PARAM_PAD6},
+	{{CHUNKS(LIST("\2", "\x38") PARAM_V6 PARAM_V4 PARAM_COOKIE), .tag = 9},
+	 LIST("\2", "\x38") PARAM_PAD6 PARAM_PAD4 PARAM_COOKIE},
+	{{CHUNKS(LIST("\1", "\x24") PARAM_COOKIE PARAM_V4), .no_sum = true},
+	 LIST("\1", "\x24") PARAM_COOKIE PARAM_PAD4},
+	{{CHUNKS(LIST("\1", "\x1c") "\0\7\0\3" "abcd")}, LIST("\1", "\x1c") "\0\7\0\3" "abcd"},
+	{{CHUNKS(LIST("\1", "\x1c") "\0\5\0\x40" "abcd")}, LIST("\1", "\x1c") "\0\5\0\x40" "abcd"},
+	/* Not an INIT: a cookie may hold whatever it likes. */
+	{{CHUNKS("\x0a\0\0\x1c" "aaaa" "aaaa" "aaaa" "aaaa" PARAM_V4), .tag = 9},
+	 "\x0a\0\0\x1c" "aaaa" "aaaa" "aaaa" "aaaa" PARAM_V4},
+};
+
+static void addresses_of_an_init_are_hidden(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 4 * COUNT_OF(hide_rows); i++) {
+		struct sample s = hide_rows[i / 4].sample;
+		const bool corrupt = i % 4 >= 2;
+		uint8_t frame[SAMPLE_MAX];
+		struct fb_rewrite rw;
+		struct fb_packet pkt;
+		struct fb_tuple answer;
+		uint32_t len;
+		uint8_t *l4;
+
+		s.proto = IPPROTO_SCTP;
+		s.ipv6 = i % 2;
+		len = sample_build(&s, frame);
+		assert_int_equal(fb_packet_parse(frame, len, len, &pkt), FB_PARSE_SERVICE);
+		l4 = frame + pkt.l4_off;
+		l4[8] ^= corrupt && !s.no_sum ? 0x55 : 0;
+		answer = fb_tuple_reverse(&pkt.tuple);
+		rw = (struct fb_rewrite){0};
+		if (s.ipv6)
+			answer.v6.dport = htons(4444);
+		else
+			answer.v4.dport = htons(4444);
+		fb_rewrite_apply(frame, &pkt, s.ipv6 ? (void *)&answer.v6 : &answer.v4, &rw);
+		assert_memory_equal(l4 + 12, hide_rows[i / 4].after, s.chunks_len);
+		assert_int_equal(l4[0] << 8 | l4[1], 4444);
+		l4[8] ^= corrupt && !s.no_sum ? 0x55 : 0;
+		assert_int_equal((uint32_t)l4[8] << 24 | l4[9] << 16 | l4[10] << 8 | l4[11],
+				 s.no_sum ? 0 : sample_crc(l4, len - pkt.l4_off));
+	}
+}
+
 struct answer_row {
 	const char *what;
 	struct sample sample;
@@ -256,6 +318,7 @@ int main(void)
 		cmocka_unit_test(chunks_are_read_or_refused),
 		cmocka_unit_test(a_packet_in_segments_is_read_as_far_as_it_goes),
 		cmocka_unit_test(a_checksum_of_zero_is_none_unless_it_is_the_true_one),
+		cmocka_unit_test(addresses_of_an_init_are_hidden),
 		cmocka_unit_test(out_of_the_blue_is_answered_as_the_rfc_says),
 		cmocka_unit_test(a_group_gets_no_answer),
 	};
