@@ -114,6 +114,5 @@ void fb_allotted_settle(struct fb_control *c)
 	if (c->allotted_settled || !is_whole(c))
 		return;
 	c->allotted_settled = true;
-	fb_pool_forget(c->pool);
-	fb_allotted_keep(c);
+	fb_pool_may_forget(c->pool, c->store);
 }

@@ -20,7 +20,10 @@ void fb_allotted_load(struct fb_control *c);
 /** Write the file, if something was allotted or freed since. */
 void fb_allotted_keep(struct fb_control *c);
 
-/** Free what Services had that are in no source any more, once all sources could be read. */
+/**
+ * Once all sources could be read: what was allotted to Services that are in none of them may be given to
+ * others. Before the Services are built.
+ */
 void fb_allotted_settle(struct fb_control *c);
 
 #endif

@@ -179,8 +179,8 @@ static void first_generation(struct fb_control *c)
 
 	fb_reconcile_sources(c);
 	fb_applied_load(c);
-	fb_reconcile_services(c, "the start", &errs);
 	fb_allotted_settle(c);
+	fb_reconcile_services(c, "the start", &errs);
 	fb_reconcile_log(c, &errs);
 	fb_errs_fini(&errs);
 }

@@ -588,9 +588,9 @@ void fb_reconcile_sources(struct fb_control *c)
 	if (!fb_sources_report(c->sources, c->now_ms, &handler) || !c->batch_touched)
 		return;
 	drop_gone(c);
-	fb_reconcile_services(c, "the manifests", &errs);
 	if (c->running)
 		fb_allotted_settle(c);
+	fb_reconcile_services(c, "the manifests", &errs);
 	fb_reconcile_log(c, &errs);
 	tell_mended(c);
 	fb_errs_fini(&errs);

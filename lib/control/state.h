@@ -88,7 +88,7 @@ struct fb_control {
 	struct fb_store *store;
 	struct fb_pool *pool; /* what Services were allotted; allotted.c moves it to a file and back */
 	bool allotted_failed; /* the file could not be written; told once */
-	bool allotted_settled; /* what was loaded for Services that never came was forgotten */
+	bool allotted_settled; /* all sources were read since the start */
 	struct fb_desired_settings settings;
 	struct fb_names *names; /* NULL: DNS is off */
 	bool synced;		/* all sources have been read whole, once */

@@ -240,7 +240,7 @@ static int allot_cluster_ip(struct work *w, enum fb_family family)
 	     !fb_pool_may_have(w->pool, w->record, w->object, has, &other)))
 		give_back(w, has);
 	if (fb_pool_is_none(has))
-		*has = fb_pool_pick_cluster(w->pool, w->record, w->object, family);
+		*has = fb_pool_pick_cluster(w->pool, w->record, family);
 	if (fb_pool_is_none(has)) {
 		complain(w, "no %s address of services.cluster-cidrs is left",
 			 fb_ip_family_names[family]);
@@ -635,18 +635,18 @@ static int claim_written(struct work *w)
 
 static int begin(struct work *w)
 {
-	const char *key = fb_labels_get(&w->object->meta.annotations, FB_ANNOTATION_SHARING);
+	const char *said = fb_labels_get(&w->object->meta.annotations, FB_ANNOTATION_SHARING);
 	struct fb_pool_record *record = w->record;
+	char *key = strdup(said != NULL ? said : "");
 
-	key = strdup(key != NULL ? key : "");
 	w->full = fb_object_completed(w->object, &w->ports);
 	if (key == NULL || w->full == NULL) {
-		free((char *)(uintptr_t)key);
+		free(key);
 		return -ENOMEM;
 	}
 	w->pool->changed |= strcmp(record->sharing_key, key) != 0;
 	free(record->sharing_key);
-	record->sharing_key = (char *)(uintptr_t)key;
+	record->sharing_key = key;
 	(void)fb_object_hold(w->object);
 	fb_object_release(record->object);
 	record->object = w->object;

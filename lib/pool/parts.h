@@ -61,6 +61,7 @@ struct fb_pool {
 	uint64_t n_freed;           /* uses that were dropped, ever */
 	uint32_t n_waiting;
 	bool changed;
+	bool may_forget; /* records that were loaded and did not come */
 	/* n_freed + 1 at which it was found full; NodePorts; by family; by pool and family. */
 	uint64_t ports_full;
 	uint64_t cluster_full[FB_FAMILY_COUNT];
@@ -80,6 +81,8 @@ struct fb_pool_record *fb_pool_record_find(const struct fb_pool *pool, const cha
 struct fb_pool_record *fb_pool_record_make(struct fb_pool *pool, const char *namespace_,
 					   const char *name);
 void fb_pool_record_drop(struct fb_pool *pool, struct fb_pool_record *record);
+/** Forget records that were loaded and did not come, if that may be. @return whether there were some */
+bool fb_pool_make_room(struct fb_pool *pool);
 /** addr or node_port, the other is NULL or 0. @return 0 or -ENOMEM; one that is there stays one */
 int fb_pool_use_add(struct fb_pool *pool, struct fb_pool_record *record, const struct fb_addr *addr,
 		    uint16_t node_port, bool written);
@@ -105,9 +108,10 @@ const struct fb_config_pool *fb_pool_of(const struct fb_pool *pool, const struct
 const char *fb_pool_refuses(const struct fb_config_pool *of, const struct fb_object *object);
 bool fb_pool_in_cidr(const struct fb_pool *pool, const struct fb_addr *addr);
 
-/* A free one for the record; all zero, or 0: none is left. */
+/* A free one for the record; all zero, or 0: none is left. Before that, those that were loaded and never
+ * came are forgotten. */
 struct fb_addr fb_pool_pick_cluster(struct fb_pool *pool, const struct fb_pool_record *record,
-				    const struct fb_object *object, enum fb_family family);
+				    enum fb_family family);
 struct fb_addr fb_pool_pick_balancer(struct fb_pool *pool, const struct fb_pool_record *record,
 				     const struct fb_object *object, uint32_t pool_idx,
 				     enum fb_family family);

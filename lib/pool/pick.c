@@ -176,13 +176,12 @@ static uint64_t static_band(number size, unsigned int step, unsigned int most)
 	return size <= 16 ? 0 : clamp(size / step, 16, most);
 }
 
-struct fb_addr fb_pool_pick_cluster(struct fb_pool *pool, const struct fb_pool_record *record,
-				    const struct fb_object *object, enum fb_family family)
+static struct fb_addr pick_cluster(struct fb_pool *pool, const struct fb_pool_record *record,
+				   enum fb_family family)
 {
 	uint64_t hash = hash_wish(pool, record, "cluster", family);
 	struct fb_addr addr = {{0}};
 
-	(void)object;
 	if (is_known_full(pool, pool->cluster_full[family]))
 		return addr;
 	for (uint32_t i = 0; i < pool->config->n_cluster_cidrs; i++) {
@@ -208,6 +207,16 @@ struct fb_addr fb_pool_pick_cluster(struct fb_pool *pool, const struct fb_pool_r
 	if (fb_pool_is_none(&addr))
 		pool->cluster_full[family] = pool->n_freed + 1;
 	return addr;
+}
+
+struct fb_addr fb_pool_pick_cluster(struct fb_pool *pool, const struct fb_pool_record *record,
+				    enum fb_family family)
+{
+	struct fb_addr addr = pick_cluster(pool, record, family);
+
+	return fb_pool_is_none(&addr) && fb_pool_make_room(pool)
+		       ? pick_cluster(pool, record, family)
+		       : addr;
 }
 
 static bool is_edge(const struct fb_config_pool *of, const struct fb_addr *addr)
@@ -254,9 +263,9 @@ static uint64_t hash_balancer(const struct fb_pool *pool, const struct fb_pool_r
 	return fb_hash_2(&pool->secret, fb_hash_bytes(&pool->secret, key, strlen(key)), family);
 }
 
-struct fb_addr fb_pool_pick_balancer(struct fb_pool *pool, const struct fb_pool_record *record,
-				     const struct fb_object *object, uint32_t pool_idx,
-				     enum fb_family family)
+static struct fb_addr pick_balancer(struct fb_pool *pool, const struct fb_pool_record *record,
+				    const struct fb_object *object, uint32_t pool_idx,
+				    enum fb_family family)
 {
 	const struct fb_config_pool *of = &pool->config->pools[pool_idx];
 	bool shares = record->sharing_key[0] != '\0';
@@ -276,6 +285,17 @@ struct fb_addr fb_pool_pick_balancer(struct fb_pool *pool, const struct fb_pool_
 	if (!shares)
 		pool->pool_full[pool_idx][family] = pool->n_freed + 1;
 	return (struct fb_addr){{0}};
+}
+
+struct fb_addr fb_pool_pick_balancer(struct fb_pool *pool, const struct fb_pool_record *record,
+				     const struct fb_object *object, uint32_t pool_idx,
+				     enum fb_family family)
+{
+	struct fb_addr addr = pick_balancer(pool, record, object, pool_idx, family);
+
+	return fb_pool_is_none(&addr) && fb_pool_make_room(pool)
+		       ? pick_balancer(pool, record, object, pool_idx, family)
+		       : addr;
 }
 
 bool fb_pool_is_node_port(const struct fb_pool *pool, uint16_t node_port)
@@ -307,8 +327,8 @@ static uint16_t first_free_port(const struct fb_pool *pool, uint32_t low, uint32
 	return 0;
 }
 
-uint16_t fb_pool_pick_port(struct fb_pool *pool, const struct fb_pool_record *record, uint16_t port,
-			   uint8_t proto)
+static uint16_t pick_port(struct fb_pool *pool, const struct fb_pool_record *record, uint16_t port,
+			  uint8_t proto)
 {
 	uint32_t low = pool->config->node_port_first;
 	uint32_t high = pool->config->node_port_last + 1u;
@@ -324,4 +344,12 @@ uint16_t fb_pool_pick_port(struct fb_pool *pool, const struct fb_pool_record *re
 	if (found == 0)
 		pool->ports_full = pool->n_freed + 1;
 	return found;
+}
+
+uint16_t fb_pool_pick_port(struct fb_pool *pool, const struct fb_pool_record *record, uint16_t port,
+			   uint8_t proto)
+{
+	uint16_t found = pick_port(pool, record, port, proto);
+
+	return found == 0 && fb_pool_make_room(pool) ? pick_port(pool, record, port, proto) : found;
 }

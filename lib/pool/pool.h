@@ -80,7 +80,11 @@ char *fb_pool_save(struct fb_pool *pool);
 int fb_pool_load(struct fb_pool *pool, const char *name, const char *text, size_t len,
 		 struct fb_errs *errs);
 
-/** Forget what was loaded for Services that never came: all sources have been read. */
-void fb_pool_forget(struct fb_pool *pool);
+/**
+ * All sources have been read: what was loaded for Services that did not come may be given to others, once
+ * there is nothing else. Those that wait become dirty. Until then a Service that comes late (its file is
+ * not there yet) finds what it had.
+ */
+void fb_pool_may_forget(struct fb_pool *pool, struct fb_store *store);
 
 #endif

@@ -291,22 +291,44 @@ struct fb_pool *fb_pool_clone(const struct fb_pool *pool)
 	if (copy != NULL) {
 		copy->n_freed = pool->n_freed;
 		copy->changed = pool->changed;
+		copy->may_forget = pool->may_forget;
 	}
 	return copy;
 }
 
-void fb_pool_forget(struct fb_pool *pool)
+bool fb_pool_make_room(struct fb_pool *pool)
 {
 	struct fb_index_link *link = fb_index_walk(&pool->records, NULL);
 	struct fb_index_link *next;
+	size_t before = pool->records.n;
 
-	for (; link != NULL; link = next) {
+	/* Nothing is loaded later: there is nobody to forget after that. */
+	for (; link != NULL && pool->may_forget; link = next) {
 		struct fb_pool_record *record = (struct fb_pool_record *)link;
 
 		next = fb_index_walk(&pool->records, link);
 		if (record->object == NULL)
 			fb_pool_record_drop(pool, record);
 	}
+	pool->may_forget = false;
+	return pool->records.n < before;
+}
+
+void fb_pool_may_forget(struct fb_pool *pool, struct fb_store *store)
+{
+	struct fb_index_link *link = NULL;
+
+	pool->may_forget = true;
+	while (pool->n_waiting > 0 && (link = fb_index_walk(&pool->records, link)) != NULL) {
+		struct fb_pool_record *record = (struct fb_pool_record *)link;
+
+		if (!record->waiting)
+			continue;
+		record->done = false;
+		fb_store_dirty(store, record->namespace_, record->name);
+	}
+	/* What was found full is asked again. */
+	pool->n_freed++;
 }
 
 const char *fb_pool_trouble(const struct fb_pool *pool, const char *namespace_, const char *name)

@@ -392,20 +392,46 @@ static void a_restart_changes_nothing(void **state)
 	free(again);
 	close_bed(&bed);
 
-	/* What never comes is forgotten, when asked to. */
+	/* What never comes gives way when there is no room, and it is known that it did not come. */
 	open_bed(&bed, config);
 	load(&bed, text);
 	say(&bed, "new", BALANCED("a"));
-	fb_pool_forget(bed.pool);
-	allot(&bed);
-	put(&bed, "other", PLAIN("b"));
+	assert_null(strstr(has(&bed, "a"), "lb 203.0.113."));
+	fb_pool_may_forget(bed.pool, bed.store);
+	assert_int_equal(fb_store_n_dirty(bed.store), 1);
 	allot(&bed);
 	assert_non_null(strstr(has(&bed, "a"), "lb 203.0.113."));
+	assert_string_equal(bed.said, "");
 	free(text);
 	close_bed(&bed);
 }
 
-/* What a config no longer allows is given up, with what is left kept. */
+/* There is room: what was loaded stays for who comes late. */
+static void who_comes_late_finds_what_it_had(void **state)
+{
+	static const char config[] = "pools: [{name: p, addresses: [203.0.113.8/31]}]";
+	char before[64];
+	struct bed bed;
+	char *text;
+
+	(void)state;
+	open_bed(&bed, config);
+	say(&bed, "a", LB("a", "loadBalancerIP: 203.0.113.8, " PORT80));
+	say(&bed, "b", LB("b", PORT80));
+	(void)snprintf(before, sizeof(before), "%s", has(&bed, "b"));
+	text = fb_pool_save(bed.pool);
+	close_bed(&bed);
+	open_bed(&bed, config);
+	load(&bed, text);
+	fb_pool_may_forget(bed.pool, bed.store);
+	say(&bed, "c", LB("c", PORT80));
+	assert_string_equal(has(&bed, "c"), "lb 203.0.113.8");
+	say(&bed, "b", LB("b", PORT80));
+	assert_string_equal(has(&bed, "b"), before);
+	free(text);
+	close_bed(&bed);
+}
+
 static void another_config_moves_only_what_it_must(void **state)
 {
 	struct bed bed;
@@ -894,6 +920,7 @@ int main(void)
 		cmocka_unit_test(one_that_waits_gets_what_becomes_free),
 		cmocka_unit_test(the_order_of_files_does_not_matter),
 		cmocka_unit_test(a_restart_changes_nothing),
+		cmocka_unit_test(who_comes_late_finds_what_it_had),
 		cmocka_unit_test(another_config_moves_only_what_it_must),
 		cmocka_unit_test(rules_of_allotting),
 		cmocka_unit_test(keys_share_an_address_as_long_as_ports_differ),
