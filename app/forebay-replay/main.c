@@ -25,12 +25,13 @@
 
 static const char usage[] =
 	"usage: forebay-replay --config FILE [-f MANIFESTS]... --in PORT=PCAP... [--out PORT=PCAP]...\n"
-	"                      [-o table|json] [--spread]\n"
+	"                      [--then SECONDS=FILE]... [-o table|json] [--spread]\n"
 	"\n"
 	"Run captured frames through forebay's packet path and say what became of each.\n"
 	"\n"
 	"  -c, --config FILE     the daemon's config; next hops come from its lab section\n"
 	"  -f, --filename PATH   manifests: a file or a directory; may be repeated\n"
+	"      --then SECONDS=FILE  so long after the first frame FILE says what the first -f said before\n"
 	"  -i, --in PORT=PCAP    frames received on that port; several files are merged by time\n"
 	"  -w, --out PORT=PCAP   where to write the frames that leave by that port\n"
 	"  -o, --output FORMAT   table (default), or json: one object per frame\n"
@@ -52,6 +53,8 @@ struct options {
 	uint32_t n_in;
 	struct binding out[FB_CONFIG_MAX_PORTS];
 	uint32_t n_out;
+	struct fb_replay_change changes[FB_REPLAY_MAX_CHANGES];
+	uint32_t n_changes;
 	bool json;
 	bool spread;
 };
@@ -88,6 +91,32 @@ static bool parse_binding(const char *option, char *text, struct binding *v, uin
 	return true;
 }
 
+static bool parse_change(const char *text, struct options *o)
+{
+	struct fb_replay_change *change = &o->changes[o->n_changes];
+	unsigned long seconds;
+	char *end;
+
+	errno = 0;
+	seconds = strtoul(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || errno != 0 || seconds > 86400 || *end != '=' ||
+	    end[1] == '\0') {
+		(void)wrong_usage("--then %s: expected SECONDS=FILE, such as 10=later.yaml", text);
+		return false;
+	}
+	if (o->n_changes == RTE_DIM(o->changes)) {
+		(void)wrong_usage("more than %zu times --then", RTE_DIM(o->changes));
+		return false;
+	}
+	*change = (struct fb_replay_change){(uint32_t)seconds, end + 1};
+	if (o->n_changes > 0 && change->at_s < change[-1].at_s) {
+		(void)wrong_usage("--then %s: comes before the one before it", text);
+		return false;
+	}
+	o->n_changes++;
+	return true;
+}
+
 /* @return -1: go on; else the exit status */
 static int parse_options(int argc, char **argv, struct options *o)
 {
@@ -98,6 +127,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 		{"out", required_argument, NULL, 'w'},
 		{"output", required_argument, NULL, 'o'},
 		{"spread", no_argument, NULL, 's'},
+		{"then", required_argument, NULL, 't'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
@@ -129,6 +159,10 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case 's':
 			o->spread = true;
 			break;
+		case 't':
+			if (!parse_change(optarg, o))
+				return 2;
+			break;
 		case 'h':
 			(void)fputs(usage, stdout);
 			return EXIT_SUCCESS;
@@ -141,6 +175,8 @@ static int parse_options(int argc, char **argv, struct options *o)
 		return wrong_usage("unexpected argument: %s", argv[optind]);
 	if (o->config_path == NULL)
 		return wrong_usage("--config FILE is missing");
+	if (o->n_changes > 0 && o->n_manifests == 0)
+		return wrong_usage("--then needs -f: there is nothing to change");
 	if (o->n_in == 0)
 		return wrong_usage("--in PORT=PCAP is missing: there are no frames to run");
 	return -1;
@@ -205,6 +241,7 @@ static int run(const struct options *o, struct fb_errs *errs)
 	struct fb_replay replay = {.json = o->json, .spread = o->spread};
 	struct fb_config *config = NULL;
 	int status = EXIT_FAILURE;
+	int err;
 
 	if (fb_config_read(o->config_path, &config, errs) != 0)
 		return EXIT_FAILURE;
@@ -214,8 +251,13 @@ static int run(const struct options *o, struct fb_errs *errs)
 	} else if (fb_offline_open(config, o->manifests, o->n_manifests, &replay.offline, errs) == 0) {
 		if (open_captures(o, &replay, errs) == 0 && fb_replay_open(&replay, errs) == 0) {
 			print_errs(errs);
-			fb_replay_run(&replay);
+			memcpy(replay.changes, o->changes, sizeof(replay.changes));
+			replay.n_changes = o->n_changes;
+			replay.path = o->manifests[0];
+			err = fb_replay_run(&replay, errs);
 			status = fb_replay_close(&replay);
+			if (err != 0)
+				status = EXIT_FAILURE;
 		}
 		fb_capture_free(&replay.in);
 		fb_offline_close(&replay.offline);

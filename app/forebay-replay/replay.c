@@ -62,7 +62,7 @@ static void describe_ports(const struct fb_config *config, struct fb_port *ports
 
 static void keep(void *arg, void *retired)
 {
-	/* The one snapshot is the offline state's. */
+	/* Snapshots are the offline state's. */
 	(void)arg;
 	(void)retired;
 }
@@ -114,6 +114,52 @@ static void pass_time(struct fb_replay *r, uint32_t now_ms)
 			fb_worker_drain(w);
 		}
 	}
+}
+
+/* A new snapshot, if there is one: between frames no worker reads any. */
+static int publish(struct fb_replay *r, const char *file, struct fb_errs *errs)
+{
+	struct fb_snapshot *old;
+	int err = fb_offline_change(&r->offline, r->path, file, r->now_ms / 1000, &old, errs);
+
+	if (err != 0 || old == NULL)
+		return err;
+	err = fb_rcu_publish(r->rcu, r->offline.snapshot);
+	for (uint16_t i = 0; i < r->datapath->n_workers && err == 0; i++)
+		fb_rcu_quiescent(r->rcu, i);
+	if (err == 0) {
+		(void)fb_rcu_reclaim(r->rcu);
+		fb_snapshot_release(r->offline.table, old);
+	}
+	return err;
+}
+
+/* Bring the box to the frame's time: what control does each second, and changes when they are due. */
+static int advance(struct fb_replay *r, uint32_t now_ms, struct fb_errs *errs)
+{
+	uint64_t frame_ns = r->now_ns;
+	int err = 0;
+
+	while (err == 0) {
+		uint32_t second_ms = (r->now_ms / 1000 + 1) * 1000;
+		uint32_t next_ms = second_ms < now_ms ? second_ms : now_ms;
+
+		while (err == 0 && r->changed < r->n_changes &&
+		       r->changes[r->changed].at_s * 1000 <= r->now_ms)
+			err = publish(r, r->changes[r->changed++].file, errs);
+		if (err != 0 || r->now_ms == now_ms)
+			break;
+		pass_time(r, next_ms);
+		r->now_ms = next_ms;
+		/* What workers send by themselves. */
+		r->now_ns = r->begin_ns + (uint64_t)next_ms * 1000000;
+		for (uint16_t i = 0; i < r->datapath->n_workers; i++)
+			(void)fb_worker_run_egress(r->datapath->workers[i]);
+		if (next_ms == second_ms)
+			err = publish(r, NULL, errs);
+	}
+	r->now_ns = frame_ns;
+	return err;
 }
 
 /* Follow a hand-over to the owner. @return the worker that ended the frame */
@@ -187,10 +233,9 @@ static void print_line(const struct fb_replay *r, uint32_t i, const struct fb_wo
 			     w->idx);
 }
 
-void fb_replay_run(struct fb_replay *r)
+int fb_replay_run(struct fb_replay *r, struct fb_errs *errs)
 {
-	uint64_t begin_ns = r->in.n != 0 ? r->in.frames[0].time_ns : 0;
-
+	r->begin_ns = r->in.n != 0 ? r->in.frames[0].time_ns : 0;
 	if (!r->json)
 		(void)printf("%-6s %-12s %-8s %-24s %-12s %s\n", "FRAME", "PORT", "VERDICT", "REASON",
 			     "EGRESS", "WORKER");
@@ -200,6 +245,7 @@ void fb_replay_run(struct fb_replay *r)
 			r->datapath->workers[r->spread ? i % r->datapath->n_workers : 0];
 		struct rte_mbuf *m = rte_pktmbuf_alloc(r->pool);
 		char *data = m != NULL ? rte_pktmbuf_append(m, (uint16_t)frame->len) : NULL;
+		int err;
 
 		if (data == NULL) {
 			(void)fprintf(stderr, "frame %u: %u bytes are more than a buffer holds (%u)\n",
@@ -209,14 +255,19 @@ void fb_replay_run(struct fb_replay *r)
 		}
 		memcpy(data, frame->data, frame->len);
 		r->now_ns = frame->time_ns;
+		err = advance(r, (uint32_t)((frame->time_ns - r->begin_ns) / 1000000), errs);
+		if (err != 0) {
+			rte_pktmbuf_free(m);
+			return err;
+		}
 		r->egress = -1;
-		pass_time(r, (uint32_t)((frame->time_ns - begin_ns) / 1000000));
 		for (uint16_t k = 0; k < r->datapath->n_workers; k++)
 			r->datapath->workers[k]->burst.flows[0] = NULL;
 		fb_worker_run(w, frame->port, &m, 1);
 		print_line(r, i, finish(r, w));
 		free_punted(r);
 	}
+	return 0;
 }
 
 /* The law: every frame received has ended in exactly one counter. */

@@ -13,7 +13,9 @@
 #include "box/box.h"
 #include "manifest/manifest.h"
 
-static int read_file(struct fb_store *store, const char *path, struct fb_errs *errs)
+/* What a file says, in the name of an origin. */
+static int read_as(struct fb_store *store, const char *origin, const char *path,
+		   struct fb_errs *errs)
 {
 	struct fb_objects objects = {0};
 	int err = fb_manifest_read(path, &objects, errs);
@@ -21,13 +23,18 @@ static int read_file(struct fb_store *store, const char *path, struct fb_errs *e
 	if (err == 0)
 		err = fb_store_apply(store,
 				     &(struct fb_store_change){
-					     .origin = path,
+					     .origin = origin,
 					     .objects = &objects,
 					     .how = FB_STORE_REPLACE,
 				     },
 				     errs, NULL);
 	fb_objects_fini(&objects);
 	return err;
+}
+
+static int read_file(struct fb_store *store, const char *path, struct fb_errs *errs)
+{
+	return read_as(store, path, path, errs);
 }
 
 static int is_manifest(const struct dirent *e)
@@ -147,6 +154,35 @@ int fb_offline_open(struct fb_config *config, const char *const *paths, uint32_t
 fail:
 	fb_offline_close(&o);
 	return err;
+}
+
+int fb_offline_change(struct fb_offline *o, const char *path, const char *file, uint32_t now_s,
+		      struct fb_snapshot **ret_old, struct fb_errs *errs)
+{
+	struct fb_snapshot *snapshot;
+	int err = 0;
+
+	*ret_old = NULL;
+	fb_table_set_now(o->table, now_s);
+	fb_table_pass_time(o->table);
+	if (file != NULL) {
+		fb_store_clear_dirty(o->store);
+		err = read_as(o->store, path, file, errs);
+		if (err == 0)
+			err = fb_pool_allot(o->pool, o->store, errs);
+		if (err == 0)
+			err = stage_services(o, errs);
+	}
+	snapshot = err == 0 ? fb_table_commit(o->table) : NULL;
+	if (err == 0 && snapshot == NULL && errno != EALREADY)
+		err = -errno;
+	if (err != 0)
+		fb_table_abort(o->table);
+	if (snapshot == NULL)
+		return err;
+	*ret_old = o->snapshot;
+	o->snapshot = snapshot;
+	return 0;
 }
 
 void fb_offline_close(struct fb_offline *o)

@@ -34,6 +34,15 @@ struct fb_offline {
  */
 int fb_offline_open(struct fb_config *config, const char *const *paths, uint32_t n_paths,
 		    struct fb_offline *ret, struct fb_errs *errs);
+/**
+ * At now_s: a file says now what a path of fb_offline_open() said, or (file NULL) time alone has passed.
+ *
+ * @param ret_old  the snapshot before, to be given back to the table when nobody reads it any more; NULL
+ *                 where nothing changed
+ * @return 0, or -errno: then all is as it was
+ */
+int fb_offline_change(struct fb_offline *o, const char *path, const char *file, uint32_t now_s,
+		      struct fb_snapshot **ret_old, struct fb_errs *errs);
 void fb_offline_close(struct fb_offline *o);
 
 #endif

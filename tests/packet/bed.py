@@ -29,7 +29,8 @@ class Step:
 
 
 class Result:
-    def __init__(self, said, frames):
+    def __init__(self, said, frames, own):
+        self.own = own  # the same, of all that the box sent by itself until now
         self.verdict, self.reason = said["verdict"], said["reason"]
         self.endpoint, self.service = said.get("endpoint"), said.get("service")
         self.frames = frames  # [(port, bytes)]
@@ -87,14 +88,15 @@ def read_pcap(path):
 class Bench:
     """One config, one number of workers, many rows."""
 
-    TIMEOUTS = {"main": "{}", "limits": "{}", "select": "{}"}
+    TIMEOUTS = {"main": "{}", "limits": "{}", "select": "{}", "drain": "{}"}
     TIMEOUTS["short"] = (
         "{tcp-opening: 2s, tcp-established: 60s, tcp-closing: 4s, udp-new: 2s, udp: 5s, "
         "sctp-opening: 2s, sctp-established: 30s, sctp-closing: 4s}"
     )
-    LIMITS = {"main": "{}", "short": "{}", "select": "{}"}
+    LIMITS = {"main": "{}", "short": "{}", "select": "{}", "drain": "{}"}
     LIMITS["limits"] = "{reject-rate: 5, icmp-rate: 5}"
     OBJECTS = {}  # by bench: objects instead of services.yaml
+    THEN = {}  # by bench: (seconds, objects) that come in their place
 
     def __init__(self, replay, name, workers, scratch):
         self.replay, self.workers, self.scratch = replay, workers, scratch
@@ -103,14 +105,21 @@ class Bench:
         text = text.replace("TIMEOUTS", self.TIMEOUTS[name]).replace("LIMITS", self.LIMITS[name])
         self.config.write_text(text.replace("WORKERS", str(workers)))
         self.manifest = HERE / "services.yaml"
+        self.then = []
         if name in self.OBJECTS:
-            self.manifest = scratch / f"{name}.json"
-            items = {"apiVersion": "v1", "kind": "List", "items": self.OBJECTS[name]}
-            self.manifest.write_text(json.dumps(items))
+            self.manifest = self.write(f"{name}.json", self.OBJECTS[name])
+        for at_s, objects in self.THEN.get(name, []):
+            self.then.append(f"--then={at_s}={self.write(f'{name}-{at_s}.json', objects)}")
+
+    def write(self, name, objects):
+        path = self.scratch / name
+        path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
+        return path
 
     def run_once(self, steps):
         """Replay the steps. @return {time_ns: Result}"""
         command = [self.replay, "-c", self.config, "-f", self.manifest, "-o", "json"]
+        command += self.then
         for port in PORTS:
             mine = sorted((s for s in steps if s.port == port), key=lambda s: s.time_ns)
             write_pcap(self.scratch / f"{port}.in", [(s.time_ns, s.frame) for s in mine])
@@ -126,15 +135,20 @@ class Bench:
         frames = {s.time_ns: [] for s in steps}
         for port in PORTS:
             for time_ns, frame in read_pcap(self.scratch / f"{port}.out"):
-                frames[time_ns].append((port, frame))
+                frames.setdefault(time_ns, []).append((port, frame))
         ordered = sorted(steps, key=lambda s: s.time_ns)
+        own = sorted(set(frames) - {s.time_ns for s in steps})
         lines = done.stdout.splitlines()
         assert len(lines) == len(ordered), "one line for each frame"
         for s, line in zip(ordered, lines):
             said = json.loads(line, parse_float=Decimal)["time"]
             assert said * 10**9 == s.time_ns, "to the nanosecond"
         return {
-            s.time_ns: Result(json.loads(line), frames[s.time_ns])
+            s.time_ns: Result(
+                json.loads(line),
+                frames[s.time_ns],
+                [f for t in own if t < s.time_ns for f in frames[t]],
+            )
             for s, line in zip(ordered, lines)
         }
 
