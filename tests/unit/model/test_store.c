@@ -414,10 +414,94 @@ static void dirty_services_can_be_taken_by_age(void **state)
 	fb_store_free(store);
 }
 
+static struct fb_store_view view_of(const struct fb_store *store, const char *name)
+{
+	struct fb_store_view view = {0};
+
+	assert_true(fb_store_view(store, "default", name, &view));
+	return view;
+}
+
+/* What was put beside a Service is seen until its origin says something else. */
+static void a_completed_service_is_seen_until_it_changes(void **state)
+{
+	struct fb_store *store = fb_store_create();
+	struct fb_errs errs = FB_ERRS_INIT;
+	struct fb_service_port *ports;
+	struct fb_object *completed;
+	struct fb_store *clone;
+
+	(void)state;
+	(void)put(store, "f", ROWS(SERVICE("a"), SERVICE("b")), &errs);
+	(void)dirty(store);
+	completed = fb_object_completed(view_of(store, "a").written, &ports);
+	assert_non_null(completed);
+	completed->service.health_check_node_port = 7;
+	fb_store_complete(store, "default", "a", completed);
+	fb_store_complete(store, "default", "nobody", completed);
+	assert_string_equal(dirty(store), "");
+	assert_ptr_equal(view_of(store, "a").service, completed);
+	assert_int_equal(view_of(store, "a").written->service.health_check_node_port, 0);
+	assert_ptr_equal(view_of(store, "b").service, view_of(store, "b").written);
+	/* The same text again: nothing is dirty, what is completed stays. */
+	(void)put(store, "f", ROWS(SERVICE("b"), SERVICE("a")), &errs);
+	assert_string_equal(dirty(store), "");
+	assert_ptr_equal(view_of(store, "a").service, completed);
+	assert_int_equal(view_of(store, "a").service->place.line, 2);
+	/* So does a slice of it, and a clone has it, too. */
+	(void)put(store, "g", ROWS(SLICE("s", "a")), &errs);
+	assert_ptr_equal(view_of(store, "a").service, completed);
+	clone = fb_store_clone(store);
+	assert_ptr_equal(view_of(clone, "a").service, completed);
+	(void)put(clone, "f", ROWS(CHANGED("a"), SERVICE("b")), &errs);
+	assert_int_equal(view_of(clone, "a").service->service.health_check_node_port, 1);
+	assert_ptr_equal(view_of(store, "a").service, completed);
+	fb_store_free(clone);
+	/* Another text, and it is as it is written; or it is gone. */
+	(void)put(store, "f", ROWS(CHANGED("a"), SERVICE("b")), &errs);
+	assert_ptr_equal(view_of(store, "a").service, view_of(store, "a").written);
+	fb_store_complete(store, "default", "a", completed);
+	fb_store_complete(store, "default", "a", NULL);
+	assert_ptr_equal(view_of(store, "a").service, view_of(store, "a").written);
+	fb_store_complete(store, "default", "a", completed);
+	fb_object_release(completed);
+	fb_store_remove_origin(store, "f");
+	assert_null(view_of(store, "a").service);
+	assert_int_equal(errs.n_errors, 0);
+	fb_store_free(store);
+}
+
+static void nodes_are_walked_while_they_are_in_force(void **state)
+{
+	struct fb_store *store = fb_store_create();
+	struct fb_errs errs = FB_ERRS_INIT;
+	const struct fb_object *node;
+	struct fb_store_nodes walk;
+	char names[8] = "";
+
+	(void)state;
+	(void)put(store, "f", ROWS({FB_KIND_NODE, "x", "", 0}, {FB_KIND_NODE, "y", "", 0}, SERVICE("a")),
+		  &errs);
+	(void)put(store, "g", ROWS({FB_KIND_NODE, "z", "", 0}), &errs);
+	(void)put(store, "f", ROWS({FB_KIND_NODE, "y", "", 0}), &errs);
+	walk = (struct fb_store_nodes){0};
+	while ((node = fb_store_node_next(store, &walk)) != NULL)
+		strncat(names, node->meta.name, 1);
+	assert_true(strcmp(names, "yz") == 0 || strcmp(names, "zy") == 0);
+	fb_store_remove_origin(store, "g");
+	fb_store_remove_origin(store, "f");
+	walk = (struct fb_store_nodes){0};
+	assert_null(fb_store_node_next(store, &walk));
+	assert_null(fb_store_node_next(store, &walk));
+	fb_store_free(store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_changes_is_dirty_and_what_does_not_is_not),
+		cmocka_unit_test(a_completed_service_is_seen_until_it_changes),
+		cmocka_unit_test(nodes_are_walked_while_they_are_in_force),
 		cmocka_unit_test(dirty_services_can_be_taken_by_age),
 		cmocka_unit_test(a_slice_that_moves_dirties_both_services),
 		cmocka_unit_test(the_first_origin_keeps_an_object_and_the_second_inherits_it),

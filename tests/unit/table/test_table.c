@@ -456,6 +456,39 @@ static void addresses_say_what_they_are(void **state)
 	fixture_close(&f);
 }
 
+static void addresses_of_a_service_cidr_are_known_where_nobody_has_them(void **state)
+{
+	struct fb_frontend_spec fe = frontend("10.96.0.1", 80, FB_FRONTEND_CLUSTER_IP);
+	struct fb_addr box = addr("10.96.0.2");
+	struct fb_addr unused[2] = {addr("10.96.255.255"), addr("fd00:96::ffff")};
+	struct fb_addr outside[2] = {addr("10.97.0.0"), addr("fd00:96::1:0")};
+	struct fb_prefix cidrs[2];
+	struct fb_snapshot *snap;
+	struct fixture f;
+
+	(void)state;
+	assert_int_equal(fb_prefix_parse("10.96.0.0/16", &cidrs[0], NULL), 0);
+	assert_int_equal(fb_prefix_parse("fd00:96::/112", &cidrs[1], NULL), 0);
+	fixture_open(&f, 10, 10);
+	fb_table_set_cluster(f.t, cidrs, 2);
+	stage(&f, "a", &fe, 1, NULL, 0);
+	assert_int_equal(fb_table_set_address(f.t, &box, FB_ADDR_BOX), 0);
+	snap = commit(&f);
+	assert_int_equal(fb_table_address(snap, &fe.addr), FB_ADDR_SERVICE);
+	assert_int_equal(fb_table_address(snap, &box), FB_ADDR_BOX);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(fb_table_address(snap, &unused[i]), FB_ADDR_UNUSED);
+		assert_int_equal(fb_table_address(snap, &outside[i]), 0);
+	}
+	fb_snapshot_release(f.t, snap);
+	/* One that a Service gives up is unused from then on. */
+	stage(&f, "a", NULL, 0, NULL, 0);
+	snap = commit(&f);
+	assert_int_equal(fb_table_address(snap, &fe.addr), FB_ADDR_UNUSED);
+	fb_snapshot_release(f.t, snap);
+	fixture_close(&f);
+}
+
 static void a_snat_pool_is_copied_and_abort_restores_it(void **state)
 {
 	struct fb_addr addrs[2] = {addr("192.0.2.1"), addr("192.0.2.2")};
@@ -766,6 +799,7 @@ int main(void)
 		cmocka_unit_test(a_frontend_of_another_service_is_refused_and_waited_for),
 		cmocka_unit_test(a_service_that_is_taken_out_and_put_back_keeps_its_identities),
 		cmocka_unit_test(addresses_say_what_they_are),
+		cmocka_unit_test(addresses_of_a_service_cidr_are_known_where_nobody_has_them),
 		cmocka_unit_test(a_snat_pool_is_copied_and_abort_restores_it),
 		cmocka_unit_test(selection_agrees_between_boxes_and_ignores_the_order),
 		cmocka_unit_test(states_have_their_beginning_and_terminating_its_deadline),
