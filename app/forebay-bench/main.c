@@ -29,7 +29,7 @@ static const char usage[] =
 	"What a packet costs: the daemon's worker and the bare loop, in turns, on one core. No NIC.\n"
 	"scripts/bench runs it with hugepages, and beside dpdk-testpmd.\n"
 	"\n"
-	"      --suite NAME       packet-path or new-flows; may be repeated (default: both)\n"
+	"      --suite NAME       packet-path, new-flows or dns; may be repeated (default: all)\n"
 	"      --flows LIST       established connections, a case each (default: 1,10000,1000000)\n"
 	"      --mode MODE        snat or dnat (default: both)\n"
 	"      --family FAMILY    ipv4 or ipv6 (default: both)\n"
@@ -48,6 +48,7 @@ static const char usage[] =
 static const struct bench_suite suites[] = {
 	{"packet-path", false, bench_packet_path},
 	{"new-flows", true, bench_new_flows},
+	{"dns", false, bench_dns},
 };
 
 struct arguments {

@@ -39,6 +39,7 @@ struct bench_suite {
 
 bench_suite_fn bench_packet_path; /* packet_path.c: packets of established connections */
 bench_suite_fn bench_new_flows;   /* new_flows.c: connections that begin, and whole ones */
+bench_suite_fn bench_dns;         /* dns.c: queries and their answers */
 
 struct bench_reference;
 struct bench_traffic;

@@ -47,6 +47,8 @@ static void write_config(FILE *f, const struct bench_setup *s)
 			 "  secret: forebay-bench\n"
 			 "  snat-addresses: [192.0.2.2, \"2001:db8:1::2\"]\n",
 		      fb_service_mode_names[s->mode]);
+	/* As everywhere where it is on: packets to port 53 are told from others. */
+	(void)fprintf(f, "dns: {enabled: true, addresses: [192.0.2.53, \"2001:db8:1::53\"]}\n");
 	(void)fprintf(f, "lab:\n  neighbours:\n");
 	(void)fprintf(f, "  - {address: 192.0.2.9, mac: \"02:00:00:00:00:09\", port: %s}\n", out);
 	(void)fprintf(f, "  - {address: \"2001:db8:1::9\", mac: \"02:00:00:00:00:09\", port: %s}\n",
@@ -113,6 +115,14 @@ struct fb_addr bench_service_addr(enum fb_family family, uint32_t service)
 
 	memcpy(v6 + 12, &host, sizeof(host));
 	return fb_addr_from_bytes(family, family == FB_IPV4 ? (const uint8_t *)&host : v6);
+}
+
+struct fb_addr bench_dns_addr(enum fb_family family)
+{
+	static const uint8_t v4[4] = {192, 0, 2, 53};
+	static const uint8_t v6[16] = {0x20, 0x01, 0x0d, 0xb8, 0, 1, [15] = 0x53};
+
+	return fb_addr_from_bytes(family, family == FB_IPV4 ? v4 : v6);
 }
 
 static int read_config(struct bench_world *world, struct fb_errs *errs)

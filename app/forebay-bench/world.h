@@ -66,4 +66,7 @@ uint32_t bench_world_recycle(struct bench_world *world);
 struct fb_addr bench_service_addr(enum fb_family family, uint32_t service);
 #define BENCH_SERVICE_PORT 80
 
+/** Where DNS is answered. */
+struct fb_addr bench_dns_addr(enum fb_family family);
+
 #endif

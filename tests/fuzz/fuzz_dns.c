@@ -13,10 +13,10 @@
 #include "dns/answer.h"
 #include "dns/write.h"
 
+static struct fb_dns *dns; /* until the end */
 static const struct fb_dns_zone *zone;
 
-static void add(struct fb_dns *dns, const struct fb_hash_secret *secret,
-		struct fb_dns_service_spec spec)
+static void add(const struct fb_hash_secret *secret, struct fb_dns_service_spec spec)
 {
 	struct fb_dns_service *svc = fb_dns_service_build(secret, &spec);
 
@@ -34,7 +34,6 @@ static void make_zone(void)
 	struct fb_hash_secret secret;
 	struct fb_addr addrs[2];
 	const char *const ns = "n";
-	struct fb_dns *dns;
 
 	fb_hash_secret_init(&secret, "fuzz");
 	dns = fb_dns_create(&secret, &settings);
@@ -46,15 +45,15 @@ static void make_zone(void)
 		hosts[i] = (struct fb_dns_host_spec){fb_addr_from_bytes(FB_IPV4, bytes),
 						     i == 0 ? "x" : "", ports, 2};
 	}
-	add(dns, &secret, (struct fb_dns_service_spec){.namespace_ = "n", .name = "a",
+	add(&secret, (struct fb_dns_service_spec){.namespace_ = "n", .name = "a",
 		.external_name = "", .addrs = addrs, .n_addrs = 2, .ports = ports, .n_ports = 2});
-	add(dns, &secret, (struct fb_dns_service_spec){.namespace_ = "n", .name = "h",
+	add(&secret, (struct fb_dns_service_spec){.namespace_ = "n", .name = "h",
 		.external_name = "", .headless = true, .hosts = hosts, .n_hosts = 100});
-	add(dns, &secret, (struct fb_dns_service_spec){.namespace_ = "n", .name = "e",
+	add(&secret, (struct fb_dns_service_spec){.namespace_ = "n", .name = "e",
 		.external_name = "x.y"});
-	add(dns, &secret, (struct fb_dns_service_spec){.namespace_ = "n", .name = "i",
+	add(&secret, (struct fb_dns_service_spec){.namespace_ = "n", .name = "i",
 		.external_name = "a.n.svc.c"});
-	add(dns, &secret, (struct fb_dns_service_spec){.namespace_ = "n", .name = "l",
+	add(&secret, (struct fb_dns_service_spec){.namespace_ = "n", .name = "l",
 		.external_name = "l.n.svc.c"});
 	fuzz_require(fb_dns_set_namespaces(dns, &ns, 1) == 0);
 	fb_dns_set_addresses(dns, addrs, 2);
