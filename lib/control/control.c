@@ -88,10 +88,21 @@ static void fill_ports(struct fb_control *c, struct fb_metrics_port *ports, uint
 	}
 }
 
-static void render_metrics(void *arg, struct fb_text *text)
+/* Samples of a piece: a fraction of a millisecond. */
+#define METRICS_PIECE 500
+
+/* A scrape that is being answered; its snapshot stays until it ends. */
+struct scrape {
+	struct fb_metrics_view view;
+	struct fb_metrics_progress progress;
+	struct fb_worker_counters *workers;
+	struct fb_metrics_port *ports;
+	struct fb_metrics_origin *origins;
+};
+
+static struct fb_metrics_view view_of(struct fb_control *c)
 {
-	struct fb_control *c = arg;
-	struct fb_metrics_view view = {
+	return (struct fb_metrics_view){
 		.version = c->p.version,
 		.start_time_s = c->start_time_s,
 		.snap = fb_control_snapshot(c),
@@ -109,29 +120,67 @@ static void render_metrics(void *arg, struct fb_text *text)
 		.service = service_sums,
 		.arg = c,
 	};
-	struct fb_worker_counters *workers = calloc(view.n_workers + 1, sizeof(*workers));
-	struct fb_metrics_port *ports = calloc(view.n_ports + 1, sizeof(*ports));
-	struct fb_metrics_origin *origins = calloc(view.n_origins + 1, sizeof(*origins));
+}
 
-	if (workers == NULL || ports == NULL || origins == NULL) {
-		text->failed = true;
-	} else {
-		for (uint32_t w = 0; w < view.n_workers; w++)
-			fb_datapath_worker_counters(c->p.datapath, (uint16_t)w, &workers[w]);
-		fill_ports(c, ports, view.n_ports);
-		for (uint32_t i = 0; i < view.n_origins; i++)
-			origins[i] = (struct fb_metrics_origin){
-				.name = c->origins[i].path,
-				.errors = c->origins[i].n_errors,
-			};
-		view.workers = workers;
-		view.ports = ports;
-		view.origins = origins;
-		fb_metrics_render(&view, text);
+static void free_scrape(struct scrape *s)
+{
+	free(s->workers);
+	free(s->ports);
+	free(s->origins);
+	free(s);
+}
+
+/* What is few is copied here; names of files are only used by the first piece. */
+static struct scrape *begin_scrape(struct fb_control *c)
+{
+	struct scrape *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->view = view_of(c);
+	s->workers = calloc(s->view.n_workers + 1, sizeof(*s->workers));
+	s->ports = calloc(s->view.n_ports + 1, sizeof(*s->ports));
+	s->origins = calloc(s->view.n_origins + 1, sizeof(*s->origins));
+	if (s->workers == NULL || s->ports == NULL || s->origins == NULL) {
+		free_scrape(s);
+		return NULL;
 	}
-	free(workers);
-	free(ports);
-	free(origins);
+	for (uint32_t w = 0; w < s->view.n_workers; w++)
+		fb_datapath_worker_counters(c->p.datapath, (uint16_t)w, &s->workers[w]);
+	fill_ports(c, s->ports, s->view.n_ports);
+	for (uint32_t i = 0; i < s->view.n_origins; i++)
+		s->origins[i] = (struct fb_metrics_origin){
+			.name = c->origins[i].path,
+			.errors = c->origins[i].n_errors,
+		};
+	s->view.workers = s->workers;
+	s->view.ports = s->ports;
+	s->view.origins = s->origins;
+	fb_rcu_hold(c->p.rcu);
+	return s;
+}
+
+static bool render_metrics(void *arg, void **state, struct fb_text *text)
+{
+	struct scrape *s = *state;
+
+	if (s == NULL)
+		s = begin_scrape(arg);
+	*state = s;
+	if (s != NULL)
+		return fb_metrics_render(&s->view, &s->progress, METRICS_PIECE, text);
+	text->failed = true;
+	return false;
+}
+
+static void end_metrics(void *arg, void *state)
+{
+	struct fb_control *c = arg;
+
+	if (state == NULL)
+		return;
+	fb_rcu_let_go(c->p.rcu);
+	free_scrape(state);
 }
 
 /* ---- create, free ---- */
@@ -223,7 +272,9 @@ struct fb_control *fb_control_create(const struct fb_control_params *params, str
 	if (c->server == NULL)
 		goto fail;
 	if (c->p.config->metrics_listen[0] != '\0') {
-		c->http = fb_http_open(c->p.config->metrics_listen, render_metrics, c, errs);
+		c->http = fb_http_open(c->p.config->metrics_listen,
+				       &(struct fb_http_source){render_metrics, end_metrics, c},
+				       errs);
 		if (c->http == NULL)
 			goto fail;
 		ret = watch(c, &c->http_watch, fb_http_fd(c->http), fb_loop_http);

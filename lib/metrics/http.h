@@ -16,13 +16,25 @@
 
 struct fb_http;
 
+/*
+ * Where the metrics come from. They are many, and the caller's loop has other things to do: a text is
+ * made in pieces, one with each fb_http_process(), and sent when it is whole.
+ */
+struct fb_http_source {
+	/* Append a piece. *state is NULL the first time, and the source's own. @return whether there is more */
+	bool (*render)(void *arg, void **state, struct fb_text *text);
+	/* The text is whole, or nobody wants it any more. state may be NULL. */
+	void (*end)(void *arg, void *state);
+	void *arg;
+};
+
 /**
  * @param listen  "127.0.0.1:9464", "[::1]:9464"
- * @param render  called for each GET /metrics
+ * @param source  copied
  * @return NULL with a line in errs
  */
-struct fb_http *fb_http_open(const char *listen, void (*render)(void *arg, struct fb_text *text),
-			     void *arg, struct fb_errs *errs);
+struct fb_http *fb_http_open(const char *listen, const struct fb_http_source *source,
+			     struct fb_errs *errs);
 void fb_http_close(struct fb_http *http);
 
 /** Descriptor to poll for reading. */

@@ -197,58 +197,87 @@ static uint64_t service_value(const struct fb_metrics_view *view, const struct f
 	return row == SERVICE_REJECTED ? counters.rejected : counters.dropped;
 }
 
-static void render_services(const struct fb_metrics_view *view, struct fb_text *text)
+#define EP_ROW(field, name, type, help) {offsetof(struct fb_endpoint_counters, field), name, type, help}
+static const struct worker_row endpoint_rows[] = {
+	EP_ROW(packets, "forebay_endpoint_packets_total", "counter",
+	       "Packets to and from the endpoint."),
+	EP_ROW(bytes, "forebay_endpoint_bytes_total", "counter",
+	       "Bytes to and from the endpoint, from the IP header on."),
+	EP_ROW(flows, "forebay_endpoint_flows_created_total", "counter",
+	       "Flows that were given to the endpoint."),
+	EP_ROW(live, "forebay_endpoint_flows", "gauge", "Flows of the endpoint now."),
+};
+#undef EP_ROW
+
+/* Families about Services come first, then those about endpoints. */
+#define N_FAMILIES (SERVICE_ROW_COUNT + COUNT(endpoint_rows))
+
+static const struct worker_row *family_row(uint32_t family)
 {
-	struct service_labels labels;
-
-	for (int row = 0; row < SERVICE_ROW_COUNT; row++) {
-		fb_text_family(text, service_rows[row].name, service_rows[row].type,
-			       service_rows[row].help);
-		for (uint32_t s = 0; s < view->snap->n_services; s++) {
-			const struct fb_service *svc = view->snap->services[s];
-
-			/* Parts of a port share its counters, and have the same endpoints. */
-			if (svc == NULL || svc->part != 0)
-				continue;
-			label_service(&labels, svc);
-			fb_text_sample(text, labels.v, 5, service_value(view, svc, row));
-		}
-	}
+	return family < SERVICE_ROW_COUNT ? &service_rows[family]
+					  : &endpoint_rows[family - SERVICE_ROW_COUNT];
 }
 
-static void render_endpoints(const struct fb_metrics_view *view, struct fb_text *text)
+/* Endpoints of one service port, from progress on, as long as there are samples left. */
+static void render_endpoints(const struct fb_metrics_view *view, const struct fb_service *svc,
+			     struct fb_metrics_progress *progress, uint32_t *n_left,
+			     struct fb_text *text)
 {
-#define EP_ROW(field, name, type, help) {offsetof(struct fb_endpoint_counters, field), name, type, help}
-	static const struct worker_row rows[] = {
-		EP_ROW(packets, "forebay_endpoint_packets_total", "counter",
-		       "Packets to and from the endpoint."),
-		EP_ROW(bytes, "forebay_endpoint_bytes_total", "counter",
-		       "Bytes to and from the endpoint, from the IP header on."),
-		EP_ROW(flows, "forebay_endpoint_flows_created_total", "counter",
-		       "Flows that were given to the endpoint."),
-		EP_ROW(live, "forebay_endpoint_flows", "gauge", "Flows of the endpoint now."),
-	};
-#undef EP_ROW
+	const struct worker_row *row = family_row(progress->family);
 	struct fb_endpoint_counters counters;
 	struct service_labels labels;
 
-	for (size_t r = 0; r < COUNT(rows); r++) {
-		fb_text_family(text, rows[r].name, rows[r].type, rows[r].help);
-		for (uint32_t s = 0; s < view->snap->n_services; s++) {
-			const struct fb_service *svc = view->snap->services[s];
+	label_service(&labels, svc);
+	for (; progress->endpoint < svc->n_endpoints && *n_left > 0; progress->endpoint++) {
+		const struct fb_endpoint *ep = &svc->endpoints[progress->endpoint];
 
-			if (svc == NULL || svc->part != 0)
-				continue;
-			label_service(&labels, svc);
-			for (uint32_t e = 0; e < svc->n_endpoints; e++) {
-				label_endpoint(&labels, &svc->endpoints[e]);
-				view->endpoint(view->arg, svc->endpoints[e].id, &counters);
-				fb_text_sample(text, labels.v, 6,
-					       *(const uint64_t *)RTE_PTR_ADD(&counters,
-									      rows[r].offset));
-			}
-		}
+		label_endpoint(&labels, ep);
+		view->endpoint(view->arg, ep->id, &counters);
+		fb_text_sample(text, labels.v, 6,
+			       *(const uint64_t *)RTE_PTR_ADD(&counters, row->offset));
+		--*n_left;
 	}
+}
+
+/* @return whether the service port has more */
+static bool render_service(const struct fb_metrics_view *view, const struct fb_service *svc,
+			   struct fb_metrics_progress *progress, uint32_t *n_left,
+			   struct fb_text *text)
+{
+	struct service_labels labels;
+
+	/* Parts of a port share its counters, and have the same endpoints. */
+	if (svc == NULL || svc->part != 0)
+		return false;
+	if (progress->family >= SERVICE_ROW_COUNT) {
+		render_endpoints(view, svc, progress, n_left, text);
+		return progress->endpoint < svc->n_endpoints;
+	}
+	label_service(&labels, svc);
+	fb_text_sample(text, labels.v, 5,
+		       service_value(view, svc, (enum service_row)progress->family));
+	--*n_left;
+	return false;
+}
+
+/* @return whether the family has more */
+static bool render_family(const struct fb_metrics_view *view, struct fb_metrics_progress *progress,
+			  uint32_t *n_left, struct fb_text *text)
+{
+	const struct worker_row *row = family_row(progress->family);
+
+	if (!progress->opened)
+		fb_text_family(text, row->name, row->type, row->help);
+	progress->opened = true;
+	text->family = row->name;
+	while (progress->service < view->snap->n_services) {
+		if (*n_left == 0 || render_service(view, view->snap->services[progress->service],
+						   progress, n_left, text))
+			return true;
+		progress->endpoint = 0;
+		progress->service++;
+	}
+	return false;
 }
 
 static void render_one(struct fb_text *text, const char *name, const char *type, const char *help,
@@ -290,13 +319,24 @@ static void render_control(const struct fb_metrics_view *view, struct fb_text *t
 	}
 }
 
-void fb_metrics_render(const struct fb_metrics_view *view, struct fb_text *text)
+bool fb_metrics_render(const struct fb_metrics_view *view, struct fb_metrics_progress *progress,
+		       uint32_t n_samples, struct fb_text *text)
 {
-	render_control(view, text);
-	render_workers(view, text);
-	render_ports(view, text);
+	if (!progress->begun) {
+		render_control(view, text);
+		render_workers(view, text);
+		render_ports(view, text);
+	}
+	progress->begun = true;
 	if (view->snap == NULL)
-		return;
-	render_services(view, text);
-	render_endpoints(view, text);
+		return false;
+	while (progress->family < N_FAMILIES) {
+		if (render_family(view, progress, &n_samples, text))
+			return true;
+		progress->service = 0;
+		progress->endpoint = 0;
+		progress->opened = false;
+		progress->family++;
+	}
+	return false;
 }

@@ -52,7 +52,23 @@ struct fb_metrics_view {
 	void *arg;
 };
 
-/** All metrics of a view. Thread: any. */
-void fb_metrics_render(const struct fb_metrics_view *view, struct fb_text *text);
+/* How far a view has been rendered; zero begins. */
+struct fb_metrics_progress {
+	uint32_t family;
+	uint32_t service; /* place in the snapshot, of the families about Services and endpoints */
+	uint32_t endpoint;
+	bool begun;
+	bool opened; /* the family has its HELP and TYPE */
+};
+
+/**
+ * Metrics of a view, from where the last call ended: some n_samples of them, or all that is not about
+ * Services at once. The view's snapshot must stay, what its functions count may move on.
+ *
+ * Thread: any.
+ * @return whether there is more
+ */
+bool fb_metrics_render(const struct fb_metrics_view *view, struct fb_metrics_progress *progress,
+		       uint32_t n_samples, struct fb_text *text);
 
 #endif

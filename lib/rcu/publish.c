@@ -21,6 +21,7 @@ struct fb_rcu {
 
 	/* Control's own; tokens ascend. */
 	struct retired *retired __rte_cache_aligned;
+	uint32_t n_holds; /* while there are any, nothing is freed */
 	uint32_t n_retired;
 	uint32_t retired_cap;
 	fb_rcu_free_fn *free_fn;
@@ -120,6 +121,8 @@ uint32_t fb_rcu_reclaim(struct fb_rcu *rcu)
 {
 	uint32_t n_passed = rcu->n_retired;
 
+	if (rcu->n_holds > 0)
+		return rcu->n_retired;
 	/* The newest that was passed: all before it were, too. Mostly that is the newest of all. */
 	while (n_passed > 0 &&
 	       rte_rcu_qsbr_check(rcu->qsbr, rcu->retired[n_passed - 1].token, false) == 0)
@@ -131,6 +134,16 @@ uint32_t fb_rcu_reclaim(struct fb_rcu *rcu)
 		memmove(rcu->retired, rcu->retired + n_passed,
 			rcu->n_retired * sizeof(*rcu->retired));
 	return rcu->n_retired;
+}
+
+void fb_rcu_hold(struct fb_rcu *rcu)
+{
+	rcu->n_holds++;
+}
+
+void fb_rcu_let_go(struct fb_rcu *rcu)
+{
+	rcu->n_holds--;
 }
 
 void fb_rcu_online(struct fb_rcu *rcu, uint16_t reader)

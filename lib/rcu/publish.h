@@ -38,6 +38,13 @@ void *fb_rcu_current(const struct fb_rcu *rcu);
  */
 uint32_t fb_rcu_reclaim(struct fb_rcu *rcu);
 
+/**
+ * Control reads a pointer over several passes of its loop: from here to fb_rcu_let_go() nothing is freed.
+ * Holds are counted; they should end soon, since all that is retired meanwhile waits.
+ */
+void fb_rcu_hold(struct fb_rcu *rcu);
+void fb_rcu_let_go(struct fb_rcu *rcu);
+
 /* Thread: the reader itself, numbered from 0. */
 void fb_rcu_online(struct fb_rcu *rcu, uint16_t reader);
 void fb_rcu_offline(struct fb_rcu *rcu, uint16_t reader);

@@ -4,6 +4,7 @@
 
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,11 +14,32 @@
 
 #include "metrics/http.h"
 
-static void render(void *arg, struct fb_text *text)
+/* A text of three pieces, and how many of them are being made. */
+static int n_rendering;
+
+static bool render(void *arg, void **state, struct fb_text *text)
 {
-	fb_text_family(text, "up", "gauge", "help");
-	fb_text_sample(text, NULL, 0, 1);
+	int *piece = *state;
+
+	(void)arg;
+	if (piece == NULL) {
+		*state = calloc(1, sizeof(*piece));
+		n_rendering++;
+		fb_text_family(text, "up", "gauge", "help");
+		return true;
+	}
+	fb_text_sample(text, NULL, 0, (uint64_t)++*piece);
+	return *piece < 2;
 }
+
+static void end(void *arg, void *state)
+{
+	(void)arg;
+	n_rendering -= state != NULL;
+	free(state);
+}
+
+static const struct fb_http_source source = {render, end, NULL};
 
 /* One request over a real socket; server and client take turns on this thread. */
 static void ask(struct fb_http *http, const char *request, char *answer, size_t size)
@@ -39,7 +61,11 @@ static void ask(struct fb_http *http, const char *request, char *answer, size_t 
 		};
 		ssize_t n;
 
-		assert_true(poll(fds, 2, 2000) > 0);
+		/* Nothing is waited for that nobody would tell of. */
+		if (fb_http_timeout_ms(http) != 0)
+			assert_true(poll(fds, 2, 2000) > 0);
+		else
+			(void)poll(fds, 2, 0);
 		fb_http_process(http);
 		if ((fds[1].revents & (POLLIN | POLLHUP)) == 0)
 			continue;
@@ -55,7 +81,7 @@ static void ask(struct fb_http *http, const char *request, char *answer, size_t 
 static struct fb_http *open_http(void)
 {
 	struct fb_errs errs = FB_ERRS_INIT;
-	struct fb_http *http = fb_http_open("127.0.0.1:0", render, NULL, &errs);
+	struct fb_http *http = fb_http_open("127.0.0.1:0", &source, &errs);
 
 	assert_non_null(http);
 	return http;
@@ -68,7 +94,7 @@ static void metrics_and_health_are_served_and_nothing_else(void **state)
 		const char *status;
 		const char *body;
 	} rows[] = {
-		{"GET /metrics", "HTTP/1.1 200 ", "\nup 1\n"},
+		{"GET /metrics", "HTTP/1.1 200 ", "\nup 1\nup 2\n"},
 		{"GET /healthz", "HTTP/1.1 200 ", "\r\n\r\nok\n"},
 		{"GET /", "HTTP/1.1 404 ", "not found"},
 		{"GET /metrics/../etc", "HTTP/1.1 404 ", "not found"},
@@ -86,8 +112,44 @@ static void metrics_and_health_are_served_and_nothing_else(void **state)
 		ask(http, request, answer, sizeof(answer));
 		assert_memory_equal(answer, rows[i].status, strlen(rows[i].status));
 		assert_non_null(strstr(answer, rows[i].body));
+		assert_int_equal(n_rendering, 0);
 	}
 	fb_http_close(http);
+}
+
+/* Who asks and goes away, or is still waiting when the daemon ends, leaves nothing behind. */
+static void a_text_that_nobody_waits_for_is_ended(void **state)
+{
+	struct fb_http *http = open_http();
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET,
+		.sin_port = htons(fb_http_port(http)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	static const char request[] = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
+
+	(void)state;
+	for (int gone = 0; gone < 2; gone++) {
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+		assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+		assert_int_equal(send(fd, request, sizeof(request) - 1, 0), sizeof(request) - 1);
+		for (int turns = 0; turns < 1000 && n_rendering == 0; turns++) {
+			struct pollfd pfd = {.fd = fb_http_fd(http), .events = POLLIN};
+
+			(void)poll(&pfd, 1, 10);
+			fb_http_process(http);
+		}
+		assert_int_equal(n_rendering, 1);
+		assert_int_equal(fb_http_timeout_ms(http), 0);
+		(void)close(fd);
+		for (int turns = 0; turns < 100 && gone == 0 && n_rendering > 0; turns++)
+			fb_http_process(http);
+		if (gone == 0)
+			assert_int_equal(n_rendering, 0);
+	}
+	fb_http_close(http);
+	assert_int_equal(n_rendering, 0);
 }
 
 static void an_address_that_cannot_be_read_or_bound_is_told(void **state)
@@ -100,7 +162,7 @@ static void an_address_that_cannot_be_read_or_bound_is_told(void **state)
 	for (size_t i = 0; i < sizeof(listens) / sizeof(listens[0]); i++) {
 		struct fb_errs errs = FB_ERRS_INIT;
 
-		assert_null(fb_http_open(listens[i], render, NULL, &errs));
+		assert_null(fb_http_open(listens[i], &source, &errs));
 		assert_int_equal(errs.n_errors, 1);
 		fb_errs_fini(&errs);
 	}
@@ -114,7 +176,7 @@ static void a_port_in_use_is_told(void **state)
 	char listen[32];
 
 	(void)snprintf(listen, sizeof(listen), "127.0.0.1:%u", fb_http_port(http));
-	assert_null(fb_http_open(listen, render, NULL, &errs));
+	assert_null(fb_http_open(listen, &source, &errs));
 	assert_int_equal(errs.n_errors, 1);
 	assert_non_null(strstr(errs.v[0].text, listen));
 	fb_errs_fini(&errs);
@@ -125,6 +187,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(metrics_and_health_are_served_and_nothing_else),
+		cmocka_unit_test(a_text_that_nobody_waits_for_is_ended),
 		cmocka_unit_test(an_address_that_cannot_be_read_or_bound_is_told),
 		cmocka_unit_test(a_port_in_use_is_told),
 	};

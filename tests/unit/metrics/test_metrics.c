@@ -18,7 +18,7 @@ static void service_sums(void *arg, uint32_t service_id, struct fb_service_count
 	*ret = (struct fb_service_counters){.rejected = 7, .dropped = 8};
 }
 
-static char *render(void)
+static char *render_in_pieces(uint32_t n_samples)
 {
 	static const struct fb_endpoint endpoint = {
 		.addr = {.bytes = {[10] = 0xff, 0xff, 10, 1, 0, 1}},
@@ -64,15 +64,36 @@ static char *render(void)
 		.endpoint = endpoint_sums,
 		.service = service_sums,
 	};
+	struct fb_metrics_progress progress = {0};
 	struct fb_text text = {0};
 	size_t len;
 	char *data;
 
-	fb_metrics_render(&view, &text);
+	while (fb_metrics_render(&view, &progress, n_samples, &text))
+		;
 	data = fb_text_take(&text, &len);
 	assert_non_null(data);
 	assert_int_equal(strlen(data), len);
 	return data;
+}
+
+static char *render(void)
+{
+	return render_in_pieces(1000);
+}
+
+static void pieces_of_any_size_are_the_same_text(void **state)
+{
+	char *whole = render();
+
+	(void)state;
+	for (uint32_t n = 1; n < 20; n++) {
+		char *text = render_in_pieces(n);
+
+		assert_string_equal(text, whole);
+		free(text);
+	}
+	free(whole);
 }
 
 static void every_kind_of_counter_is_there(void **state)
@@ -150,7 +171,7 @@ static void before_the_first_generation_there_are_no_services(void **state)
 	size_t len;
 	char *data;
 
-	fb_metrics_render(&view, &text);
+	assert_false(fb_metrics_render(&view, &(struct fb_metrics_progress){0}, 1, &text));
 	data = fb_text_take(&text, &len);
 	assert_non_null(strstr(data, "\nforebay_generation 0\n"));
 	assert_null(strstr(data, "forebay_service_"));
@@ -172,6 +193,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kind_of_counter_is_there),
 		cmocka_unit_test(label_values_are_escaped),
+		cmocka_unit_test(pieces_of_any_size_are_the_same_text),
 		cmocka_unit_test(each_family_is_opened_once_and_its_samples_follow),
 		cmocka_unit_test(before_the_first_generation_there_are_no_services),
 		cmocka_unit_test(lack_of_memory_is_told_at_the_end),
