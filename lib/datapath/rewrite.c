@@ -84,7 +84,8 @@ static void forward(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 	}
 	fb_flow_touch(flow, dir, pkt->tcp_flags, w->now_ms);
 	flow->packets++;
-	if (unlikely(flow->flags & FB_FLOW_AFFINE) && flow->state == FB_FLOW_ESTABLISHED)
+	if (unlikely(flow->flags & FB_FLOW_AFFINE) &&
+	    (flow->state == FB_FLOW_ESTABLISHED || flow->state == FB_FLOW_ASSOCIATED))
 		fb_affinity_prove(w, (enum fb_family)pkt->family, flow);
 	ec->packets++;
 	ec->bytes += pkt->l3_len_bytes;

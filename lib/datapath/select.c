@@ -116,14 +116,15 @@ static const struct fb_endpoint *select_first(struct fb_worker *w, const struct 
 }
 
 /*
- * How long a client is remembered. Before a TCP connection is established its source address may be
- * forged: until then no longer than the connection may take.
+ * How long a client is remembered. Before a connection is established its source address may be forged:
+ * until then no longer than the connection may take. UDP knows no better.
  */
 static uint32_t end_of(const struct fb_worker *w, const struct fb_service *svc, bool proven)
 {
-	uint32_t opening_s = w->timeouts.ms[FB_FLOW_OPENING] / 1000 + 1;
+	uint8_t opening = svc->proto == IPPROTO_SCTP ? FB_FLOW_COOKIE_WAIT : FB_FLOW_OPENING;
+	uint32_t opening_s = w->timeouts.ms[opening] / 1000 + 1;
 
-	if (proven || svc->proto != IPPROTO_TCP)
+	if (proven || svc->proto == IPPROTO_UDP)
 		return w->now_s + svc->affinity_s;
 	return w->now_s + RTE_MIN(svc->affinity_s, opening_s);
 }

@@ -7,7 +7,7 @@ from scapy.layers.l2 import Ether
 from scapy.layers.sctp import SCTP
 from scapy.packet import Raw
 
-from bed import Step, row
+from bed import Bench, Step, row
 from packets import (
     ABORT,
     COOKIE_ACK,
@@ -24,10 +24,12 @@ from packets import (
     chunk,
     data,
     ended,
+    endpoints,
     equal,
     init,
     kind_of,
     l4_of,
+    network,
     sent,
     vip,
 )
@@ -297,6 +299,71 @@ def again(t):
     yield from there(t, first, chunk(ABORT), 0)
     second = yield from t.open(at_s=1)
     equal(second.endpoint, first.endpoint)
+
+
+# Session affinity for a minute, over a selection that would go around.
+
+
+def affine_objects():
+    for mode, last in (("snat", 90), ("dnat", 91)):
+        yield {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {
+                "name": f"affine-sctp-{mode}",
+                "annotations": {"forebay.io/mode": mode, "forebay.io/selection": "round-robin"},
+            },
+            "spec": {
+                "externalIPs": [f"192.0.2.{last}", f"2001:db8:f::{last}"],
+                "sessionAffinity": "ClientIP",
+                "sessionAffinityConfig": {"clientIP": {"timeoutSeconds": 60}},
+                "ports": [{"name": "sig", "protocol": "SCTP", "port": 3868}],
+            },
+        }
+        for family in (4, 6):
+            yield {
+                "apiVersion": "discovery.k8s.io/v1",
+                "kind": "EndpointSlice",
+                "metadata": {
+                    "name": f"affine-sctp-{mode}-{family}",
+                    "labels": {"kubernetes.io/service-name": f"affine-sctp-{mode}"},
+                },
+                "addressType": f"IPv{family}",
+                "ports": [{"name": "sig", "protocol": "SCTP", "port": 3869}],
+                "endpoints": [{"addresses": [a]} for a in endpoints("pods", family)],
+            }
+
+
+Bench.OBJECTS["sctp"] = list(affine_objects())
+Bench.TIMEOUTS["sctp"], Bench.LIMITS["sctp"] = Bench.TIMEOUTS["short"], "{}"
+
+
+def init_at(t, at_s, sport):
+    to = ("192.0.2.9" if t.family == 4 else "2001:db8:f::9") + ("0" if t.mode == "snat" else "1")
+    return Step("lan", t.packet(l4=t.l4("sctp", sport=sport, dport=3868), to=to), at_s)
+
+
+@row("SCTP over {family} by {mode}: an INIT that nobody confirms is remembered for sctp-opening",
+     bench="sctp", any_endpoint=True, **BOTH)  # fmt: skip
+def affinity_unproven(t):
+    results = yield [init_at(t, at_s, 700 + at_s) for at_s in range(0, 45, 9)]
+    assert len({network(Ether(r.frames[0][1])).dst for r in results}) > 1, "as if it were proven"
+
+
+@row("SCTP over {family} by {mode}: an association is, for the affinity's whole time",
+     bench="sctp", any_endpoint=True, **BOTH)  # fmt: skip
+def affinity_proven(t):
+    first = yield init_at(t, 0, 700)
+    out = Ether(first.frames[0][1])
+    emac = endpoints("pods", t.family)[network(out).dst]
+    for chunks in (init(INIT_ACK, b""), chunk(COOKIE_ACK)):
+        l4 = sctp(chunks, sport=3869, dport=l4_of(out).sport)
+        back = t.frame("pods", emac, network(out).dst, network(out).src, l4)
+        result = yield Step("pods", back, 0)
+        ended(result, "forward")
+    results = yield [init_at(t, at_s, 700 + at_s) for at_s in range(9, 45, 9)]
+    seen = {network(Ether(r.frames[0][1])).dst for r in results}
+    equal(seen, {network(out).dst}, "endpoints")
 
 
 @row("SCTP over {family}: aborts above the rate are not sent", bench="limits", only_one_worker=True,
