@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "box/box.h"
 #include "box/offline.h"
@@ -157,6 +158,70 @@ static void a_path_that_is_not_there_is_an_error_that_names_it(void **state)
 	fb_config_free(config);
 }
 
+static const char dns_objects[] =
+	"---\n{apiVersion: v1, kind: Service, metadata: {name: dns, namespace: sys}, spec: {clusterIP: "
+	"10.96.0.53, clusterIPs: [10.96.0.53, 'fd00:96::53'], externalIPs: [198.51.100.53], ports: "
+	"[{name: d, port: 53, protocol: UDP}, {name: m, port: 9153}]}}\n"
+	"---\n{apiVersion: v1, kind: Pod, metadata: {name: p, namespace: shop}, status: {phase: Running, "
+	"podIPs: [{ip: 10.1.0.9}]}}\n"
+	"---\n{apiVersion: v1, kind: Namespace, metadata: {name: empty}}\n";
+
+static void dns_is_answered_where_the_service_is_and_where_the_config_says(void **state)
+{
+	char path[] = "/tmp/forebay-test-XXXXXX";
+	static const char *const want[] = {"203.0.113.1", "192.0.2.53", "10.96.0.53", "fd00:96::53",
+					   "198.51.100.53"};
+	const struct fb_dns_zone *zone;
+	const struct fb_addr pod = addr("10.1.0.9");
+	struct fb_offline o;
+	int fd = mkstemp(path);
+
+	assert_int_equal(write(fd, dns_objects, sizeof(dns_objects) - 1), sizeof(dns_objects) - 1);
+	close(fd);
+	open_with("dns: {enabled: true, service: sys/dns, addresses: [203.0.113.1, 192.0.2.53], pods: "
+		  "verified}\n",
+		  path, &o);
+	zone = o.snapshot->dns;
+	assert_non_null(zone);
+	assert_int_equal(zone->n_addresses, 5);
+	for (size_t i = 0; i < 5; i++) {
+		struct fb_addr a = addr(want[i]);
+
+		assert_true(fb_dns_zone_serves(zone, &a));
+	}
+	assert_int_equal(bits_of(&o, "203.0.113.1"), FB_ADDR_BOX | FB_ADDR_SNAT);
+	assert_int_equal(bits_of(&o, "192.0.2.53"), FB_ADDR_SERVICE | FB_ADDR_ANNOUNCE);
+	assert_true(zone->synced);
+	assert_non_null(fb_dns_find_namespace(zone, (const uint8_t *)"\5empty", 6));
+	assert_non_null(fb_dns_find_namespace(zone, (const uint8_t *)"\4shop", 5));
+	assert_null(fb_dns_find_namespace(zone, (const uint8_t *)"\5other", 6));
+	assert_non_null(fb_dns_find_pod(zone, &pod, (const uint8_t *)"\4shop", 5));
+	assert_null(fb_dns_find_pod(zone, &pod, (const uint8_t *)"\3sys", 4));
+	/* What was dropped before it was published is staged again, all of it. */
+	assert_int_equal(fb_names_settle(o.names, o.store, true, 1), 0);
+	assert_null(fb_table_commit(o.table));
+	fb_table_abort(o.table);
+	fb_names_abort(o.names);
+	assert_int_equal(fb_names_settle(o.names, o.store, true, 1), 0);
+	fb_snapshot_release(o.table, o.snapshot);
+	o.snapshot = fb_table_commit(o.table);
+	assert_non_null(o.snapshot);
+	assert_non_null(fb_dns_find_namespace(o.snapshot->dns, (const uint8_t *)"\5empty", 6));
+	assert_int_equal(o.snapshot->dns->n_addresses, 5);
+	close_all(&o);
+	(void)unlink(path);
+}
+
+static void without_dns_there_is_no_zone(void **state)
+{
+	struct fb_offline o;
+
+	open_with("dns: {addresses: [192.0.2.53]}\n", NULL, &o);
+	assert_null(o.snapshot->dns);
+	assert_int_equal(bits_of(&o, "192.0.2.53"), 0);
+	close_all(&o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +230,8 @@ int main(void)
 		cmocka_unit_test(node_ports_are_answered_on_the_ports_unless_the_config_names_addresses),
 		cmocka_unit_test(a_manifest_ends_in_a_service_with_next_hops),
 		cmocka_unit_test(a_path_that_is_not_there_is_an_error_that_names_it),
+		cmocka_unit_test(dns_is_answered_where_the_service_is_and_where_the_config_says),
+		cmocka_unit_test(without_dns_there_is_no_zone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,11 +5,13 @@
 #include <errno.h>
 
 #include "alloc_fail.h"
+#include "dns/write.h"
 
 #define LB FB_FRONTEND_LOAD_BALANCER
 
 static struct fb_frontend_spec fes[3];
 static struct fb_endpoint_spec eps[3];
+static struct fb_dns *dns; /* the table's */
 
 static int set(struct fixture *f, const char *name, uint32_t first, uint32_t n_frontends,
 	       uint32_t n_endpoints)
@@ -23,12 +25,38 @@ static int set(struct fixture *f, const char *name, uint32_t first, uint32_t n_f
 	return rc;
 }
 
+/* The name x.default leads to one address, or is gone. */
+static int set_name(struct fixture *f, const char *address)
+{
+	const struct fb_addr a = addr(address != NULL ? address : "0.0.0.0");
+	const struct fb_dns_service_spec spec = {.namespace_ = "default",
+						 .name = "x",
+						 .external_name = "",
+						 .addrs = &a,
+						 .n_addrs = 1};
+	struct fb_dns_service *svc = fb_dns_service_build(&f->secret, &spec);
+
+	if (svc == NULL)
+		return -ENOMEM;
+	return fb_dns_set_service(dns, "default", "x", svc);
+}
+
+static const uint8_t *address_of_name(const struct fb_snapshot *snap)
+{
+	const struct fb_dns_service *svc =
+		fb_dns_find_service(snap->dns, (const uint8_t *)"\1x\7default", 10);
+
+	assert_non_null(svc);
+	return fb_dns_piece_at(svc, fb_dns_service_node(svc, 0)->addrs[FB_IPV4]);
+}
+
 /* Everything at once: a change, a newcomer, one that goes and whose frontend is taken over. */
 static int change(struct fixture *f, struct fb_snapshot **ret)
 {
 	if (set(f, "a", 0, 1, 3) != 0 || set(f, "new", 2, 1, 2) != 0 || set(f, "b", 1, 0, 0) != 0 ||
 	    fb_table_set_address(f->t, &eps[0].addr, FB_ADDR_BOX) != 0 ||
-	    fb_table_set_snat(f->t, 0, FB_IPV4, &eps[1].addr, 1) != 0)
+	    fb_table_set_snat(f->t, 0, FB_IPV4, &eps[1].addr, 1) != 0 ||
+	    set_name(f, "10.0.0.2") != 0)
 		return -ENOMEM;
 	*ret = fb_table_commit(f->t);
 	return *ret != NULL ? 0 : -errno;
@@ -41,6 +69,7 @@ static void check_before(const struct fb_snapshot *snap)
 	assert_null(lookup(snap, "192.0.2.3", 80));
 	assert_int_equal(fb_table_address(snap, &eps[0].addr), 0);
 	assert_int_equal(snap->n_services, 3);
+	assert_memory_equal(address_of_name(snap), "\12\0\0\1", 4);
 }
 
 static void check_after(const struct fb_snapshot *snap)
@@ -51,6 +80,7 @@ static void check_after(const struct fb_snapshot *snap)
 	assert_int_equal(fb_table_address(snap, &eps[0].addr), FB_ADDR_BOX);
 	assert_int_equal(snap->snat[0][FB_IPV4].n, 1);
 	assert_int_equal(snap->n_services, 3);
+	assert_memory_equal(address_of_name(snap), "\12\0\0\2", 4);
 }
 
 static struct fb_snapshot *open_with_three(struct fixture *f)
@@ -62,6 +92,10 @@ static struct fb_snapshot *open_with_three(struct fixture *f)
 	fes[1].last = 89;
 	fes[2] = frontend("192.0.2.3", 80, LB);
 	fixture_open(f, 20, 20);
+	dns = fb_dns_create(&f->secret, &(struct fb_dns_settings){.domain = "c", .ttl_s = 5});
+	assert_non_null(dns);
+	fb_table_set_dns(f->t, dns);
+	assert_int_equal(set_name(f, "10.0.0.1"), 0);
 	assert_int_equal(set(f, "a", 0, 1, 2), 0);
 	assert_int_equal(set(f, "b", 1, 1, 2), 0);
 	assert_int_equal(set(f, "waits", 1, 1, 2), 0);

@@ -229,6 +229,25 @@ static void nothing_waiting_reads_as_zero(void **state)
 	assert_int_equal(len, 0);
 }
 
+static void an_address_can_be_lent_and_taken_back(void **state)
+{
+	static const char *const texts[] = {"10.96.0.53", "fd00:96::53"};
+	struct fb_twin *t = *state;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct fb_addr a;
+
+		assert_int_equal(fb_addr_parse(texts[i], &a), 0);
+		for (int twice = 0; twice < 2; twice++)
+			assert_int_equal(fb_twin_add_address(t, &a), 0);
+		assert_non_null(strstr(said("ip -o addr show dev fb-lan"),
+				       i == 0 ? "10.96.0.53/32" : "fd00:96::53/128"));
+		for (int twice = 0; twice < 2; twice++)
+			assert_int_equal(fb_twin_remove_address(t, &a), 0);
+		assert_null(strstr(said("ip -o addr show dev fb-lan"), texts[i]));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,6 +267,8 @@ int main(void)
 			what_the_kernel_sends_can_be_read_with_complete_checksums, open_twin,
 			close_twin),
 		cmocka_unit_test_setup_teardown(nothing_waiting_reads_as_zero, open_twin,
+						close_twin),
+		cmocka_unit_test_setup_teardown(an_address_can_be_lent_and_taken_back, open_twin,
 						close_twin),
 	};
 
