@@ -98,7 +98,40 @@ struct scrape {
 	struct fb_worker_counters *workers;
 	struct fb_metrics_port *ports;
 	struct fb_metrics_origin *origins;
+	struct fb_metrics_pool *pools;
 };
+
+static void count_trouble(void *arg, const char *namespace_, const char *name, const char *trouble)
+{
+	uint32_t *n = arg;
+
+	(*n)++;
+}
+
+/* @return 0 or -ENOMEM */
+static int fill_pools(const struct fb_control *c, struct scrape *s)
+{
+	size_t most = (size_t)c->p.config->n_pools * FB_FAMILY_COUNT + 1;
+	struct fb_pool_fill *fills = calloc(most, sizeof(*fills));
+
+	s->pools = calloc(most, sizeof(*s->pools));
+	if (fills == NULL || s->pools == NULL) {
+		free(fills);
+		return -ENOMEM;
+	}
+	s->view.n_pools = fb_pool_fills(c->pool, fills);
+	for (uint32_t i = 0; i < s->view.n_pools; i++)
+		s->pools[i] = (struct fb_metrics_pool){
+			.name = fills[i].name,
+			.family = fills[i].family,
+			.n_addresses = fills[i].n_addresses,
+			.n_used = fills[i].n_used,
+		};
+	s->view.pools = s->pools;
+	fb_pool_each_trouble(c->pool, count_trouble, &s->view.services_lacking);
+	free(fills);
+	return 0;
+}
 
 static struct fb_metrics_view view_of(struct fb_control *c)
 {
@@ -127,6 +160,7 @@ static void free_scrape(struct scrape *s)
 	free(s->workers);
 	free(s->ports);
 	free(s->origins);
+	free(s->pools);
 	free(s);
 }
 
@@ -141,7 +175,8 @@ static struct scrape *begin_scrape(struct fb_control *c)
 	s->workers = calloc(s->view.n_workers + 1, sizeof(*s->workers));
 	s->ports = calloc(s->view.n_ports + 1, sizeof(*s->ports));
 	s->origins = calloc(s->view.n_origins + 1, sizeof(*s->origins));
-	if (s->workers == NULL || s->ports == NULL || s->origins == NULL) {
+	if (s->workers == NULL || s->ports == NULL || s->origins == NULL ||
+	    fill_pools(c, s) != 0) {
 		free_scrape(s);
 		return NULL;
 	}

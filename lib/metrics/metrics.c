@@ -319,11 +319,40 @@ static void render_control(const struct fb_metrics_view *view, struct fb_text *t
 	}
 }
 
+static void label_pool(const struct fb_metrics_pool *pool, struct fb_metrics_label labels[2])
+{
+	labels[0] = (struct fb_metrics_label){"pool", pool->name};
+	labels[1] = (struct fb_metrics_label){"family",
+					      pool->family == FB_IPV4 ? "ipv4" : "ipv6"};
+}
+
+static void render_pools(const struct fb_metrics_view *view, struct fb_text *text)
+{
+	struct fb_metrics_label labels[2];
+
+	fb_text_family(text, "forebay_pool_addresses", "gauge",
+		       "Addresses of a pool for load balancers.");
+	for (uint32_t i = 0; i < view->n_pools; i++) {
+		label_pool(&view->pools[i], labels);
+		fb_text_sample_double(text, labels, COUNT(labels), view->pools[i].n_addresses);
+	}
+	fb_text_family(text, "forebay_pool_addresses_used", "gauge",
+		       "Those of them that a Service or the box itself has.");
+	for (uint32_t i = 0; i < view->n_pools; i++) {
+		label_pool(&view->pools[i], labels);
+		fb_text_sample(text, labels, COUNT(labels), view->pools[i].n_used);
+	}
+	render_one(text, "forebay_services_lacking", "gauge",
+		   "Services without an address or a NodePort that they ask for.",
+		   view->services_lacking);
+}
+
 bool fb_metrics_render(const struct fb_metrics_view *view, struct fb_metrics_progress *progress,
 		       uint32_t n_samples, struct fb_text *text)
 {
 	if (!progress->begun) {
 		render_control(view, text);
+		render_pools(view, text);
 		render_workers(view, text);
 		render_ports(view, text);
 	}

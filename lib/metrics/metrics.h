@@ -29,6 +29,13 @@ struct fb_metrics_origin {
 	uint32_t errors;  /* of its last reading */
 };
 
+struct fb_metrics_pool {
+	const char *name;
+	enum fb_family family;
+	double n_addresses;
+	uint32_t n_used;
+};
+
 struct fb_metrics_view {
 	const char *version;
 	double start_time_s; /* since the epoch */
@@ -40,6 +47,9 @@ struct fb_metrics_view {
 	uint32_t n_ports;
 	const struct fb_metrics_origin *origins;
 	uint32_t n_origins;
+	const struct fb_metrics_pool *pools;
+	uint32_t n_pools;
+	uint32_t services_lacking; /* an address or a NodePort that they ask for */
 	uint64_t reloads;         /* times that sources were read */
 	uint64_t reloads_refused; /* of which with an error */
 	uint64_t twin_drops;      /* punted frames that the kernel did not take */

@@ -353,3 +353,34 @@ uint16_t fb_pool_pick_port(struct fb_pool *pool, const struct fb_pool_record *re
 
 	return found == 0 && fb_pool_make_room(pool) ? pick_port(pool, record, port, proto) : found;
 }
+
+uint32_t fb_pool_fills(const struct fb_pool *pool, struct fb_pool_fill *ret)
+{
+	const struct fb_config *config = pool->config;
+	const struct fb_index_link *link = NULL;
+	uint32_t n = 0;
+
+	for (uint32_t p = 0; p < config->n_pools; p++) {
+		for (int f = 0; f < FB_FAMILY_COUNT; f++) {
+			number size = size_of(&config->pools[p], (enum fb_family)f);
+
+			if (size > 0)
+				ret[n++] = (struct fb_pool_fill){.name = config->pools[p].name,
+								 .family = (enum fb_family)f,
+								 .n_addresses = (double)size};
+		}
+	}
+	while ((link = fb_index_walk(&pool->uses, link)) != NULL) {
+		const struct fb_pool_use *use = (const struct fb_pool_use *)link;
+		const struct fb_config_pool *of = use->node_port == 0 ? fb_pool_of(pool, &use->addr)
+								      : NULL;
+
+		/* One that several share counts once. */
+		if (of == NULL || fb_pool_use_next(pool, &use->addr, 0, NULL) != use)
+			continue;
+		for (uint32_t i = 0; i < n; i++)
+			ret[i].n_used += ret[i].name == of->name &&
+					 ret[i].family == fb_addr_family(&use->addr);
+	}
+	return n;
+}

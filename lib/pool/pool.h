@@ -61,6 +61,24 @@ void fb_pool_each_trouble(const struct fb_pool *pool,
 				     const char *trouble),
 			  void *arg);
 
+/* How full one pool of the config is in one family. */
+struct fb_pool_fill {
+	const char *name;
+	enum fb_family family;
+	double n_addresses; /* an IPv6 pool may have more than any integer counts */
+	uint32_t n_used;    /* by Services, written or allotted, each once; and by the box itself */
+};
+
+/**
+ * All pools that have addresses of a family, in the config's order.
+ *
+ * Cost: linear in what is in use, times the pools.
+ *
+ * @param ret  room for two of each pool
+ * @return how many
+ */
+uint32_t fb_pool_fills(const struct fb_pool *pool, struct fb_pool_fill *ret);
+
 /* ---- over restarts ---- */
 
 /** Has anything been allotted or freed since fb_pool_save() or fb_pool_load()? */

@@ -51,6 +51,8 @@ static char *render_in_pieces(uint32_t n_samples)
 		.counters = {.tx_full = 4},
 	};
 	struct fb_metrics_origin origin = {.name = "/a \"b\"\\c\nd.yaml", .errors = 2};
+	struct fb_metrics_pool pool = {
+		.name = "wide", .family = FB_IPV6, .n_addresses = 65536, .n_used = 3};
 	struct fb_metrics_view view = {
 		.version = "1.2.3",
 		.snap = &snap,
@@ -61,6 +63,9 @@ static char *render_in_pieces(uint32_t n_samples)
 		.n_ports = 1,
 		.origins = &origin,
 		.n_origins = 1,
+		.pools = &pool,
+		.n_pools = 1,
+		.services_lacking = 2,
 		.endpoint = endpoint_sums,
 		.service = service_sums,
 	};
@@ -105,6 +110,9 @@ static void every_kind_of_counter_is_there(void **state)
 		"\nforebay_worker_busy_seconds_total{worker=\"0\"} 0.5\n",
 		"\nforebay_drops_total{worker=\"0\",reason=\"vlan\"} 9\n",
 		"\nforebay_port_tx_full_total{port=\"lan\"} 4\n",
+		"\nforebay_pool_addresses{pool=\"wide\",family=\"ipv6\"} 65536\n",
+		"\nforebay_pool_addresses_used{pool=\"wide\",family=\"ipv6\"} 3\n",
+		"\nforebay_services_lacking 2\n",
 		"\nforebay_port_up{port=\"lan\"} 1\n",
 		"\nforebay_service_endpoints{namespace=\"shop\",service=\"cart\",port=\"80\","
 		"protocol=\"tcp\",family=\"ipv4\"} 1\n",

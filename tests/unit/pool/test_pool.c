@@ -677,6 +677,31 @@ static void keys_share_an_address_as_long_as_ports_differ(void **state)
 	close_bed(&bed);
 }
 
+static void it_is_known_how_full_a_pool_is(void **state)
+{
+	struct fb_pool_fill fills[4];
+	struct bed bed;
+
+	(void)state;
+	open_bed(&bed, "pools: [{name: p, addresses: [192.0.2.0/30, '2001:db8::/64']}, {name: q, "
+		       "addresses: [203.0.113.9]}]");
+	say(&bed, "a",
+	    LB_META("a", NOTE("sharing-key", "k"), "ports: [{port: 53, protocol: UDP}]")
+		    LB_META("b", NOTE("sharing-key", "k"), "ports: [{port: 53}]"));
+	assert_int_equal(fb_pool_fills(bed.pool, fills), 3);
+	assert_string_equal(fills[0].name, "p");
+	assert_int_equal(fills[0].family, FB_IPV4);
+	assert_true(fills[0].n_addresses > 3.5 && fills[0].n_addresses < 4.5);
+	/* The one that both share, and the box's own. */
+	assert_int_equal(fills[0].n_used, 2);
+	assert_int_equal(fills[1].family, FB_IPV6);
+	assert_true(fills[1].n_addresses > 1.8e19 && fills[1].n_addresses < 1.9e19);
+	assert_int_equal(fills[1].n_used, 0);
+	assert_string_equal(fills[2].name, "q");
+	assert_int_equal(fills[2].n_used, 0);
+	close_bed(&bed);
+}
+
 static void who_has_something_keeps_it_from_who_writes_it_later(void **state)
 {
 	char text[1024];
@@ -924,6 +949,7 @@ int main(void)
 		cmocka_unit_test(another_config_moves_only_what_it_must),
 		cmocka_unit_test(rules_of_allotting),
 		cmocka_unit_test(keys_share_an_address_as_long_as_ports_differ),
+		cmocka_unit_test(it_is_known_how_full_a_pool_is),
 		cmocka_unit_test(who_has_something_keeps_it_from_who_writes_it_later),
 		cmocka_unit_test(new_endpoints_leave_an_allotment_alone),
 		cmocka_unit_test(a_random_life_keeps_the_laws),
