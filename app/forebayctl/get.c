@@ -744,8 +744,12 @@ static void describe_selection(const json_t *port)
 	if (ctl_integer(port, "drain_deadline_s") > 0)
 		(void)printf("  %-14s flows of a terminating endpoint end after %s\n", "draining",
 			     ctl_duration(ctl_integer(port, "drain_deadline_s"), buf));
-	if (json_object_get(port, "removed_tcp_s") != NULL)
-		(void)printf("  %-14s TCP flows of a removed endpoint end after %s\n", "draining",
+	if (json_object_get(port, "removed_tcp_s") == NULL)
+		return;
+	if (ctl_integer(port, "removed_tcp_s") == 0)
+		(void)printf("  %-14s TCP flows of a removed endpoint are reset at once\n", "draining");
+	else
+		(void)printf("  %-14s TCP flows of a removed endpoint are reset after %s\n", "draining",
 			     ctl_duration(ctl_integer(port, "removed_tcp_s"), buf));
 }
 

@@ -88,6 +88,9 @@ static void add(const char *name, uint16_t port, enum fb_service_mode mode, cons
 		.sources = &members,
 		.n_sources = strcmp(name, "members") == 0,
 		.elsewhere = strcmp(name, "elsewhere") == 0,
+		.selection = strcmp(name, "around") == 0 ? FB_SELECT_ROUND_ROBIN : FB_SELECT_MAGLEV,
+		.affinity_s = strcmp(name, "around") == 0 ? 60 : 0,
+		.removed_tcp_s = FB_NEVER_S,
 	};
 
 	if (endpoint != NULL)
@@ -116,6 +119,7 @@ static int setup(void **state)
 	add("kept", 82, FB_MODE_DNAT, "10.1.0.1");
 	add("lost", 83, FB_MODE_SNAT, "10.9.0.1");
 	add("asking", 84, FB_MODE_SNAT, "10.8.0.1");
+	add("around", 87, FB_MODE_SNAT, "10.1.0.1");
 	assert_int_equal(fb_table_set_address(fix.table, &box, FB_ADDR_BOX), 0);
 	assert_int_equal(fb_table_set_address(fix.table, &snat, FB_ADDR_SNAT), 0);
 	assert_int_equal(fb_table_set_snat(fix.table, 0, FB_IPV4, &snat, 1), 0);
@@ -233,6 +237,54 @@ static void next_hops_that_nobody_tells_of_are_assumed(void **state)
 	assert_int_equal(e.reason, FB_REASON_NO_ROUTE);
 }
 
+static uint32_t known_ep_id;
+
+static bool is_known(void *arg, const struct fb_service *svc, const struct fb_addr *client,
+		     struct fb_affinity_entry *ret)
+{
+	*ret = (struct fb_affinity_entry){.ep_id = known_ep_id};
+	return true;
+}
+
+/* What the worker will only know then is not told; what the client had last is. */
+static void without_a_hash_the_worker_decides_or_affinity_does(void **state)
+{
+	const char *line = "tcp 198.51.100.7:40000 192.0.2.10:87";
+	struct fb_explanation e = explain(line, NULL);
+
+	assert_int_equal(e.verdict, FB_VERDICT_FORWARD);
+	assert_true(e.at_run_time);
+	assert_false(e.has_slot || e.has_reply || e.by_affinity);
+	assert_null(e.endpoint);
+	known_ep_id = e.service->endpoints[0].id;
+	fix.env.affinity = is_known;
+	e = explain(line, NULL);
+	assert_true(e.by_affinity && e.has_reply);
+	assert_false(e.has_slot || e.at_run_time);
+	assert_int_equal(e.endpoint->id, known_ep_id);
+	/* An endpoint that takes no new flows of this Service is none. */
+	known_ep_id += 1000;
+	e = explain(line, NULL);
+	assert_true(e.at_run_time);
+	assert_false(e.by_affinity);
+	fix.env.affinity = NULL;
+}
+
+static void a_flow_that_is_over_is_reset(void **state)
+{
+	struct fb_explanation e = explain("tcp 198.51.100.7:40000 192.0.2.10:80", NULL);
+	struct fb_flow_row row = {
+		.client = {.proto = IPPROTO_TCP},
+		.reply = e.reply,
+		.ep_id = e.endpoint->id,
+		.state = FB_FLOW_RESET,
+	};
+
+	e = explain("tcp 198.51.100.7:40000 192.0.2.10:80", &row);
+	assert_int_equal(e.verdict, FB_VERDICT_REJECT);
+	assert_int_equal(e.reason, FB_REASON_DRAINED);
+}
+
 static void a_live_flow_decides_both_ways(void **state)
 {
 	struct fb_explanation e = explain("tcp 198.51.100.7:40000 192.0.2.10:80", NULL);
@@ -332,6 +384,8 @@ int main(void)
 		cmocka_unit_test(an_endpoint_that_is_its_own_client_is_hidden),
 		cmocka_unit_test(what_is_not_forwarded_has_its_reason),
 		cmocka_unit_test(next_hops_that_nobody_tells_of_are_assumed),
+		cmocka_unit_test(without_a_hash_the_worker_decides_or_affinity_does),
+		cmocka_unit_test(a_flow_that_is_over_is_reset),
 		cmocka_unit_test(a_live_flow_decides_both_ways),
 		cmocka_unit_test(the_object_has_the_keys_that_scripts_use),
 		cmocka_unit_test(queries_that_cannot_be_read_say_why),

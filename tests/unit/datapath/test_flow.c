@@ -207,7 +207,7 @@ static void what_is_over_is_reset_or_begins_anew(void **state)
 		if (fb_flow_is_over(&bed.snap, &bed.record.head, &pkt, dir) != cases[i].is_over ||
 		    fb_flow_goes_on(&bed.snap, &bed.record.head, &pkt, dir) != cases[i].goes_on)
 			fail_msg("case %zu", i);
-		fb_part_free(bed.index);
+		bed_close(&bed);
 	}
 }
 
