@@ -3,6 +3,7 @@
 /* kind: Service (v1): the fields that decide something, and what must agree among them. */
 
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "manifest/kinds.h"
@@ -245,26 +246,62 @@ static void read_external(const struct field *spec, struct fb_model_service *ser
 }
 
 /* White space around a range is allowed, as the API server does. */
-static bool parse_range(const struct field *f, struct fb_prefix *ret)
+/* A range of len characters, with blanks around it as the API server allows. */
+static bool parse_range(const char *at, size_t len, struct fb_prefix *ret)
 {
+	size_t blanks = strspn(at, " \t");
 	char text[FB_PREFIX_STRLEN];
-	size_t len;
-	const char *at;
 
-	if (!field_is(f, FB_NODE_STRING))
+	if (blanks >= len)
 		return false;
-	at = f->node->text + strspn(f->node->text, " \t");
-	len = strcspn(at, " \t");
-	if (len < sizeof(text) && at[len + strspn(at + len, " \t")] == '\0') {
-		memcpy(text, at, len);
-		text[len] = '\0';
-		if (strchr(text, '/') != NULL && fb_prefix_parse(text, ret, NULL) == 0)
-			return true;
-	}
-	return false;
+	at += blanks;
+	len -= blanks;
+	while (at[len - 1] == ' ' || at[len - 1] == '\t')
+		len--;
+	if (len >= sizeof(text) || memchr(at, '/', len) == NULL)
+		return false;
+	memcpy(text, at, len);
+	text[len] = '\0';
+	return fb_prefix_parse(text, ret, NULL) == 0;
 }
 
-static void read_source_ranges(const struct field *spec, struct fb_model_service *service)
+static void say_no_range(const struct field *f)
+{
+	char shown[FIELD_SHOWN_SIZE];
+
+	field_error(f, "\"%s\" is not a range like 192.0.2.0/24", field_show(f, shown));
+}
+
+/* The annotation that was there before the field, and counts where that says nothing: with commas. */
+static void read_annotated_ranges(const struct field *root, struct fb_model_service *service)
+{
+	struct field metadata = field_get(root, "metadata");
+	struct field annotations = field_get(&metadata, "annotations");
+	struct field f = field_get(&annotations, FB_ANNOTATION_SOURCE_RANGES);
+	const char *at = f.node != NULL ? field_string(&f) : "";
+	struct fb_prefix *ranges;
+	uint32_t n = 1;
+
+	if (at[strspn(at, " \t")] == '\0')
+		return;
+	for (const char *c = at; *c != '\0'; c++)
+		n += *c == ',';
+	ranges = field_alloc(&f, n, sizeof(*ranges));
+	for (uint32_t i = 0; ranges != NULL && i < n; i++) {
+		size_t len = strcspn(at, ",");
+
+		if (!parse_range(at, len, &ranges[i])) {
+			say_no_range(&f);
+			return;
+		}
+		at += len + 1;
+	}
+	service->source_ranges = ranges;
+	service->n_source_ranges = ranges != NULL ? n : 0;
+}
+
+static void read_source_ranges(const struct field *root, const struct field *spec,
+			       struct fb_model_service *service)
 {
 	struct field list = field_get(spec, "loadBalancerSourceRanges");
 	uint32_t n = field_list(&list);
@@ -272,14 +309,15 @@ static void read_source_ranges(const struct field *spec, struct fb_model_service
 
 	for (uint32_t i = 0; ranges != NULL && i < n; i++) {
 		struct field f = field_at(&list, i);
-		char shown[FIELD_SHOWN_SIZE];
 
-		if (!parse_range(&f, &ranges[i]))
-			field_error(&f, "\"%s\" is not a range like 192.0.2.0/24",
-				    field_show(&f, shown));
+		if (!field_is(&f, FB_NODE_STRING) ||
+		    !parse_range(f.node->text, strlen(f.node->text), &ranges[i]))
+			say_no_range(&f);
 	}
 	service->source_ranges = ranges;
 	service->n_source_ranges = ranges != NULL ? n : 0;
+	if (n == 0)
+		read_annotated_ranges(root, service);
 }
 
 static void read_ingress(const struct field *root, struct fb_model_service *service)
@@ -349,6 +387,30 @@ static void read_affinity(const struct field *spec, struct fb_model_service *ser
 							  AFFINITY_DEFAULT_S);
 }
 
+/* A domain's name, perhaps with a dot at its end. Of other types it means nothing. */
+static void read_external_name(const struct field *spec, struct fb_model_service *service)
+{
+	struct field f = field_get(spec, "externalName");
+	const char *name = field_string(&f);
+	size_t len = strlen(name);
+	char whole[256];
+	char shown[FIELD_SHOWN_SIZE];
+
+	service->external_name = name;
+	if (service->type != FB_SERVICE_EXTERNAL_NAME)
+		return;
+	if (len == 0) {
+		field_error(&f, "is missing; type ExternalName needs it");
+		return;
+	}
+	(void)snprintf(whole, sizeof(whole), "%.*s", (int)(len - (name[len - 1] == '.')), name);
+	if (len >= sizeof(whole) || !name_is_subdomain(whole))
+		field_error(&f,
+			    "\"%s\" is not a domain's name (at most 253 of a-z, 0-9, \"-\" and \".\", "
+			    "with a letter or digit at both ends of each part)",
+			    field_show(&f, shown));
+}
+
 void kind_read_service(const struct field *root)
 {
 	struct fb_model_service *service = &root->reader->object->service;
@@ -369,15 +431,12 @@ void kind_read_service(const struct field *root)
 	read_ports(&spec, service);
 	check_node_ports(&spec, service);
 	read_external(&spec, service);
-	read_source_ranges(&spec, service);
+	read_source_ranges(root, &spec, service);
 	read_ingress(root, service);
 	read_policies(&spec, service);
 	read_affinity(&spec, service);
 	kind_read_service_annotations(root, service);
 	f = field_get(&spec, "selector");
 	field_labels(&f, &service->selector);
-	f = field_get(&spec, "externalName");
-	service->external_name = field_string(&f);
-	if (service->type == FB_SERVICE_EXTERNAL_NAME && service->external_name[0] == '\0')
-		field_error(&f, "is missing; type ExternalName needs it");
+	read_external_name(&spec, service);
 }

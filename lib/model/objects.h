@@ -152,6 +152,7 @@ const char *fb_protocol_name(uint8_t proto);
 #define FB_ANNOTATION_POOL    "forebay.io/pool"
 #define FB_ANNOTATION_SHARING "forebay.io/sharing-key"
 #define FB_ANNOTATION_ASKED   "forebay.io/load-balancer-ips"
+#define FB_ANNOTATION_SOURCE_RANGES "service.beta.kubernetes.io/load-balancer-source-ranges"
 #define FB_LABEL_SERVICE_NAME "kubernetes.io/service-name"
 #define FB_LABEL_PROXY_NAME   "service.kubernetes.io/service-proxy-name"
 #define FB_LABEL_ZONE	      "topology.kubernetes.io/zone"

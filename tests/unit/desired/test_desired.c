@@ -129,6 +129,18 @@ struct rule {
 static const struct rule rules[] = {
 	{"a Service without endpoints is there, to be rejected", SERVICE(PLAIN),
 	 "80/TCP IPv4 snat: ClusterIP 10.0.0.1:80 ->\n"},
+	{"the older annotation stands in for loadBalancerSourceRanges",
+	 SERVICE_META(", annotations: {service.beta.kubernetes.io/load-balancer-source-ranges: "
+		      "'198.51.100.0/24 , 10.0.0.0/8'}",
+		      "loadBalancerIP: 192.0.2.1, type: LoadBalancer, allocateLoadBalancerNodePorts: false, "
+		      "ports: [{port: 80}]"),
+	 "80/TCP IPv4 snat: LoadBalancer 192.0.2.1:80 for 10.0.0.0-10.255.255.255 "
+	 "198.51.100.0-198.51.100.255 ->\n"},
+	{"and gives way to it",
+	 SERVICE_META(", annotations: {service.beta.kubernetes.io/load-balancer-source-ranges: nothing}",
+		      "loadBalancerIP: 192.0.2.1, type: LoadBalancer, allocateLoadBalancerNodePorts: false, "
+		      "loadBalancerSourceRanges: [10.0.0.0/8], ports: [{port: 80}]"),
+	 "80/TCP IPv4 snat: LoadBalancer 192.0.2.1:80 for 10.0.0.0-10.255.255.255 ->\n"},
 	{"without ClusterIPs, ipFamilies says of which families it is",
 	 SERVICE("externalIPs: [192.0.2.1, '2001:db8::1'], ipFamilies: [IPv6], ports: [{port: 80}]"),
 	 "80/TCP IPv6 snat: ExternalIP 2001:db8::1:80 ->\n"},

@@ -192,6 +192,9 @@ static const struct wrong wrongs[] = {
 	{SERVICE("ports: [{port: 80}, {port: 81}]"),
 	 "m:1:71: spec.ports[0].name: is missing; with two or more ports each needs a name\n"
 	 "m:1:83: spec.ports[1].name: is missing; with two or more ports each needs a name\n"},
+	{SERVICE("type: ExternalName, externalName: Foo_Bar"),
+	 "m:1:97: spec.externalName: \"Foo_Bar\" is not a domain's name (at most 253 of a-z, 0-9, "
+	 "\"-\" and \".\", with a letter or digit at both ends of each part)\n"},
 	{SERVICE("ports: [{name: '', port: 80}, {name: a, port: 81}]"),
 	 "m:1:78: spec.ports[0].name: is missing; with two or more ports each needs a name\n"},
 	{SERVICE("ports: [{name: a, port: 80}, {name: a, port: 80}]"),
