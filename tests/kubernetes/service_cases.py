@@ -27,7 +27,7 @@ SHORT_CIRCUIT = (
     "Local is about where the client is: a node gives its own pods and itself all endpoints behind an "
     "external address; a box sees no difference between clients and treats all as the outside"
 )
-LOOPBACK = "loopback addresses never arrive on a wire, so no NodePort is answered on them"
+LOOPBACK = "loopback addresses never arrive on a wire: a packet that has one is forged"
 VIP_SOURCE = (
     "a node's own packets to a load balancer address may come back with that address as their source "
     "and are let through its source ranges; a box sends none, so such a source is a forged one"
@@ -45,10 +45,10 @@ DIFFERS = [
     ("*/masquerade-matrix/?: pod to LB with eTP:Local", SHORT_CIRCUIT, "as outside"),
     ("*/masquerade-matrix/?: node to LB with eTP:Local", SHORT_CIRCUIT, "as outside"),
     ("iptables/mixed-services: LOCAL, KUBE-MARK-MASQ", SHORT_CIRCUIT, "as outside"),
-    ("iptables/nodeports/1: localhost to nodePort gets masqueraded", LOOPBACK, "punt"),
-    ("iptables/masquerade-matrix/?: localhost to NodePort", LOOPBACK, "punt"),
-    ("iptables/masquerade-matrix/?: localhost to NodePort with ?TP:Local", LOOPBACK, "punt"),
-    ("*/loadbalancer-sourceranges: same node to LB?, SNATted*", VIP_SOURCE, "drop source-range"),
+    ("iptables/nodeports/1: localhost to nodePort gets masqueraded", LOOPBACK, "drop bad-address"),
+    ("iptables/masquerade-matrix/?: localhost to NodePort", LOOPBACK, "drop bad-address"),
+    ("iptables/masquerade-matrix/?: localhost to NodePort with ?TP:Local", LOOPBACK, "drop bad-address"),
+    ("*/loadbalancer-sourceranges: same node to LB?, SNATted*", VIP_SOURCE, "drop bad-address"),
     ("categorize/PreferSameNode falls back to same-zone when feature gate*", GATE, "forward"),
     ("frontends/cluster ip service: *", REFUSED, "punt"),
 ]
@@ -104,6 +104,15 @@ def query(flow, source):
     )
 
 
+def client_of(flow):
+    """Who asks. A node's own packets never arrive on its wire (one with such a source is forged, and is
+    dropped), so it is another of its network."""
+    if flow["source"] != "node":
+        return flow["sourceIP"]
+    address = ipaddress.ip_address(flow["sourceIP"])
+    return str(address + 77)
+
+
 def outside(flow):
     """A client of that family that no case knows."""
     return "2600:5200::99" if ":" in flow["destIP"] else "203.0.113.3"
@@ -117,7 +126,7 @@ def explain(forebayctl, folder, case):
     )
     queries = []
     for flow in case["flows"]:
-        queries += [query(flow, flow["sourceIP"]), query(flow, outside(flow))]
+        queries += [query(flow, client_of(flow)), query(flow, outside(flow))]
     run = subprocess.run(
         [forebayctl, "explain", "--offline", "--config", folder / "config.yaml"]
         + ["-f", folder / "objects.json", "-o", "json"],
@@ -255,7 +264,7 @@ def main():
             answers = explain(forebayctl, Path(folder), case)
             for flow in case["flows"]:
                 name = f"{case['id']}: {flow['name']}"
-                answer = answers[query(flow, flow["sourceIP"])]
+                answer = answers[query(flow, client_of(flow))]
                 problem = wrong(answer, flow)
                 found = next((d for d in DIFFERS if fnmatch.fnmatchcase(name, d[0])), None)
                 if found is None or problem is None:
