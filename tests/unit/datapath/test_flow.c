@@ -231,7 +231,7 @@ static void an_identity_beyond_the_snapshot_ends_the_flow(void **state)
 	bed_open(&bed, FB_EP_ACTIVE, IPPROTO_TCP, FB_FLOW_ESTABLISHED);
 	bed.snap.n_endpoints = 3;
 	assert_false(fb_flow_goes_on(&bed.snap, &bed.record.head, &pkt, FB_DIR_CLIENT));
-	fb_part_free(bed.index);
+	bed_close(&bed);
 }
 
 int main(void)
