@@ -292,6 +292,8 @@ static void print_port_diff(const json_t *service, const json_t *port)
 		(void)printf("  ~ source ranges: %lld\n", ctl_integer(port, "source_ranges"));
 	if (json_is_true(json_object_get(port, "weights")))
 		(void)printf("  ~ weights of endpoints\n");
+	if (json_is_true(json_object_get(port, "draining")))
+		(void)printf("  ~ when flows of endpoints that go away end\n");
 	if (json_object_get(port, "selection") != NULL)
 		(void)printf("  ~ selection %s\n", ctl_string(port, "selection"));
 	if (json_object_get(port, "affinity_s") != NULL)

@@ -181,6 +181,8 @@ static bool diff_manner(json_t *o, const struct fb_service *old, const struct fb
 {
 	bool sources = !fb_table_same_sources(old, new);
 	bool weights = weights_differ(old, new);
+	bool draining = old->drain_deadline_s != new->drain_deadline_s ||
+			old->removed_tcp_s != new->removed_tcp_s;
 
 	if (old->mode != new->mode)
 		(void)json_object_set_new(o, "mode",
@@ -194,7 +196,9 @@ static bool diff_manner(json_t *o, const struct fb_service *old, const struct fb
 		(void)json_object_set_new(o, "source_ranges", json_integer(new->n_sources));
 	if (weights)
 		(void)json_object_set_new(o, "weights", json_true());
-	return sources || weights || old->mode != new->mode ||
+	if (draining)
+		(void)json_object_set_new(o, "draining", json_true());
+	return sources || weights || draining || old->mode != new->mode ||
 	       old->selection != new->selection || old->affinity_s != new->affinity_s;
 }
 

@@ -32,4 +32,10 @@ check "source ranges" says 's|^  type:|  loadBalancerSourceRanges: [203.0.113.0/
 	"~ source ranges: 1"
 check "affinity" says 's|^  type:|  sessionAffinity: ClientIP\n&|' \
 	"~ a client's flows go to one endpoint, for 3h after the last"
+check "another selection" says 's|forebay.io/mode: [a-z]*|&, forebay.io/selection: random|' \
+	"~ selection random"
+check "a weight" says 's|forebay.io/mode: [a-z]*|&, forebay.io/weights: 10.1.0.11=3|' \
+	"~ weights of endpoints"
+check "a deadline" says 's|forebay.io/mode: [a-z]*|&, forebay.io/drain-deadline: 5m|' \
+	"~ when flows of endpoints that go away end"
 done_testing

@@ -35,7 +35,7 @@ static void every_example_manifest_is_read_without_a_complaint(void **state)
 		fb_objects_fini(&objects);
 	}
 	closedir(dir);
-	assert_int_equal(n, 7);
+	assert_int_equal(n, 8);
 }
 
 int main(int argc, char **argv)
