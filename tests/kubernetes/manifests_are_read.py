@@ -24,7 +24,7 @@ except ImportError:
     print("1..0 # SKIP python3-yaml is not installed")
     sys.exit(0)
 
-KINDS = ("Service", "Endpoints", "EndpointSlice", "Pod", "Node")
+KINDS = ("Service", "Endpoints", "EndpointSlice", "Pod", "Node", "Namespace")
 # "unserved" ones would, if the Service had an address of its own.
 TAKE_TRAFFIC = ("active", "unserved")
 SERVICE_NAME = "kubernetes.io/service-name"
