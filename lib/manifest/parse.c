@@ -101,7 +101,7 @@ static int read_object(struct parse *p, const struct kind_row *row, const struct
 	if (object == NULL)
 		return -ENOMEM;
 	r->object = object;
-	r->failed = false;
+	r->failed = node->refused; /* and is looked at for more errors */
 	row->read(&root);
 	kind_check_keys(&root, row->object_kind);
 	r->object = NULL;

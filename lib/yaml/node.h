@@ -46,6 +46,8 @@ struct fb_node {
 	enum fb_node_kind kind;
 	uint32_t line;
 	uint32_t column;
+	bool plain;       /* a scalar without quotes and tag */
+	bool refused;     /* a mapping with an error of fb_yaml_document_is_refused() in it */
 	const char *text; /* scalars: as written, unescaped, NUL-terminated, no NUL inside */
 	int64_t integer;  /* FB_NODE_INT; FB_NODE_BOOL: 0 or 1 */
 	uint32_t n;       /* sequence: children; mapping: pairs */

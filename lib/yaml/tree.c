@@ -205,6 +205,7 @@ int tree_scalar(struct tree *tree, const struct scalar *scalar, const char *anch
 	if (node == NULL)
 		return -ENOMEM;
 	node->integer = scalar->integer;
+	node->plain = scalar->plain;
 	node->text = arena_text(&tree->yaml->arena, scalar->text, scalar->len);
 	if (node->text == NULL)
 		return -ENOMEM;
@@ -223,7 +224,11 @@ int tree_scalar(struct tree *tree, const struct scalar *scalar, const char *anch
 
 int tree_open(struct tree *tree, enum fb_node_kind kind, struct mark mark, const char *anchor_name)
 {
-	struct frame frame = {.first = tree->n_pending, .n_nodes = 1};
+	struct frame frame = {
+		.first = tree->n_pending,
+		.n_nodes = 1,
+		.n_soft_errors = tree->n_soft_errors,
+	};
 	int rc;
 
 	if (tree->depth == FB_YAML_MAX_DEPTH)
@@ -255,6 +260,7 @@ int tree_close(struct tree *tree)
 		rc = mapping_finish(tree, frame);
 		if (rc != 0)
 			return rc;
+		node->refused = tree->n_soft_errors != frame->n_soft_errors;
 	}
 	n = tree->n_pending - frame->first;
 	if (n > 0) {

@@ -40,6 +40,7 @@ struct frame {
 	size_t first;     /* its children are pending[first ...] */
 	uint32_t n_nodes; /* of the whole subtree so far, aliases expanded */
 	uint32_t height;  /* levels below it so far, aliases expanded */
+	uint32_t n_soft_errors; /* of the tree when it was opened */
 	struct anchor *anchor;
 	bool merges; /* has a plain << key */
 };
