@@ -13,7 +13,9 @@
 /* Index of the address types below. */
 enum { TYPE_IPV4, TYPE_IPV6, TYPE_FQDN, TYPE_COUNT };
 
-static uint32_t read_ports(const struct field *list, const struct fb_endpoint_port **ret)
+/* A slice may hold the port 0, which nobody sends to: Kubernetes bounds only the older kind's. */
+static uint32_t read_ports(const struct field *list, uint16_t least,
+			   const struct fb_endpoint_port **ret)
 {
 	uint32_t n = field_list(list);
 	struct fb_endpoint_port *ports = field_alloc(list, n, sizeof(*ports));
@@ -29,7 +31,7 @@ static uint32_t read_ports(const struct field *list, const struct fb_endpoint_po
 		if (f.node != NULL && (f.node->kind != FB_NODE_STRING || f.node->text[0] != '\0'))
 			ports[i].name = field_name(&f, NAME_LABEL);
 		f = field_get(&item, "port");
-		ports[i].port = (uint16_t)field_int(&f, 1, 65535, "a port", 0);
+		ports[i].port = (uint16_t)field_int(&f, least, 65535, "a port", 0);
 		f = field_get(&item, "protocol");
 		ports[i].proto = field_protocol(&f);
 		f = field_get(&item, "appProtocol");
@@ -152,7 +154,7 @@ void kind_read_slice(const struct field *root)
 	if (slice->fqdn)
 		field_notice(&f, "FQDN endpoints are not used");
 	f = field_get(root, "ports");
-	slice->n_ports = read_ports(&f, &slice->ports);
+	slice->n_ports = read_ports(&f, 0, &slice->ports);
 	n = field_list(&list);
 	if (slice->fqdn)
 		return;
@@ -215,7 +217,7 @@ void kind_read_endpoints(const struct field *root)
 		f = field_get(&item, "notReadyAddresses");
 		subsets[i].n_not_ready = read_addresses(&f, &subsets[i].not_ready);
 		f = field_get(&item, "ports");
-		subsets[i].n_ports = read_ports(&f, &subsets[i].ports);
+		subsets[i].n_ports = read_ports(&f, 1, &subsets[i].ports);
 	}
 	endpoints->subsets = subsets;
 	endpoints->n_subsets = n;

@@ -196,8 +196,32 @@ const char *field_string(const struct field *f)
 	return copy;
 }
 
+/* The words of YAML 1.1, which kubectl's reader goes by; in quotes they are text there too. */
+static bool is_old_bool(const struct fb_node *node, bool *ret)
+{
+	static const char *const words[] = {"no", "off", "n", "yes", "on", "y"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		const char *text = node->text;
+		size_t len = strlen(words[i]);
+
+		/* As a whole in lower or upper case, or capitalized. */
+		if (strcasecmp(text, words[i]) != 0 ||
+		    (strcmp(text + 1, words[i] + 1) != 0 && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != len))
+			continue;
+		*ret = i >= 3;
+		return true;
+	}
+	return false;
+}
+
 bool field_bool(const struct field *f, bool otherwise)
 {
+	bool value;
+
+	if (f->node != NULL && f->node->kind == FB_NODE_STRING && f->node->plain &&
+	    is_old_bool(f->node, &value))
+		return value;
 	return field_is(f, FB_NODE_BOOL) ? f->node->integer != 0 : otherwise;
 }
 
@@ -283,13 +307,14 @@ static const char *not_unicast(const struct fb_addr *a)
 			return "a loopback address";
 		if (b[0] == 169 && b[1] == 254)
 			return "a link-local address";
-		return b[0] >= 224 && b[0] < 240 ? "a multicast address" : NULL;
+		return b[0] == 224 && b[1] == 0 && b[2] == 0 ? "a link-local multicast address" :
+							       NULL;
 	}
 	if (memcmp(b, zero, 15) == 0 && b[15] <= 1)
 		return b[15] == 1 ? "a loopback address" : "the unspecified address";
 	if (b[0] == 0xfe && (b[1] & 0xc0) == 0x80)
 		return "a link-local address";
-	return b[0] == 0xff ? "a multicast address" : NULL;
+	return b[0] == 0xff && (b[1] & 0x0f) == 2 ? "a link-local multicast address" : NULL;
 }
 
 bool field_unicast(const struct field *f, struct fb_addr *ret)

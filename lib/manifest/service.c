@@ -245,18 +245,19 @@ static void read_external(const struct field *spec, struct fb_model_service *ser
 	}
 }
 
-/* White space around a range is allowed, as the API server does. */
+#define BLANKS " \t\r\n\v\f"
+
 /* A range of len characters, with blanks around it as the API server allows. */
 static bool parse_range(const char *at, size_t len, struct fb_prefix *ret)
 {
-	size_t blanks = strspn(at, " \t");
+	size_t blanks = strspn(at, BLANKS);
 	char text[FB_PREFIX_STRLEN];
 
 	if (blanks >= len)
 		return false;
 	at += blanks;
 	len -= blanks;
-	while (at[len - 1] == ' ' || at[len - 1] == '\t')
+	while (strchr(BLANKS, at[len - 1]) != NULL)
 		len--;
 	if (len >= sizeof(text) || memchr(at, '/', len) == NULL)
 		return false;
@@ -282,7 +283,7 @@ static void read_annotated_ranges(const struct field *root, struct fb_model_serv
 	struct fb_prefix *ranges;
 	uint32_t n = 1;
 
-	if (at[strspn(at, " \t")] == '\0')
+	if (at[strspn(at, BLANKS)] == '\0')
 		return;
 	for (const char *c = at; *c != '\0'; c++)
 		n += *c == ',';
