@@ -84,7 +84,7 @@ static struct way way_of(const struct build *b, enum fb_frontend_kind kind, bool
 		external ? b->service->external_policy : b->service->internal_policy;
 
 	if (b->node_name[0] == '\0')
-		return (struct way){DESIRED_CLUSTER,
+		return (struct way){policy == FB_TRAFFIC_LOCAL ? DESIRED_ALL : DESIRED_CLUSTER,
 				    mode_of(b, b->service->external_policy == FB_TRAFFIC_LOCAL),
 				    filtered};
 	return (struct way){policy == FB_TRAFFIC_LOCAL ? DESIRED_LOCAL : DESIRED_CLUSTER,
@@ -136,9 +136,14 @@ static void add(struct frontends *f, const struct fb_addr *addr, uint16_t port,
 	}
 }
 
-static void add_load_balancer(struct frontends *f, const struct fb_model_service *service,
-			      uint16_t port)
+/*
+ * A proxy on a node goes by the status alone. In files nobody may have filled that in, so without a node
+ * the address that is asked for counts; what a pool allots is in the status.
+ */
+static void add_load_balancer(struct frontends *f, const struct build *b, uint16_t port)
 {
+	const struct fb_model_service *service = b->service;
+
 	for (uint32_t i = 0; i < service->n_ingress; i++) {
 		const struct fb_ingress *ingress = &service->ingress[i];
 
@@ -146,7 +151,7 @@ static void add_load_balancer(struct frontends *f, const struct fb_model_service
 			add(f, &ingress->addr, port, FB_FRONTEND_LOAD_BALANCER);
 	}
 	if (service->type == FB_SERVICE_LOAD_BALANCER && service->n_ingress == 0 &&
-	    service->has_load_balancer_ip)
+	    service->has_load_balancer_ip && b->node_name[0] == '\0')
 		add(f, &service->load_balancer_ip, port, FB_FRONTEND_LOAD_BALANCER);
 }
 
@@ -169,7 +174,7 @@ static void add_frontends(struct frontends *f, const struct build *b,
 
 	for (uint32_t i = 0; i < service->n_cluster_ips; i++)
 		add(f, &service->cluster_ips[i], port->port, FB_FRONTEND_CLUSTER_IP);
-	add_load_balancer(f, service, port->port);
+	add_load_balancer(f, b, port->port);
 	for (uint32_t i = 0; i < service->n_external_ips; i++)
 		add(f, &service->external_ips[i], port->port, FB_FRONTEND_EXTERNAL_IP);
 	if (port->node_port == 0)

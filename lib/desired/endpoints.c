@@ -81,6 +81,13 @@ static uint8_t place_of(const struct desired_query *query, const struct fb_slice
 	return place;
 }
 
+/* What kube-proxy watches: slices with these labels are for DNS, or for another proxy. */
+static bool is_for_proxies(const struct fb_meta *meta)
+{
+	return fb_labels_get(&meta->labels, FB_LABEL_HEADLESS) == NULL &&
+	       fb_labels_get(&meta->labels, FB_LABEL_PROXY_NAME) == NULL;
+}
+
 /* Ports and endpoints of one slice go together; slices are united. */
 static void add_slice(struct candidates *c, const struct fb_endpoint_slice *slice)
 {
@@ -195,8 +202,10 @@ static void collect(struct candidates *c)
 	const struct fb_store_view *view = c->query->view;
 
 	c->n = 0;
-	for (uint32_t i = 0; i < view->n_slices; i++)
-		add_slice(c, &view->slices[i]->slice);
+	for (uint32_t i = 0; i < view->n_slices; i++) {
+		if (is_for_proxies(&view->slices[i]->meta))
+			add_slice(c, &view->slices[i]->slice);
+	}
 	if (view->n_slices > 0)
 		return;
 	if (view->endpoints != NULL)

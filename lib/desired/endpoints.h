@@ -54,6 +54,7 @@ struct desired_candidates {
 enum desired_set {
 	DESIRED_CLUSTER, /* anywhere; hints are followed */
 	DESIRED_LOCAL,   /* on the node */
+	DESIRED_ALL,     /* anywhere, as of a Local policy seen from no node: hints are for Cluster */
 };
 
 /** Is the Service of that family? */

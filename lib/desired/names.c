@@ -28,12 +28,14 @@ static void add_host(struct names *n, const struct fb_addr *addr, const char *ho
 	n->n_hosts++;
 }
 
+/* Port 0 is none, but whoever has it has a name. */
 static const struct fb_dns_port_spec *endpoint_ports(struct names *n,
 						     const struct fb_endpoint_port *from,
-						     uint32_t n_from)
+						     uint32_t n_from, uint32_t *ret_n)
 {
 	struct fb_dns_port_spec *ports;
 
+	*ret_n = 0;
 	if (n->hosts == NULL)
 		return NULL;
 	ports = fb_arena_alloc(&n->arena, n_from, sizeof(*ports));
@@ -41,32 +43,38 @@ static const struct fb_dns_port_spec *endpoint_ports(struct names *n,
 		n->no_memory = true;
 		return NULL;
 	}
-	for (uint32_t i = 0; i < n_from; i++)
-		ports[i] = (struct fb_dns_port_spec){from[i].name, from[i].port, from[i].proto};
+	for (uint32_t i = 0; i < n_from; i++) {
+		if (from[i].port != 0)
+			ports[(*ret_n)++] = (struct fb_dns_port_spec){from[i].name, from[i].port,
+								      from[i].proto};
+	}
 	return ports;
 }
 
 static void add_slice(struct names *n, const struct fb_endpoint_slice *slice)
 {
-	const struct fb_dns_port_spec *ports = endpoint_ports(n, slice->ports, slice->n_ports);
+	uint32_t n_ports;
+	const struct fb_dns_port_spec *ports =
+		endpoint_ports(n, slice->ports, slice->n_ports, &n_ports);
 
 	for (uint32_t i = 0; i < slice->n_endpoints && !slice->fqdn && !n->no_memory; i++) {
 		const struct fb_slice_endpoint *e = &slice->endpoints[i];
 
 		for (uint32_t a = 0; e->ready && a < e->n_addrs; a++)
-			add_host(n, &e->addrs[a], e->hostname, e->target_name, ports,
-				 slice->n_ports);
+			add_host(n, &e->addrs[a], e->hostname, e->target_name, ports, n_ports);
 	}
 }
 
 static void add_subset(struct names *n, const struct fb_endpoints_subset *subset)
 {
-	const struct fb_dns_port_spec *ports = endpoint_ports(n, subset->ports, subset->n_ports);
+	uint32_t n_ports;
+	const struct fb_dns_port_spec *ports =
+		endpoint_ports(n, subset->ports, subset->n_ports, &n_ports);
 
 	for (uint32_t i = 0; i < subset->n_ready && !n->no_memory; i++) {
 		const struct fb_endpoints_address *a = &subset->ready[i];
 
-		add_host(n, &a->addr, a->hostname, a->target_name, ports, subset->n_ports);
+		add_host(n, &a->addr, a->hostname, a->target_name, ports, n_ports);
 	}
 }
 

@@ -154,7 +154,11 @@ const char *fb_protocol_name(uint8_t proto);
 #define FB_ANNOTATION_ASKED   "forebay.io/load-balancer-ips"
 #define FB_ANNOTATION_SOURCE_RANGES "service.beta.kubernetes.io/load-balancer-source-ranges"
 #define FB_LABEL_SERVICE_NAME "kubernetes.io/service-name"
+#define FB_LABEL_HEADLESS     "service.kubernetes.io/headless"
 #define FB_LABEL_PROXY_NAME   "service.kubernetes.io/service-proxy-name"
+/* An election of the older kind keeps its state in an Endpoints object. */
+#define FB_ANNOTATION_LEADER  "control-plane.alpha.kubernetes.io/leader"
+#define FB_LABEL_SKIP_MIRROR  "endpointslice.kubernetes.io/skip-mirror"
 #define FB_LABEL_ZONE	      "topology.kubernetes.io/zone"
 #define FB_LABEL_EXCLUDE_NODE "node.kubernetes.io/exclude-from-external-load-balancers"
 #define FB_TAINT_LEAVING      "ToBeDeletedByClusterAutoscaler"

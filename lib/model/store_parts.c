@@ -87,6 +87,23 @@ struct fb_store_service *fb_store_service_find(const struct fb_store *store,
 	return NULL;
 }
 
+/*
+ * Endpoints that somebody wrote for a Service without selector are its endpoints as the cluster mirrors
+ * them into slices, and some it does not: those of leader elections, and those that say so. The API
+ * server's own say so too, since it writes the slices as well.
+ */
+static bool is_mirrored(const struct fb_store_view *view)
+{
+	const struct fb_meta *meta = &view->endpoints->meta;
+	const char *skip = fb_labels_get(&meta->labels, FB_LABEL_SKIP_MIRROR);
+
+	if ((view->service != NULL && view->service->service.selector.n > 0) ||
+	    (strcmp(view->namespace_, "default") == 0 && strcmp(view->name, "kubernetes") == 0))
+		return true;
+	return (skip == NULL || strcmp(skip, "true") != 0) &&
+	       fb_labels_get(&meta->annotations, FB_ANNOTATION_LEADER) == NULL;
+}
+
 bool fb_store_view(const struct fb_store *store, const char *namespace_, const char *name,
 		   struct fb_store_view *ret_view)
 {
@@ -99,6 +116,8 @@ bool fb_store_view(const struct fb_store *store, const char *namespace_, const c
 	if (view->service == NULL && view->endpoints == NULL && view->n_slices == 0)
 		return false;
 	*ret_view = *view;
+	if (view->endpoints != NULL && !is_mirrored(view))
+		ret_view->endpoints = NULL;
 	return true;
 }
 
