@@ -125,21 +125,30 @@ static void find_ports(struct expose *e)
 	}
 }
 
-/* Only the port that was asked for, with the protocols that it has there. */
-static bool choose_port(struct expose *e)
+/* Only the ports that were asked for, with the protocols that they have there. */
+static bool choose_ports(struct expose *e)
 {
-	const char *text = e->ctl->port;
-	struct port chosen;
+	struct expose wanted = {.n_ports = 0};
+	char *text;
+	char *rest;
+	char *one;
 	long number;
+	bool good = true;
 
-	if (text == NULL)
+	if (e->ctl->port == NULL)
 		return true;
-	if (!parse_port(text, "port", &number))
-		return false;
-	chosen = *port_of(e, number);
-	e->ports[0] = chosen;
-	e->n_ports = 1;
-	return true;
+	text = strdup(e->ctl->port);
+	rest = text;
+	while (good && (one = strsep(&rest, ",")) != NULL) {
+		good = parse_port(one, "port", &number);
+		if (good)
+			*port_of(&wanted, number) = *port_of(e, number);
+	}
+	free(text);
+	free(e->ports);
+	e->ports = wanted.ports;
+	e->n_ports = wanted.n_ports;
+	return good;
 }
 
 static json_t *target_port(const struct expose *e, long number)
@@ -376,7 +385,7 @@ static int run(struct expose *e)
 	if (!find_objects(e))
 		return 1;
 	find_ports(e);
-	if (!choose_port(e))
+	if (!choose_ports(e))
 		return 2;
 	if (e->n_ports == 0 && (ctl.cluster_ip == NULL || strcmp(ctl.cluster_ip, "None") != 0)) {
 		ctl_error("no port is known of it; say which with --port");

@@ -85,7 +85,7 @@ static const struct ctl_verb verbs[] = {
 	 "  as kubectl expose would make it; nothing is put in force. Ports, labels and\n"
 	 "  selector are those of the object where they are not given.\n"
 	 "  -n NAMESPACE                         where the object is (default)\n"
-	 "  --port N, --target-port N|NAME, --protocol TCP|UDP|SCTP\n"
+	 "  --port N,..., --target-port N|NAME, --protocol TCP|UDP|SCTP\n"
 	 "  --name NAME, --labels K=V,..., --selector K=V,...\n"
 	 "  --type ClusterIP|NodePort|LoadBalancer, --cluster-ip IP|None, --external-ip IP\n"
 	 "  --load-balancer-ip IP, --session-affinity None|ClientIP\n"

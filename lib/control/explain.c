@@ -397,23 +397,33 @@ static json_t *tuple_json(const struct fb_tuple *tuple)
 			 addr_port_json(&dst, fb_tuple_dport(tuple)));
 }
 
-/* What could have been chosen: of a flow, only what was. */
-static json_t *candidates_json(const struct fb_explanation *e)
+/* What could have been chosen, as the packet would reach it: of a flow, only what was. */
+static json_t *candidates_json(const struct fb_explain_env *env, const struct fb_explain_query *q,
+			       const struct fb_explanation *e)
 {
 	const struct fb_service *svc = e->service;
+	const struct fb_tuple tuple = fb_explain_tuple(q);
+	const struct fb_endpoint *last = NULL;
+	rte_be16_t last_port_be = 0;
 	json_t *list = json_array();
 
 	if (e->in_flow) {
 		if (e->endpoint != NULL)
-			(void)json_array_append_new(list, addr_port_json(&e->endpoint->addr,
-									 e->endpoint->port_be));
+			(void)json_array_append_new(
+				list, addr_port_json(&e->endpoint->addr, e->endpoint_port_be));
 		return list;
 	}
 	for (uint32_t i = 0; svc != NULL && i < svc->n_endpoints; i++) {
 		const struct fb_endpoint *ep = &svc->endpoints[i];
+		rte_be16_t port_be = fb_table_port_be(env->snap, svc, &tuple, ep);
 
-		if (ep->state == FB_EP_ACTIVE)
-			(void)json_array_append_new(list, addr_port_json(&ep->addr, ep->port_be));
+		/* Of one address each port is an endpoint, but to a range of ports they are the same. */
+		if (ep->state != FB_EP_ACTIVE || (last != NULL && port_be == last_port_be &&
+						  fb_addr_equal(&ep->addr, &last->addr)))
+			continue;
+		(void)json_array_append_new(list, addr_port_json(&ep->addr, port_be));
+		last = ep;
+		last_port_be = port_be;
 	}
 	return list;
 }
@@ -530,7 +540,7 @@ json_t *fb_explain_json(const struct fb_explain_env *env, const struct fb_explai
 				  e->endpoint != NULL
 					  ? addr_port_json(&e->endpoint->addr, e->endpoint_port_be)
 					  : json_null());
-	(void)json_object_set_new(o, "candidates", candidates_json(e));
+	(void)json_object_set_new(o, "candidates", candidates_json(env, q, e));
 	(void)json_object_set_new(o, "snat", snat_json(e));
 	if (e->has_slot)
 		(void)json_object_set_new(o, "slot", json_integer(e->slot));
