@@ -98,12 +98,37 @@ static uint32_t write_label(uint8_t *out, const char *prefix, const char *text)
 	return n != 0 ? n + 1 : 0;
 }
 
-/* "10-1-2-3"; an IPv6 address that ends in :: gets a 0, since no label ends in a dash. */
+static uint32_t write_decimal(uint8_t *out, uint8_t value)
+{
+	uint32_t n = 0;
+
+	if (value >= 100)
+		out[n++] = (uint8_t)('0' + value / 100);
+	if (value >= 10)
+		out[n++] = (uint8_t)('0' + value / 10 % 10);
+	out[n++] = (uint8_t)('0' + value % 10);
+	return n;
+}
+
+/*
+ * "10-1-2-3"; an IPv6 address that ends in :: gets a 0, since no label ends in a dash. A Service may have
+ * twenty thousand of these, so the usual ones are not printed by printf.
+ */
 static uint32_t write_dashed(uint8_t *out, const struct fb_addr *addr)
 {
 	char text[FB_ADDR_STRLEN + 1];
+	uint32_t n = 1;
 	size_t len;
 
+	if (fb_addr_family(addr) == FB_IPV4) {
+		for (uint32_t i = 0; i < 4; i++) {
+			if (i > 0)
+				out[n++] = '-';
+			n += write_decimal(out + n, addr->bytes[12 + i]);
+		}
+		out[0] = (uint8_t)(n - 1);
+		return n;
+	}
 	(void)fb_addr_format(addr, text);
 	len = strlen(text);
 	for (size_t i = 0; i < len; i++)
@@ -381,6 +406,22 @@ static void write_cluster(struct build *b, uint32_t node, const struct fb_dns_se
 	}
 }
 
+/* A port that all hosts have has what the headless Service itself has, which is written already. */
+static void same_as_service(struct build *b, uint32_t node)
+{
+	struct fb_dns_node *to;
+	const struct fb_dns_node *from;
+
+	if (b->failed)
+		return;
+	to = node_at(b, node);
+	from = node_at(b, 0);
+	memcpy(to->addrs, from->addrs, sizeof(to->addrs));
+	memcpy(to->n_addrs, from->n_addrs, sizeof(to->n_addrs));
+	to->srvs = from->srvs;
+	to->n_srvs = from->n_srvs;
+}
+
 static void write_ports(struct build *b, const struct fb_dns_service_spec *spec,
 			const struct ports *ports, uint32_t n_hosts)
 {
@@ -399,7 +440,10 @@ static void write_ports(struct build *b, const struct fb_dns_service_spec *spec,
 			if (is_port(b->items[k].port, ports->v[i]))
 				set.v[set.n++] = &b->items[k];
 		}
-		write_set(b, node, &set);
+		if (set.n == b->n_items)
+			same_as_service(b, node);
+		else
+			write_set(b, node, &set);
 	}
 }
 
