@@ -84,6 +84,18 @@ whole() {
 	lab_ctl explain tcp "$2:4000" "$1:7004" | grep -q '^service *default/whole port t ports \*'
 }
 
+# What people are shown, and what a change would change.
+shown() {
+	lab_ctl describe service default/media-kept | tee "$LAB_DIR/described"
+	grep -q '^  LoadBalancer  *192.0.2.22:7100-7109:7000$' "$LAB_DIR/described"
+	lab_ctl get services | grep '^media-kept .*7000-7009/TCP,7100-7109:7000/TCP,'
+	sed 's/7100-7109:7000/7100-7199/' "$LAB_DIR/manifests/media-kept.yaml" >"$LAB_DIR/changed.yaml"
+	lab_ctl diff -f "$LAB_DIR/changed.yaml" >"$LAB_DIR/diff" && return 1
+	cat "$LAB_DIR/diff"
+	grep -q -- '- frontend 192.0.2.22:7100-7109:7000' "$LAB_DIR/diff"
+	grep -q -- '+ frontend 192.0.2.22:7100-7199' "$LAB_DIR/diff"
+}
+
 # At once, and not after a while (28).
 refused() {
 	local status=0
@@ -93,5 +105,6 @@ refused() {
 
 check "one port of a whole address is another Service's" whole 192.0.2.24 203.0.113.2
 check "over IPv6 too" whole '[2001:db8:f::24]' '[2001:db8:c::2]'
+check "describe, get and diff name the ranges" shown
 check "a port beside a range is refused" refused 192.0.2.22:7010
 done_testing
