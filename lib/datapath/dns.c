@@ -102,8 +102,8 @@ bool fb_dns_is_ours(const struct fb_worker *w, const struct fb_tuple *to)
 {
 	struct fb_addr dst = fb_tuple_dst(to);
 
-	return w->snap->dns != NULL && fb_tuple_dport(to) == DNS_PORT_BE &&
-	       fb_dns_zone_serves(w->snap->dns, &dst);
+	return w->snap->dns != NULL && to->proto != IPPROTO_SCTP &&
+	       fb_tuple_dport(to) == DNS_PORT_BE && fb_dns_zone_serves(w->snap->dns, &dst);
 }
 
 void fb_stage_dns(struct fb_worker *w, struct fb_burst *b)
@@ -111,9 +111,8 @@ void fb_stage_dns(struct fb_worker *w, struct fb_burst *b)
 	for (uint16_t k = 0; k < b->n_names; k++) {
 		uint16_t i = b->names[k];
 		const struct fb_packet *pkt = &b->pkts[i];
-		struct fb_addr dst = fb_tuple_dst(&pkt->tuple);
 
-		if (!fb_dns_zone_serves(w->snap->dns, &dst))
+		if (!fb_dns_is_ours(w, &pkt->tuple))
 			to_flows(w, b, i);
 		else if (fb_table_source_is_forged(w->snap, &pkt->tuple))
 			fb_end_drop(w, b, i, FB_REASON_BAD_ADDRESS);

@@ -190,6 +190,12 @@ def other_port(t):
     ended(result, "reject", "no-service")
 
 
+@row("{family}: DNS does not go over SCTP", **FAMILY)
+def sctp(t):
+    result = yield Step("lan", packet(t, NAME, l4=t.l4("sctp", sport=t.cport, dport=53)))
+    ended(result, "reject", "no-service")
+
+
 @row("{family}: port 53 of another Service is that Service's", proto=("udp",), **FAMILY)
 def other_service(t):
     yield from t.open("snat", payload=query(NAME))
