@@ -76,8 +76,8 @@ static void fill(struct state *s, struct rte_mbuf *m)
 
 	src[0] = s->family == FB_IPV4 ? 198 : src[0];
 	memcpy(src + 2, &random, 2);
-	udp = fb_build_ip(data, bench_port_mac, bench_neighbour_mac, s->family, src, fb_addr_wire(&dst),
-			  IPPROTO_UDP, l4_len);
+	udp = fb_build_ip(data, bench_port_mac, bench_neighbour_mac, s->family, src,
+			  fb_addr_wire(&dst), IPPROTO_UDP, l4_len);
 	fb_store16(udp, (uint16_t)(1024 + (random >> 48) % 60000));
 	fb_store16(udp + 2, FB_DNS_PORT);
 	fb_store16(udp + 4, (uint16_t)l4_len);
@@ -93,13 +93,14 @@ static void fill(struct state *s, struct rte_mbuf *m)
 /* Did the answers say what was asked for? */
 static bool good(const struct state *s)
 {
-	const uint8_t *msg = rte_pktmbuf_mtod_offset(
-		s->world->sent[0], const uint8_t *,
-		FB_ETHER_LEN + fb_build_l3_len(s->family) + FB_UDP_LEN);
+	const uint8_t *msg =
+		rte_pktmbuf_mtod_offset(s->world->sent[0], const uint8_t *,
+					FB_ETHER_LEN + fb_build_l3_len(s->family) + FB_UDP_LEN);
 	bool exists = s->kind == &kinds[0];
 
 	return s->world->n_sent == BENCH_BATCH &&
-	       (fb_load16(msg + 2) & FB_DNS_RCODE_MASK) == (exists ? FB_DNS_NOERROR : FB_DNS_NXDOMAIN) &&
+	       (fb_load16(msg + 2) & FB_DNS_RCODE_MASK) ==
+		       (exists ? FB_DNS_NOERROR : FB_DNS_NXDOMAIN) &&
 	       fb_load16(msg + 6) == (exists ? 1 : 0);
 }
 

@@ -53,7 +53,8 @@ static int split_service(struct fb_names *names, const char *service)
 	return 0;
 }
 
-static struct fb_dns *create_dns(const struct fb_config *config, const struct fb_hash_secret *secret)
+static struct fb_dns *create_dns(const struct fb_config *config,
+				 const struct fb_hash_secret *secret)
 {
 	const struct fb_dns_settings settings = {
 		.domain = config->dns_domain,

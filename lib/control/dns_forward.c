@@ -13,7 +13,7 @@
 /* The first resolver may take so long, then the next is asked; each twice. Stub resolvers of clients wait 5
  * seconds (glibc's default), so with one or two resolvers they hear of a failure. */
 #define TIMEOUT_MS 1500
-#define TRIES	   2
+#define TRIES      2
 
 /* Sockets at a time: UDP and TCP for each resolver. */
 #define SOCKETS_MAX (2 * 8)
@@ -115,8 +115,8 @@ struct fb_forward *fb_forward_open(struct fb_control *c)
 	f->control = c;
 	for (uint32_t i = 0; i < SOCKETS_MAX; i++) {
 		f->sockets[i].forward = f;
-		f->sockets[i].watch = (struct fb_watch){
-			.fd = -1, .ready = socket_ready, .arg = &f->sockets[i]};
+		f->sockets[i].watch =
+			(struct fb_watch){.fd = -1, .ready = socket_ready, .arg = &f->sockets[i]};
 	}
 	rc = ares_library_init(ARES_LIB_INIT_ALL);
 	if (rc != ARES_SUCCESS) {

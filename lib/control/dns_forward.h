@@ -22,7 +22,8 @@ struct fb_forward;
 
 /** @return NULL with errno */
 struct fb_forward *fb_forward_open(struct fb_control *c);
-void fb_forward_close(struct fb_forward *f); /* what waits is told that there is no answer; takes NULL */
+void fb_forward_close(
+	struct fb_forward *f); /* what waits is told that there is no answer; takes NULL */
 
 /* answer is borrowed; len 0: there is none. The id in it is not the question's. */
 typedef void fb_forward_done_fn(void *arg, const uint8_t *answer, uint32_t len);

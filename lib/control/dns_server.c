@@ -23,12 +23,12 @@
 /* Datagrams taken at once, so that a flood leaves time for everything else. */
 #define UDP_BURST 64
 
-#define POLL_MS	 100
+#define POLL_MS  100
 #define RETRY_MS 5000 /* to listen where it failed */
 
 struct listener {
 	bool used;
-	bool lent; /* the kernel has the address from us */
+	bool lent;   /* the kernel has the address from us */
 	bool failed; /* and was reported */
 	struct fb_addr addr;
 	uint32_t epoch; /* of the slot: who waits for an answer may find another address here */
@@ -42,8 +42,8 @@ struct connection {
 	struct fb_dns_server *server;
 	uint32_t epoch;
 	uint64_t active_ms;
-	bool waits;   /* for a resolver: nothing is read meanwhile */
-	bool more;    /* what was read before is still to be looked at */
+	bool waits; /* for a resolver: nothing is read meanwhile */
+	bool more;  /* what was read before is still to be looked at */
 	uint32_t n_in;
 	uint8_t in[2 + QUERY_MAX];
 	uint8_t *out; /* NULL: nothing to send */
@@ -54,9 +54,9 @@ struct connection {
 /* A question that a resolver has. */
 struct pending {
 	struct fb_dns_server *server;
-	struct listener *listener; /* UDP */
+	struct listener *listener;     /* UDP */
 	struct connection *connection; /* TCP; NULL: UDP */
-	uint32_t epoch; /* of either */
+	uint32_t epoch;                /* of either */
 	struct sockaddr_storage peer;
 	socklen_t peer_len;
 	bool chase;
@@ -117,7 +117,9 @@ static bool flush(struct connection *conn)
 		}
 	}
 	(void)fb_control_rewatch(conn->server->control, &conn->watch,
-				 conn->out != NULL ? EPOLLOUT : conn->waits ? 0 : EPOLLIN);
+				 conn->out != NULL ? EPOLLOUT
+				 : conn->waits     ? 0
+						   : EPOLLIN);
 	return true;
 }
 
@@ -495,10 +497,11 @@ static void open_listener(struct listener *listener)
 	if (rc == 0 && listener->tcp.fd < 0)
 		rc = watch_socket(listener, &listener->tcp, SOCK_STREAM);
 	if (rc != 0 && !listener->failed)
-		fb_control_log(c, FB_LOG_WARNING,
-			       "dns: cannot listen on %s port 53: %s; TCP and forwarding fail there, "
-			       "trying again",
-			       fb_addr_format(&listener->addr, text), strerror(-rc));
+		fb_control_log(
+			c, FB_LOG_WARNING,
+			"dns: cannot listen on %s port 53: %s; TCP and forwarding fail there, "
+			"trying again",
+			fb_addr_format(&listener->addr, text), strerror(-rc));
 	listener->failed = rc != 0;
 }
 
@@ -507,7 +510,8 @@ static void close_listener(struct listener *listener)
 	close_watch(listener, &listener->udp);
 	close_watch(listener, &listener->tcp);
 	if (listener->lent)
-		(void)fb_twin_remove_address(listener->server->control->p.twins[0], &listener->addr);
+		(void)fb_twin_remove_address(listener->server->control->p.twins[0],
+					     &listener->addr);
 	listener->used = false;
 	listener->lent = false;
 	listener->failed = false;

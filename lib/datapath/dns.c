@@ -14,7 +14,7 @@
 #include "net/answer.h"
 #include "net/checksum.h"
 
-#define UDP_LEN	    8
+#define UDP_LEN     8
 #define DNS_PORT_BE RTE_BE16(FB_DNS_PORT)
 
 static void to_flows(struct fb_worker *w, struct fb_burst *b, uint16_t i)

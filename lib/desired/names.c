@@ -122,9 +122,8 @@ static void add_pod(struct names *n, const struct fb_object *object)
 	const char *hostname = strcmp(pod->subdomain, n->view->name) == 0 ? pod->hostname : "";
 	uint32_t n_ports;
 
-	if (pod->finished ||
-	    (!n->service->publish_not_ready &&
-	     (!pod->ready || pod->terminating || !desired_has_node(n->store, pod))))
+	if (pod->finished || (!n->service->publish_not_ready && (!pod->ready || pod->terminating ||
+								 !desired_has_node(n->store, pod))))
 		return;
 	ports = pod_ports(n, pod, &n_ports);
 	for (uint32_t i = 0; i < pod->n_addrs; i++) {

@@ -23,8 +23,8 @@
 #include "model/store.h"
 
 struct fb_names_settings {
-	bool pod_names;	   /* an endpoint without a hostname is called as its pod */
-	bool ignore_empty; /* ClusterIPs without ready endpoints do not exist */
+	bool pod_names;          /* an endpoint without a hostname is called as its pod */
+	bool ignore_empty;       /* ClusterIPs without ready endpoints do not exist */
 	char *const *namespaces; /* only these; none: all */
 	uint32_t n_namespaces;
 };

@@ -32,7 +32,7 @@ struct fb_dns {
 	struct fb_dns_zone *zone;  /* in force; NULL before the first */
 	struct fb_dns_zone staged; /* settings, addresses, synced; the maps are those in force */
 	uint32_t serial;
-	bool touched;              /* something of these was staged */
+	bool touched; /* something of these was staged */
 	struct change *changes;
 	struct change **last;
 	struct list namespaces;
@@ -490,8 +490,7 @@ static int apply_pods(struct fb_dns_draft *draft, struct fb_dns_zone *zone, cons
 	return 0;
 }
 
-static int make_zone(struct fb_dns *dns, struct fb_dns_draft *draft,
-		     struct fb_dns_zone **ret)
+static int make_zone(struct fb_dns *dns, struct fb_dns_draft *draft, struct fb_dns_zone **ret)
 {
 	struct fb_dns_zone *zone = fb_dns_draft_alloc(draft, sizeof(*zone));
 

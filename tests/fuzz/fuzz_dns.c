@@ -27,10 +27,13 @@ static void add(const struct fb_hash_secret *secret, struct fb_dns_service_spec 
 /* Services a (ClusterIP), h (headless, 100 hosts), e (to the outside), i (to a), l (a loop), in namespace n. */
 static void make_zone(void)
 {
-	static const struct fb_dns_port_spec ports[] = {{"p", 80, IPPROTO_TCP}, {"q", 53, IPPROTO_UDP}};
+	static const struct fb_dns_port_spec ports[] = {{"p", 80, IPPROTO_TCP},
+							{"q", 53, IPPROTO_UDP}};
 	static struct fb_dns_host_spec hosts[100];
-	const struct fb_dns_settings settings = {
-		.domain = "c", .ttl_s = 5, .pods = FB_DNS_PODS_INSECURE, .forwards = true};
+	const struct fb_dns_settings settings = {.domain = "c",
+						 .ttl_s = 5,
+						 .pods = FB_DNS_PODS_INSECURE,
+						 .forwards = true};
 	struct fb_hash_secret secret;
 	struct fb_addr addrs[2];
 	const char *const ns = "n";
@@ -45,16 +48,27 @@ static void make_zone(void)
 		hosts[i] = (struct fb_dns_host_spec){fb_addr_from_bytes(FB_IPV4, bytes),
 						     i == 0 ? "x" : "", ports, 2};
 	}
-	add(&secret, (struct fb_dns_service_spec){.namespace_ = "n", .name = "a",
-		.external_name = "", .addrs = addrs, .n_addrs = 2, .ports = ports, .n_ports = 2});
-	add(&secret, (struct fb_dns_service_spec){.namespace_ = "n", .name = "h",
-		.external_name = "", .headless = true, .hosts = hosts, .n_hosts = 100});
-	add(&secret, (struct fb_dns_service_spec){.namespace_ = "n", .name = "e",
-		.external_name = "x.y"});
-	add(&secret, (struct fb_dns_service_spec){.namespace_ = "n", .name = "i",
-		.external_name = "a.n.svc.c"});
-	add(&secret, (struct fb_dns_service_spec){.namespace_ = "n", .name = "l",
-		.external_name = "l.n.svc.c"});
+	add(&secret, (struct fb_dns_service_spec){.namespace_ = "n",
+						  .name = "a",
+						  .external_name = "",
+						  .addrs = addrs,
+						  .n_addrs = 2,
+						  .ports = ports,
+						  .n_ports = 2});
+	add(&secret, (struct fb_dns_service_spec){.namespace_ = "n",
+						  .name = "h",
+						  .external_name = "",
+						  .headless = true,
+						  .hosts = hosts,
+						  .n_hosts = 100});
+	add(&secret,
+	    (struct fb_dns_service_spec){.namespace_ = "n", .name = "e", .external_name = "x.y"});
+	add(&secret, (struct fb_dns_service_spec){.namespace_ = "n",
+						  .name = "i",
+						  .external_name = "a.n.svc.c"});
+	add(&secret, (struct fb_dns_service_spec){.namespace_ = "n",
+						  .name = "l",
+						  .external_name = "l.n.svc.c"});
 	fuzz_require(fb_dns_set_namespaces(dns, &ns, 1) == 0);
 	fb_dns_set_addresses(dns, addrs, 2);
 	fb_dns_set_synced(dns, true);
@@ -91,7 +105,8 @@ static uint32_t skip_name(const uint8_t *msg, uint32_t len, uint32_t at)
 	}
 }
 
-static void check(const uint8_t *msg, uint32_t len, const struct fb_dns_query *q, const uint8_t *asked)
+static void check(const uint8_t *msg, uint32_t len, const struct fb_dns_query *q,
+		  const uint8_t *asked)
 {
 	uint32_t at = FB_DNS_HEADER_LEN;
 	uint32_t records = 0;
