@@ -84,9 +84,10 @@ static struct fb_worker *worker_create(struct fb_datapath *dp, uint16_t idx,
 	struct fb_region region;
 	struct fb_worker *w;
 	size_t turns_bytes = dp->max_services * sizeof(*w->turns);
+	size_t open_bytes = dp->max_endpoints * sizeof(*w->open);
 
 	/* The worker and its counters in one piece of its node's memory; each part begins a cache line. */
-	if (fb_region_map(sizeof(*w) + endpoints_bytes + services_bytes + turns_bytes, node,
+	if (fb_region_map(sizeof(*w) + endpoints_bytes + services_bytes + turns_bytes + open_bytes, node,
 			  &region) != 0)
 		return NULL;
 	w = region.base;
@@ -94,6 +95,7 @@ static struct fb_worker *worker_create(struct fb_datapath *dp, uint16_t idx,
 	w->endpoint_counters = (void *)(w + 1);
 	w->service_counters = (void *)((uint8_t *)w->endpoint_counters + endpoints_bytes);
 	w->turns = (void *)((uint8_t *)w->service_counters + services_bytes);
+	w->open = (void *)((uint8_t *)w->turns + turns_bytes);
 	w->dp = dp;
 	w->idx = idx;
 	w->random = fb_hash_2(&dp->nat.secret, idx, 0);

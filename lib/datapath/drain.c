@@ -11,6 +11,7 @@
 
 #include <rte_ether.h>
 
+#include "datapath/select.h"
 #include "datapath/stages.h"
 #include "flow/lookup.h"
 #include "net/answer.h"
@@ -75,6 +76,7 @@ static void note_reset(struct fb_worker *w, struct fb_flow *flow)
 	if (flow->state == FB_FLOW_RESET)
 		return;
 	flow->state = FB_FLOW_RESET;
+	fb_flow_count_ended(w, flow);
 	flow->last_use_ms = w->now_ms;
 }
 

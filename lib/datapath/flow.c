@@ -17,6 +17,8 @@ static void gone(void *arg, const struct fb_flow *flow)
 {
 	struct fb_worker *w = arg;
 
+	if (flow->flags & FB_FLOW_COUNTED)
+		w->open[flow->ep_id]--;
 	w->endpoint_counters[flow->ep_id].live--;
 	w->counters.flows_expired++;
 }

@@ -82,11 +82,9 @@ static void forward(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 		fb_end_too_big(w, b, i, out.mtu);
 		return;
 	}
-	fb_flow_touch(flow, dir, pkt->tcp_flags, w->now_ms);
+	if (unlikely(fb_flow_touch(flow, dir, pkt->tcp_flags, w->now_ms)))
+		fb_flow_note(w, (enum fb_family)pkt->family, flow);
 	flow->packets++;
-	if (unlikely(flow->flags & FB_FLOW_AFFINE) &&
-	    (flow->state == FB_FLOW_ESTABLISHED || flow->state == FB_FLOW_ASSOCIATED))
-		fb_affinity_prove(w, (enum fb_family)pkt->family, flow);
 	ec->packets++;
 	ec->bytes += pkt->l3_len_bytes;
 	translate(flow, dir, data, pkt);

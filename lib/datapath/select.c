@@ -58,8 +58,8 @@ static uint64_t strength(const struct fb_worker *w, const struct fb_service *svc
 static bool is_freer(const struct fb_worker *w, const struct fb_service *svc, uint32_t a,
 		     uint32_t b)
 {
-	const uint64_t flows_a = w->endpoint_counters[svc->endpoints[a].id].live + 1;
-	const uint64_t flows_b = w->endpoint_counters[svc->endpoints[b].id].live + 1;
+	const uint64_t flows_a = (uint64_t)w->open[svc->endpoints[a].id] + 1;
+	const uint64_t flows_b = (uint64_t)w->open[svc->endpoints[b].id] + 1;
 
 	return flows_a * strength(w, svc, b) < flows_b * strength(w, svc, a);
 }
@@ -162,7 +162,8 @@ const struct fb_endpoint *fb_select_affine(struct fb_worker *w, const struct fb_
 	return fb_table_select(svc, fb_table_select_hash(w->snap, svc, tuple), NULL);
 }
 
-void fb_affinity_prove(struct fb_worker *w, enum fb_family family, struct fb_flow *flow)
+/* The flow was established: its client exists. */
+static void prove(struct fb_worker *w, enum fb_family family, struct fb_flow *flow)
 {
 	struct fb_affinity *t = w->dp->affinity;
 	const struct fb_tuple tuple = fb_flow_client_key(w->flows[family], flow);
@@ -184,4 +185,18 @@ void fb_affinity_prove(struct fb_worker *w, enum fb_family family, struct fb_flo
 	next = (struct fb_affinity_entry){flow->ep_id, end_of(w, svc, true), true};
 	if (fb_affinity_keep(t, key, is_known ? &seen : NULL, &next, w->now_s) == -ENOSPC)
 		w->counters.affinity_full++;
+}
+
+void fb_flow_note(struct fb_worker *w, enum fb_family family, struct fb_flow *flow)
+{
+	/* What closes is there for late segments; it is no load to the endpoint any more. */
+	const bool has_ended = flow->state == FB_FLOW_CLOSING || flow->state == FB_FLOW_CLOSED;
+
+	if ((flow->flags & FB_FLOW_AFFINE) &&
+	    (flow->state == FB_FLOW_ESTABLISHED || flow->state == FB_FLOW_ASSOCIATED))
+		prove(w, family, flow);
+	if (has_ended)
+		fb_flow_count_ended(w, flow);
+	else if ((flow->flags & FB_FLOW_COUNTED) == 0)
+		fb_flow_count_open(w, flow);
 }

@@ -22,8 +22,26 @@ const struct fb_endpoint *fb_select_at_run_time(struct fb_worker *w, const struc
 const struct fb_endpoint *fb_select_affine(struct fb_worker *w, const struct fb_service *svc,
 					   const struct fb_tuple *tuple);
 
-/** A flow with FB_FLOW_AFFINE was established: its client exists, and is remembered for the whole time. */
-void fb_affinity_prove(struct fb_worker *w, enum fb_family family, struct fb_flow *flow);
+/**
+ * What selection has to know of a flow whose state may have changed: that its client exists, who is then
+ * remembered for the whole time; that it has ended, or goes on after all (flow/state.h).
+ */
+void fb_flow_note(struct fb_worker *w, enum fb_family family, struct fb_flow *flow);
+
+/** The flow counts among the open ones of its endpoint from now on, or no more. */
+static inline void fb_flow_count_open(struct fb_worker *w, struct fb_flow *flow)
+{
+	flow->flags |= FB_FLOW_COUNTED;
+	w->open[flow->ep_id]++;
+}
+
+static inline void fb_flow_count_ended(struct fb_worker *w, struct fb_flow *flow)
+{
+	if ((flow->flags & FB_FLOW_COUNTED) == 0)
+		return;
+	flow->flags &= (uint8_t)~FB_FLOW_COUNTED;
+	w->open[flow->ep_id]--;
+}
 
 /** The endpoint of a flow that this worker has not seen before; NULL: none takes new flows. */
 static inline const struct fb_endpoint *fb_select(struct fb_worker *w, const struct fb_service *svc,

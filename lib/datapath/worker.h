@@ -92,6 +92,7 @@ struct fb_worker {
 	struct fb_flow_timeouts timeouts;
 	struct fb_endpoint_counters *endpoint_counters;
 	struct fb_service_counters *service_counters;
+	uint32_t *open;  /* least connections, by endpoint id: flows that have not ended yet */
 	uint32_t *turns; /* round robin, by service id: the next turn + 1; 0: none taken yet */
 
 	/* Of the burst in hand. */

@@ -38,6 +38,7 @@
  * association (5.2.2). A forged SHUTDOWN only leaves the flow less time between two heartbeats.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <rte_branch_prediction.h>
@@ -56,8 +57,9 @@ void fb_flow_advance_sctp(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t ch
  * Thread: the owning worker. Cost: the first line of the record.
  *
  * @param tcp_flags  RTE_TCP_*_FLAG as parsed, for SCTP FB_SCTP_*; ignored for UDP
+ * @return whether a connection may have been established or have ended by it
  */
-static inline void fb_flow_touch(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t tcp_flags,
+static inline bool fb_flow_touch(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t tcp_flags,
 				 uint32_t now_ms)
 {
 	flow->last_use_ms = now_ms;
@@ -65,29 +67,30 @@ static inline void fb_flow_touch(struct fb_flow *flow, enum fb_flow_dir dir, uin
 	case FB_FLOW_ESTABLISHED:
 		if (likely((tcp_flags & (RTE_TCP_SYN_FLAG | RTE_TCP_FIN_FLAG |
 					 RTE_TCP_RST_FLAG)) == 0))
-			return;
+			return false;
 		break;
 	case FB_FLOW_UDP:
 	case FB_FLOW_RESET:
-		return;
+		return false;
 	case FB_FLOW_UDP_NEW:
 		if (dir == FB_DIR_ENDPOINT)
 			flow->state = FB_FLOW_UDP;
-		return;
+		return false;
 	case FB_FLOW_ASSOCIATED:
 		if (likely(tcp_flags == 0))
-			return;
+			return false;
 		/* fallthrough */
 	case FB_FLOW_COOKIE_WAIT:
 	case FB_FLOW_COOKIE_ECHOED:
 	case FB_FLOW_SHUTDOWN:
 	case FB_FLOW_CLOSED:
 		fb_flow_advance_sctp(flow, dir, tcp_flags);
-		return;
+		return true;
 	default:
 		break;
 	}
 	fb_flow_advance_tcp(flow, dir, tcp_flags);
+	return true;
 }
 
 #endif

@@ -65,6 +65,7 @@ extern const char *const fb_flow_state_names[FB_FLOW_STATE_COUNT];
  */
 #define FB_FLOW_HEARD_CLIENT   0x10
 #define FB_FLOW_HEARD_ENDPOINT 0x20
+#define FB_FLOW_COUNTED	       0x80 /* among its endpoint's open ones: it has not ended */
 #define FB_FLOW_AFFINE	       0x40 /* its client's affinity is to be proven by its being established */
 
 /*

@@ -80,7 +80,7 @@ static void open_bed(struct bed *b, enum fb_selection selection, uint32_t n,
 		w->snap = &b->snap;
 		w->random = fb_hash_2(&b->dp.nat.secret, i, 0);
 		w->turns = calloc(1, sizeof(*w->turns));
-		w->endpoint_counters = calloc(n, sizeof(*w->endpoint_counters));
+		w->open = calloc(n, sizeof(*w->open));
 		b->workers[i] = w;
 	}
 }
@@ -89,7 +89,7 @@ static void close_bed(struct bed *b)
 {
 	for (uint32_t i = 0; i < b->n_workers; i++) {
 		free(b->workers[i]->turns);
-		free(b->workers[i]->endpoint_counters);
+		free(b->workers[i]->open);
 		free(b->workers[i]);
 	}
 	free(b->slots);
@@ -111,7 +111,7 @@ static void run(struct bed *b, uint32_t n_flows, uint32_t *counts)
 					      .dport = htons(80)};
 		ep = fb_select(w, &b->svc, &tuple);
 		counts[ep - b->endpoints]++;
-		w->endpoint_counters[ep->id].live++;
+		w->open[ep->id]++;
 	}
 }
 
@@ -374,24 +374,49 @@ static void a_new_endpoint_starts_slowly(void **state)
 	b.svc.slow_start_s = 30;
 	w = b.workers[0];
 	for (uint32_t i = 1; i < 4; i++)
-		w->endpoint_counters[b.endpoints[i].id].live = 1000;
+		w->open[b.endpoints[i].id] = 1000;
 	w->now_s = 1000;
 	b.infos[b.endpoints[0].id].since_s = 1001; /* control's clock may be ahead a little */
 	for (uint32_t s = 0; s <= 30; s++, w->now_s++) {
 		/* Flows as short as a second: what is there at any time is what came in it. */
-		memset(w->endpoint_counters, 0, 4 * sizeof(*w->endpoint_counters));
+		memset(w->open, 0, 4 * sizeof(*w->open));
 		for (uint32_t i = 0; i < 3000; i++) {
 			const struct fb_endpoint *ep = fb_select_at_run_time(w, &b.svc);
 
-			w->endpoint_counters[ep->id].live++;
+			w->open[ep->id]++;
 		}
-		got[s] = (uint32_t)w->endpoint_counters[b.endpoints[0].id].live;
+		got[s] = w->open[b.endpoints[0].id];
 	}
 	assert_in_range(got[0], 1, 3000 / 90 + 2); /* a thirtieth of the others' */
 	for (uint32_t s = 1; s <= 30; s++)
 		assert_true(got[s] >= got[s - 1]);
 	assert_in_range(got[15], 3000 * 15 / 105 - 30, 3000 * 16 / 105 + 30); /* about half */
 	assert_in_range(got[30], 749, 751);
+	close_bed(&b);
+}
+
+/* What closes is no load any more; a reset that was none, or a port that is used again, is one again. */
+static void who_closes_counts_no_more(void **state)
+{
+	struct fb_flow flow = {.ep_id = 1, .state = FB_FLOW_OPENING};
+	struct fb_worker *w;
+	struct bed b;
+
+	(void)state;
+	open_bed(&b, FB_SELECT_LEAST_CONNECTIONS, 3, NULL, 1);
+	w = b.workers[0];
+	fb_flow_count_open(w, &flow);
+	for (int round = 0; round < 2; round++) {
+		flow.state = FB_FLOW_ESTABLISHED;
+		fb_flow_note(w, FB_IPV4, &flow);
+		assert_int_equal(w->open[1], 1);
+		flow.state = FB_FLOW_CLOSING;
+		fb_flow_note(w, FB_IPV4, &flow);
+		fb_flow_note(w, FB_IPV4, &flow);
+		assert_int_equal(w->open[1], 0);
+	}
+	fb_flow_count_ended(w, &flow);
+	assert_int_equal(w->open[1], 0);
 	close_bed(&b);
 }
 
@@ -408,6 +433,7 @@ int main(void)
 		cmocka_unit_test(least_connections_follow_weights),
 		cmocka_unit_test(ties_go_to_anybody),
 		cmocka_unit_test(a_new_endpoint_starts_slowly),
+		cmocka_unit_test(who_closes_counts_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
