@@ -156,7 +156,7 @@ static void an_address_that_cannot_be_read_or_bound_is_told(void **state)
 {
 	static const char *const listens[] = {
 		"", "9464", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:70000", "[::1]",
-		"localhost:1", "192.0.2.1:9464",
+		"localhost:1", "240.0.0.1:9464",
 	};
 
 	for (size_t i = 0; i < sizeof(listens) / sizeof(listens[0]); i++) {
