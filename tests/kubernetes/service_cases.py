@@ -22,6 +22,7 @@ import tempfile
 from pathlib import Path
 
 from as_flows import all_cases
+from offline import as_list, box, canonical, explain
 
 SHORT_CIRCUIT = (
     "Local is about where the client is: a node gives its own pods and itself all endpoints behind an "
@@ -65,32 +66,14 @@ def box_config(case):
         answering = [ipaddress.ip_address(config["primaryNodeIP"])]
     # An empty list would mean all of the box's addresses; this one is nobody's.
     answering = answering or [ipaddress.ip_address("192.0.2.254")]
-    return {
-        "ports": [
-            {
-                "name": "lan",
-                "device": "net_null0",
-                "addresses": [f"{a}/{24 if a.version == 4 else 64}" for a in addresses],
-            }
-        ],
-        "lab": {
-            "neighbours": [
-                {"address": via, "mac": "02:00:00:00:00:01", "port": "lan"}
-                for via in ("192.168.0.254", "2001:db8::fe")
-            ],
-            "routes": [
-                {"prefix": "0.0.0.0/0", "via": "192.168.0.254", "port": "lan"},
-                {"prefix": "::/0", "via": "2001:db8::fe", "port": "lan"},
-            ],
-        },
-        "services": {
-            "node-name": config["nodeName"],
-            # Only nftables knows the service CIDR; see "conventions" in the cases' meta.
-            "cluster-cidrs": ["172.30.0.0/16"] if config["mode"] == "nftables" else [],
-            "zone": config.get("zone", ""),
-            "node-addresses": [str(a) for a in answering],
-        },
-    }
+    return box(
+        addresses,
+        node_name=config["nodeName"],
+        # Only nftables knows the service CIDR; see "conventions" in the cases' meta.
+        cluster_cidrs=["172.30.0.0/16"] if config["mode"] == "nftables" else [],
+        zone=config.get("zone", ""),
+        node_addresses=[str(a) for a in answering],
+    )
 
 
 def endpoint(address, port):
@@ -118,34 +101,12 @@ def outside(flow):
     return "2600:5200::99" if ":" in flow["destIP"] else "203.0.113.3"
 
 
-def explain(forebayctl, folder, case):
+def ask(forebayctl, folder, case):
     """Answers by query, for each flow's own source and for one outside."""
-    (folder / "config.yaml").write_text(json.dumps(box_config(case)))
-    (folder / "objects.json").write_text(
-        json.dumps({"apiVersion": "v1", "kind": "List", "items": case["objects"]})
-    )
     queries = []
     for flow in case["flows"]:
         queries += [query(flow, client_of(flow)), query(flow, outside(flow))]
-    run = subprocess.run(
-        [forebayctl, "explain", "--offline", "--config", folder / "config.yaml"]
-        + ["-f", folder / "objects.json", "-o", "json"],
-        input="\n".join(queries) + "\n",
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    answers = [json.loads(line) for line in run.stdout.splitlines()]
-    if len(answers) != len(queries):
-        raise RuntimeError(f"{len(answers)} answers to {len(queries)} queries: {run.stderr}")
-    return dict(zip(queries, answers))
-
-
-def canonical(text):
-    """An endpoint in one spelling."""
-    address, port = text.rsplit(":", 1)
-    return str(ipaddress.ip_address(address.strip("[]"))), int(port)
+    return explain(forebayctl, folder, box_config(case), as_list(case["objects"]), queries)[0]
 
 
 def wrong(answer, flow):
@@ -213,9 +174,7 @@ def health_case(forebayctl, folder, case):
         "endpoints": endpoints,
     }
     (folder / "config.yaml").write_text("services: {node-name: test-node}\n")
-    (folder / "objects.json").write_text(
-        json.dumps({"apiVersion": "v1", "kind": "List", "items": [service, slice_]})
-    )
+    (folder / "objects.json").write_bytes(as_list([service, slice_]))
     run = subprocess.run(
         [forebayctl, "describe", "service", "ns1/svc1", "--offline", "-o", "json"]
         + ["--config", folder / "config.yaml", "-f", folder / "objects.json"],
@@ -261,7 +220,7 @@ def main():
         for case in json.loads(Path(sys.argv[2]).read_text())["health_check_cases"]:
             point(f"health/{case['name']}", health_case(forebayctl, Path(folder), case))
         for case in cases:
-            answers = explain(forebayctl, Path(folder), case)
+            answers = ask(forebayctl, Path(folder), case)
             for flow in case["flows"]:
                 name = f"{case['id']}: {flow['name']}"
                 answer = answers[query(flow, client_of(flow))]
