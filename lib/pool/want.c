@@ -142,7 +142,9 @@ bool fb_pool_wants_cluster(const struct fb_config *config, const struct fb_objec
 
 bool fb_pool_wants_balancer(const struct fb_config *config, const struct fb_object *object)
 {
-	return object->service.type == FB_SERVICE_LOAD_BALANCER && is_proxied(object) &&
+	/* A proxy on a node allots none: it goes by the status, which somebody else fills in. */
+	return (config->n_pools > 0 || config->node_name[0] == '\0') &&
+	       object->service.type == FB_SERVICE_LOAD_BALANCER && is_proxied(object) &&
 	       object->service.n_ingress == 0 && fb_pool_is_ours(config, object);
 }
 

@@ -40,7 +40,7 @@ bool fb_pool_insists(const struct fb_object *object, enum fb_family family);
 bool fb_pool_is_ours(const struct fb_config *config, const struct fb_object *object);
 
 bool fb_pool_wants_cluster(const struct fb_config *config, const struct fb_object *object);
-/** A load balancer address, asked for or not; not where its status has some. */
+/** A load balancer address, asked for or not; not where its status has some, or on a node without pools. */
 bool fb_pool_wants_balancer(const struct fb_config *config, const struct fb_object *object);
 bool fb_pool_wants_ports(const struct fb_object *object);
 bool fb_pool_wants_health(const struct fb_object *object);
