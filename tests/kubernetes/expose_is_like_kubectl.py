@@ -106,6 +106,15 @@ CASES = [
     ("pod one --session-affinity Other", None),
     ("service old --name new", wanted("new", [{"port": 443, "protocol": "UDP", "targetPort": 443}],
                                       labels={"a": "b"}, selector={"app": "old"})),
+    ("pod two --port 80,53",
+     wanted("two", [{"name": "port-1", "port": 80, "protocol": "TCP", "targetPort": 80},
+                    {"name": "port-2", "port": 53, "protocol": "UDP", "targetPort": 53}])),
+    ("pod both --port 53,54",
+     wanted("both", [{"name": "port-1-tcp", "port": 53, "protocol": "TCP", "targetPort": 53},
+                     {"name": "port-1-udp", "port": 53, "protocol": "UDP", "targetPort": 53},
+                     {"name": "port-2", "port": 54, "protocol": "TCP", "targetPort": 54}],
+            labels={"app": "dns"}, selector={"app": "dns"})),
+    ("pod one --port 80,,81", None),
 ]  # fmt: skip
 
 # What only forebayctl can (kubectl exposes sets of Pods by the object that made them), or refuses
