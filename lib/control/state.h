@@ -122,7 +122,7 @@ struct fb_control {
 
 	struct fb_http *http;
 
-	/* dns_server.c */
+	/* dns_server.c, dns_pending.c */
 	struct fb_dns_server *dns; /* NULL: DNS is off, or there is no twin */
 	uint64_t dns_forwarded;
 	uint64_t dns_failed;
