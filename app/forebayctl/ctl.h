@@ -54,7 +54,7 @@ struct ctl_verb {
 	const char *help; /* usage and examples */
 };
 
-/* get.c, apply.c, explain.c, env.c, expose.c: each runs one verb and gives the exit status. */
+/* get.c, describe.c, apply.c, explain.c, env.c, expose.c: each runs a verb, gives the exit status. */
 int ctl_get(const struct ctl *ctl);
 int ctl_describe(const struct ctl *ctl);
 int ctl_apply(const struct ctl *ctl);
@@ -133,5 +133,8 @@ char *ctl_join(const json_t *list);
 
 /** "5s", "3m20s", "2h", "4d", as kubectl has it, into buf of CTL_DURATION_LEN bytes. */
 const char *ctl_duration(long long seconds, char *buf);
+
+/** The age of an item, from creationTimestamp; what came from a file has none. To free(). */
+char *ctl_age(const json_t *item);
 
 #endif

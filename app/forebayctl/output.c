@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include <yaml.h>
 
@@ -281,4 +282,14 @@ const char *ctl_duration(long long s, char *buf)
 	else
 		(void)snprintf(buf, CTL_DURATION_LEN, "%lldy", s / year);
 	return buf;
+}
+
+char *ctl_age(const json_t *item)
+{
+	struct tm tm = {0};
+	char buf[CTL_DURATION_LEN];
+
+	if (strptime(ctl_string(item, "created"), "%Y-%m-%dT%H:%M:%S", &tm) == NULL)
+		return strdup("<unknown>");
+	return strdup(ctl_duration((long long)difftime(time(NULL), timegm(&tm)), buf));
 }
