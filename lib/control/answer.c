@@ -51,6 +51,11 @@ json_t *fb_json_text(const char *text)
 	return value;
 }
 
+void fb_json_set_integer(json_t *o, const char *key, uint64_t value)
+{
+	(void)json_object_set_new(o, key, json_integer((json_int_t)value));
+}
+
 json_t *fb_messages_json(const struct fb_errs *errs)
 {
 	json_t *list = json_array();

@@ -10,6 +10,7 @@
  */
 
 #include <stdarg.h>
+#include <stdint.h>
 
 #include <jansson.h>
 
@@ -28,6 +29,9 @@ json_t *fb_messages_json(const struct fb_errs *errs);
 
 /** Text that may not be UTF-8 (file names, error texts) as a JSON string. */
 json_t *fb_json_text(const char *text);
+
+/** A field of an object, as a number. */
+void fb_json_set_integer(json_t *o, const char *key, uint64_t value);
 
 /** `env`: the variables of a pod in a namespace. */
 json_t *fb_answer_env(const struct fb_store *store, const json_t *request);

@@ -6,16 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/answer.h"
 #include "control/items.h"
 
 static json_t *integer(uint64_t value)
 {
 	return json_integer((json_int_t)value);
-}
-
-static void set_integer(json_t *o, const char *key, uint64_t value)
-{
-	(void)json_object_set_new(o, key, integer(value));
 }
 
 /* ---- get workers, ports, drops, status ---- */
@@ -32,29 +28,29 @@ static json_t *get_workers(struct fb_control *c, const json_t *request)
 		fb_datapath_worker_counters(c->p.datapath, w, &v);
 		for (int r = 0; r < FB_REASON_COUNT; r++)
 			drops += v.drops[r];
-		set_integer(o, "worker", w);
-		set_integer(o, "core", c->p.config->worker_cores != NULL
-					       ? c->p.config->worker_cores[w]
-					       : w);
-		set_integer(o, "generation", v.generation);
-		set_integer(o, "rx_packets", v.rx_packets);
-		set_integer(o, "rx_bytes", v.rx_bytes);
-		set_integer(o, "tx_packets", v.tx_packets);
-		set_integer(o, "tx_bytes", v.tx_bytes);
-		set_integer(o, "drops", drops);
-		set_integer(o, "punts", v.punts);
-		set_integer(o, "answers", v.answers);
-		set_integer(o, "flows_ipv4", v.flows_live[FB_IPV4]);
-		set_integer(o, "flows_ipv6", v.flows_live[FB_IPV6]);
-		set_integer(o, "flows_created", v.flows_created);
-		set_integer(o, "flows_expired", v.flows_expired);
-		set_integer(o, "affinity_full", v.affinity_full);
-		set_integer(o, "handover_in", v.handover_in);
-		set_integer(o, "handover_out", v.handover_out);
-		set_integer(o, "twin_tx", v.twin_tx);
-		set_integer(o, "resets", v.resets);
-		set_integer(o, "polls", v.polls);
-		set_integer(o, "busy_polls", v.busy_polls);
+		fb_json_set_integer(o, "worker", w);
+		fb_json_set_integer(o, "core", c->p.config->worker_cores != NULL
+						       ? c->p.config->worker_cores[w]
+						       : w);
+		fb_json_set_integer(o, "generation", v.generation);
+		fb_json_set_integer(o, "rx_packets", v.rx_packets);
+		fb_json_set_integer(o, "rx_bytes", v.rx_bytes);
+		fb_json_set_integer(o, "tx_packets", v.tx_packets);
+		fb_json_set_integer(o, "tx_bytes", v.tx_bytes);
+		fb_json_set_integer(o, "drops", drops);
+		fb_json_set_integer(o, "punts", v.punts);
+		fb_json_set_integer(o, "answers", v.answers);
+		fb_json_set_integer(o, "flows_ipv4", v.flows_live[FB_IPV4]);
+		fb_json_set_integer(o, "flows_ipv6", v.flows_live[FB_IPV6]);
+		fb_json_set_integer(o, "flows_created", v.flows_created);
+		fb_json_set_integer(o, "flows_expired", v.flows_expired);
+		fb_json_set_integer(o, "affinity_full", v.affinity_full);
+		fb_json_set_integer(o, "handover_in", v.handover_in);
+		fb_json_set_integer(o, "handover_out", v.handover_out);
+		fb_json_set_integer(o, "twin_tx", v.twin_tx);
+		fb_json_set_integer(o, "resets", v.resets);
+		fb_json_set_integer(o, "polls", v.polls);
+		fb_json_set_integer(o, "busy_polls", v.busy_polls);
 		(void)json_array_append_new(list, o);
 	}
 	return list;
@@ -93,11 +89,11 @@ static json_t *get_ports(struct fb_control *c, const json_t *request)
 		if (p < c->p.n_twins && c->p.twins[p] != NULL)
 			(void)json_object_set_new(o, "twin",
 						  json_string(fb_twin_name(c->p.twins[p])));
-		set_integer(o, "rx_packets", v.rx_packets);
-		set_integer(o, "rx_bytes", v.rx_bytes);
-		set_integer(o, "tx_packets", v.tx_packets);
-		set_integer(o, "tx_bytes", v.tx_bytes);
-		set_integer(o, "tx_full", v.tx_full);
+		fb_json_set_integer(o, "rx_packets", v.rx_packets);
+		fb_json_set_integer(o, "rx_bytes", v.rx_bytes);
+		fb_json_set_integer(o, "tx_packets", v.tx_packets);
+		fb_json_set_integer(o, "tx_bytes", v.tx_bytes);
+		fb_json_set_integer(o, "tx_full", v.tx_full);
 		(void)json_array_append_new(list, o);
 	}
 	return list;
@@ -163,16 +159,17 @@ static json_t *get_status(struct fb_control *c, const json_t *request)
 						    fb_json_text(c->p.config->manifests[i].path));
 	}
 	(void)json_object_set_new(o, "version", json_string(c->p.version));
-	set_integer(o, "uptime_seconds", (c->now_ms - c->start_ms) / 1000);
-	set_integer(o, "generation", snap != NULL ? snap->generation : 0);
-	set_integer(o, "snapshots_waiting", c->snapshots_waiting);
-	set_integer(o, "workers", fb_datapath_n_workers(c->p.datapath));
-	set_integer(o, "ports", fb_datapath_n_ports(c->p.datapath));
-	set_integer(o, "services", fb_store_n_objects(c->store, FB_KIND_SERVICE));
-	set_integer(o, "endpoint_slices", fb_store_n_objects(c->store, FB_KIND_ENDPOINT_SLICE));
-	set_integer(o, "reloads", c->reloads);
-	set_integer(o, "reloads_refused", c->reloads_refused);
-	set_integer(o, "twin_drops", c->twin_drops);
+	fb_json_set_integer(o, "uptime_seconds", (c->now_ms - c->start_ms) / 1000);
+	fb_json_set_integer(o, "generation", snap != NULL ? snap->generation : 0);
+	fb_json_set_integer(o, "snapshots_waiting", c->snapshots_waiting);
+	fb_json_set_integer(o, "workers", fb_datapath_n_workers(c->p.datapath));
+	fb_json_set_integer(o, "ports", fb_datapath_n_ports(c->p.datapath));
+	fb_json_set_integer(o, "services", fb_store_n_objects(c->store, FB_KIND_SERVICE));
+	fb_json_set_integer(o, "endpoint_slices",
+			    fb_store_n_objects(c->store, FB_KIND_ENDPOINT_SLICE));
+	fb_json_set_integer(o, "reloads", c->reloads);
+	fb_json_set_integer(o, "reloads_refused", c->reloads_refused);
+	fb_json_set_integer(o, "twin_drops", c->twin_drops);
 	fb_pool_each_trouble(c->pool, append_trouble, lacking);
 	(void)json_object_set_new(o, "conflicts", conflicts);
 	(void)json_object_set_new(o, "lacking", lacking);

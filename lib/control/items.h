@@ -59,7 +59,10 @@ bool fb_items_can(const char *what);
 /** `get` as a whole, for who has nothing else to do. */
 json_t *fb_items_answer(const struct fb_items_source *source, const json_t *request);
 
-/** `describe`: one Service with its compiled ports. The request has `namespace` and `name`. */
+/**
+ * `describe`: one Service with its compiled ports (describe.c). The request has `namespace` and
+ * `name`.
+ */
 json_t *fb_items_describe(const struct fb_items_source *source, const json_t *request);
 
 #endif
