@@ -106,7 +106,7 @@ static void at_capacity_nearly_all_are_kept(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < n; i++)
 		lost += keep(t, key_of(t, 3, i), i, 100, true, 0) != 0;
-	print_message("%u of %u clients at capacity find no place\n", lost, n);
+	print_message("# %u of %u clients at capacity find no place\n", lost, n);
 	assert_in_range(lost, 0, n / 100);
 	for (uint32_t i = 0; i < n; i++) {
 		struct fb_affinity_entry e;

@@ -182,7 +182,7 @@ static void hashes_spread_by_the_table_and_chance(void **state)
 
 			assert_true(fabs(counts[k] - MILLION * p) <= bound);
 		}
-		print_message("%s, %u endpoints%s: furthest from its due by %.2f %%\n",
+		print_message("# %s, %u endpoints%s: furthest from its due by %.2f %%\n",
 			      fb_selection_names[ways[i / 4]], b.svc.n_active,
 			      sets[i % 4].weights != NULL ? " of weights 1 to 10" : "",
 			      100 * worst(&b, counts, MILLION));
@@ -208,7 +208,7 @@ static void random_is_random(void **state)
 			run(&b, MILLION, counts);
 			d = deviation(&b, counts, MILLION);
 			print_message(
-				"random, %u workers%s: chi-square %.1f deviations from its mean\n",
+				"# random, %u workers%s: chi-square %.1f deviations from its mean\n",
 				workers, weighted ? ", weights 1 to 10" : "", d);
 			assert_true(fabs(d) < 4);
 			close_bed(&b);
@@ -321,7 +321,7 @@ static void least_connections_are_level(void **state)
 			for (uint32_t k = 0; k < ns[i]; k++)
 				most = RTE_MAX(most, counts[k]);
 			print_message(
-				"least-connections, %u endpoints, %u workers: fullest %.1f above "
+				"# least-connections, %u endpoints, %u workers: fullest %.1f above "
 				"the mean\n",
 				ns[i], workers, most - (double)MILLION / ns[i]);
 			assert_true(most - (double)MILLION / ns[i] <= workers * bound);

@@ -260,7 +260,7 @@ static void changing_one_weight_moves_little_among_the_others(void **state)
 		after = build(m, n, n_slots);
 		for (uint32_t s = 0; s < n_slots; s++)
 			moved += before[s] != after[s] && before[s] != 4 && after[s] != 4;
-		print_message("weight 5 to %u: %.1f %% of all slots move among the others\n", to[i],
+		print_message("# weight 5 to %u: %.1f %% of all slots move among the others\n", to[i],
 			      100.0 * moved / n_slots);
 		assert_in_range(moved, 0, n_slots / 20);
 		free(before);
