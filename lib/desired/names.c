@@ -78,18 +78,6 @@ static void add_subset(struct names *n, const struct fb_endpoints_subset *subset
 	}
 }
 
-/* Is it a family of the Service's? Where that says nothing, each is. */
-static bool has_family(const struct fb_model_service *service, enum fb_family family)
-{
-	bool has = service->n_cluster_ips == 0 && service->n_ip_families == 0;
-
-	for (uint32_t i = 0; i < service->n_ip_families; i++)
-		has |= service->ip_families[i] == family;
-	for (uint32_t i = 0; i < service->n_cluster_ips; i++)
-		has |= fb_addr_family(&service->cluster_ips[i]) == family;
-	return has;
-}
-
 /* The Service's ports as this pod has them; those that it has not are left out. */
 static const struct fb_dns_port_spec *pod_ports(struct names *n, const struct fb_pod *pod,
 						uint32_t *ret_n)
@@ -127,7 +115,7 @@ static void add_pod(struct names *n, const struct fb_object *object)
 		return;
 	ports = pod_ports(n, pod, &n_ports);
 	for (uint32_t i = 0; i < pod->n_addrs; i++) {
-		if (has_family(n->service, fb_addr_family(&pod->addrs[i])))
+		if (desired_has_family(n->service, fb_addr_family(&pod->addrs[i])))
 			add_host(n, &pod->addrs[i], hostname, object->meta.name, ports, n_ports);
 	}
 }

@@ -2,11 +2,11 @@
 
 #include "dns/write.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "dns/label.h"
 #include "dns/owner.h"
 #include "dns/piece.h"
 
@@ -128,19 +128,6 @@ void fb_dns_free(struct fb_dns *dns)
 
 /* ---- staging ---- */
 
-/* A label in lower case. @return its bytes; 0: none */
-static uint32_t write_label(uint8_t *out, const char *text)
-{
-	size_t len = strlen(text);
-
-	if (len == 0 || len > FB_DNS_LABEL_MAX)
-		return 0;
-	out[0] = (uint8_t)len;
-	for (size_t i = 0; i < len; i++)
-		out[1 + i] = (uint8_t)tolower((unsigned char)text[i]);
-	return (uint32_t)len + 1;
-}
-
 int fb_dns_set_service(struct fb_dns *dns, const char *namespace_, const char *name,
 		       struct fb_dns_service *svc)
 {
@@ -152,8 +139,10 @@ int fb_dns_set_service(struct fb_dns *dns, const char *namespace_, const char *n
 		return -ENOMEM;
 	}
 	change->service = svc;
-	change->key_len = write_label(change->key, name);
-	len = change->key_len != 0 ? write_label(change->key + change->key_len, namespace_) : 0;
+	change->key_len = fb_dns_label_write(change->key, "", name);
+	len = change->key_len != 0
+		      ? fb_dns_label_write(change->key + change->key_len, "", namespace_)
+		      : 0;
 	if (len == 0) { /* then it has no piece, and never had one */
 		free(change);
 		return 0;
@@ -179,7 +168,7 @@ static void add_to_list(struct list *list, const char *namespace_, const struct 
 {
 	struct fb_dns_pod *pod = &list->v[list->n];
 
-	pod->namespace_.label_len = write_label(pod->namespace_.label, namespace_);
+	pod->namespace_.label_len = fb_dns_label_write(pod->namespace_.label, "", namespace_);
 	pod->addr = *addr;
 	list->n += pod->namespace_.label_len != 0;
 }
