@@ -15,6 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from points import Points
+
 PORTS = [
     {"name": "http", "port": 80},
     {"name": "dns", "port": 53, "protocol": "UDP"},
@@ -31,16 +33,7 @@ SERVICES = [
 
 def main():
     ctl = sys.argv[1]
-    n = failed = 0
-
-    def point(name, have, want):
-        nonlocal n, failed
-        n += 1
-        failed += have != want
-        print(f"{'ok' if have == want else 'not ok'} {n} - {name}")
-        if have != want:
-            print(f"# {have!r}\n# not {want!r}")
-
+    point = Points()
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "config.yaml"
         objects = Path(folder) / "objects.json"
@@ -105,8 +98,7 @@ def main():
         )
         values = json.loads(env("shop", "-o", "json").stdout)
         point("-o json says which Service", values[-1]["service"], "six")
-    print(f"1..{n}")
-    return failed > 0
+    return point.end()
 
 
 if __name__ == "__main__":

@@ -18,6 +18,8 @@ import tempfile
 import threading
 from pathlib import Path
 
+from points import Points
+
 try:
     import yaml
 except ImportError:
@@ -183,16 +185,7 @@ def kubectl_expose(server, home, args):
 
 
 def main():
-    n = failed = 0
-
-    def point(name, have, want):
-        nonlocal n, failed
-        n += 1
-        failed += have != want
-        print(f"{'ok' if have == want else 'not ok'} {n} - {name}")
-        if have != want:
-            print(f"# {have!r}\n# not {want!r}")
-
+    point = Points()
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "config.yaml"
         objects = Path(folder) / "objects.json"
@@ -212,8 +205,7 @@ def main():
             for args, want in CASES:
                 point(f"kubectl expose {args}", kubectl_expose(server, folder, args.split()), want)
             server.shutdown()
-    print(f"1..{n}")
-    return failed > 0
+    return point.end()
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from points import Points
+
 
 def service(name, spec, namespace="shop", labels=None, status=None):
     return {
@@ -79,16 +81,7 @@ def table(text):
 
 
 def main():
-    n = failed = 0
-
-    def point(name, have, want):
-        nonlocal n, failed
-        n += 1
-        failed += have != want
-        print(f"{'ok' if have == want else 'not ok'} {n} - {name}")
-        if have != want:
-            print(f"# {have!r}\n# not {want!r}")
-
+    point = Points()
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "config.yaml"
         objects = Path(folder) / "objects.json"
@@ -173,8 +166,7 @@ def main():
         point("a field that nothing has: status 1", (done.returncode, done.stdout), (1, ""))
         for path in ("", ".", "..a", ".a[", ".a[x]", ".a[0", "{.a", ".a[0]b"):
             point(f"'{path}' is no path: status 2", run("svc", "--sort-by", path).returncode, 2)
-    print(f"1..{n}")
-    return failed > 0
+    return point.end()
 
 
 if __name__ == "__main__":
