@@ -176,9 +176,10 @@ lab_down() {
 	LAB_FOREBAY_PID=
 }
 
-# lab_down however the script ends.
+# lab_down however the script ends; interrupted twice, as by a terminal and by whoever started it, it would
+# leave half of it behind.
 lab_trap() {
-	trap 'lab_down' EXIT
+	trap 'trap "" INT TERM HUP; lab_down' EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
 }
