@@ -3,60 +3,29 @@
 #include "control/server.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 
+#include "control/client.h"
 #include "control/command.h"
-#include "control/file.h"
-#include "control/state.h"
+#include "control/listen.h"
 
 #define READ_CHUNK 65536
 /* All clients together; a client that would go over it is refused. */
 #define TOTAL_IN_BYTES (160u << 20)
 
-struct fb_reply {
-	struct client *client; /* NULL: gone */
-	char *items;           /* as far as they have been added */
-	size_t len;
-	size_t cap;
-	bool failed; /* for lack of memory */
-};
+/*
+ * One client in one turn; then the rest of the loop gets its own, which is there again within
+ * milliseconds. Guesses: most requests take microseconds, a list of 10,000 Services some 50 ms.
+ */
+#define TURN_REQUESTS 64
+#define TURN_US       2000
 
-struct client {
-	struct client *next;
-	struct fb_server *server;
-	struct fb_watch watch;
-	char *in;
-	size_t in_len;
-	size_t in_cap;
-	size_t scanned; /* no newline before this */
-	char *out;
-	size_t out_len;
-	size_t out_off;
-	struct fb_reply *reply; /* a request is being worked on */
-	uint64_t since_ms;      /* of the half request, or of the last progress in writing */
-	uint32_t events;
-	bool last; /* close when the answer is out */
-	bool dead;
-};
-
-struct fb_server {
-	struct fb_control *control;
-	struct fb_watch watch;
-	char *path;
-	struct client *clients;
-	uint32_t n_clients; /* the dead ones, which the sweep frees, left out */
-	size_t in_bytes;
-};
+static const char too_many[] = "{\"ok\":false,\"error\":\"too many clients\"}\n";
 
 int fb_server_may_be_long(const char *line, size_t len)
 {
@@ -75,7 +44,7 @@ int fb_server_may_be_long(const char *line, size_t len)
 	return 0;
 }
 
-static void kill_client(struct client *cl)
+void fb_client_kill(struct fb_client *cl)
 {
 	if (cl->dead)
 		return;
@@ -88,173 +57,10 @@ static void kill_client(struct client *cl)
 	(void)close(cl->watch.fd);
 }
 
-/* Level-triggered, so what is not wanted now must not be asked for. */
-static void set_events(struct client *cl, uint32_t events)
+static void drop_input(struct fb_client *cl, size_t n)
 {
-	if (cl->events == events)
-		return;
-	cl->events = events;
-	(void)fb_control_rewatch(cl->server->control, &cl->watch, events);
-}
-
-static void flush(struct client *cl)
-{
-	while (cl->out_off < cl->out_len) {
-		ssize_t n = send(cl->watch.fd, cl->out + cl->out_off, cl->out_len - cl->out_off,
-				 MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
-			set_events(cl, EPOLLOUT);
-			return;
-		}
-		if (n < 0) {
-			kill_client(cl);
-			return;
-		}
-		cl->out_off += (size_t)n;
-		cl->since_ms = cl->server->control->now_ms;
-	}
-	free(cl->out);
-	cl->out = NULL;
-	cl->out_len = 0;
-	cl->out_off = 0;
-	if (cl->last) {
-		kill_client(cl);
-		return;
-	}
-	set_events(cl, EPOLLIN);
-}
-
-/* Takes the line over, which ends in a newline. */
-static void send_line(struct client *cl, char *line, size_t len)
-{
-	cl->reply = NULL;
-	if (line == NULL) {
-		kill_client(cl);
-		return;
-	}
-	cl->out = line;
-	cl->out_len = len;
-	cl->out_off = 0;
-	cl->since_ms = cl->server->control->now_ms;
-	flush(cl);
-}
-
-static void free_reply(struct fb_reply *reply)
-{
-	free(reply->items);
-	free(reply);
-}
-
-void fb_reply_send(struct fb_reply *reply, json_t *answer)
-{
-	struct client *cl = reply->client;
-	char *text = NULL;
-	char *line;
-	size_t len;
-
-	free_reply(reply);
-	if (answer != NULL)
-		text = json_dumps(answer, JSON_COMPACT);
-	json_decref(answer);
-	if (cl == NULL) {
-		free(text);
-		return;
-	}
-	if (text == NULL)
-		text = strdup("{\"ok\":false,\"error\":\"out of memory\"}");
-	len = text != NULL ? strlen(text) : 0;
-	line = text != NULL ? realloc(text, len + 2) : NULL;
-	if (line == NULL)
-		free(text);
-	else
-		line[len] = '\n';
-	send_line(cl, line, len + 1);
-}
-
-static int append(const char *data, size_t len, void *arg)
-{
-	struct fb_reply *reply = arg;
-
-	if (reply->cap - reply->len < len) {
-		size_t cap = (reply->cap + len) * 2;
-		char *items = realloc(reply->items, cap);
-
-		if (items == NULL) {
-			reply->failed = true;
-			return -1;
-		}
-		reply->items = items;
-		reply->cap = cap;
-	}
-	memcpy(reply->items + reply->len, data, len);
-	reply->len += len;
-	return 0;
-}
-
-static int append_text(struct fb_reply *reply, const char *text)
-{
-	return append(text, strlen(text), reply);
-}
-
-void fb_reply_add_item(struct fb_reply *reply, const json_t *item)
-{
-	if (reply->failed || reply->client == NULL)
-		return;
-	(void)append_text(reply, reply->len == 0 ? "{\"ok\":true,\"items\":[" : ",");
-	if (!reply->failed)
-		reply->failed = json_dump_callback(item, append, reply, JSON_COMPACT) != 0;
-}
-
-void fb_reply_send_items(struct fb_reply *reply)
-{
-	struct client *cl = reply->client;
-
-	if (reply->len == 0 && !reply->failed)
-		(void)append_text(reply, "{\"ok\":true,\"items\":[");
-	if (cl == NULL || reply->failed || append_text(reply, "]}\n") != 0) {
-		fb_reply_send(reply, NULL);
-		return;
-	}
-	send_line(cl, reply->items, reply->len);
-	free(reply);
-}
-
-void fb_reply_error(struct fb_reply *reply, const char *fmt, ...)
-{
-	json_t *answer;
-	va_list args;
-
-	va_start(args, fmt);
-	answer = fb_answer_verror(fmt, args);
-	va_end(args);
-	fb_reply_send(reply, answer);
-}
-
-int fb_reply_is_dead(const struct fb_reply *reply)
-{
-	return reply->client == NULL;
-}
-
-static struct fb_reply *new_reply(struct client *cl)
-{
-	struct fb_reply *reply = calloc(1, sizeof(*reply));
-
-	if (reply == NULL) {
-		kill_client(cl);
-		return NULL;
-	}
-	reply->client = cl;
-	cl->reply = reply;
-	return reply;
-}
-
-static void drop_input(struct client *cl, size_t n)
-{
+	cl->in_off += n;
 	cl->in_len -= n;
-	memmove(cl->in, cl->in + n, cl->in_len);
 	cl->scanned = 0;
 	if (cl->in_len == 0) {
 		/* An apply of 64 MB should not stay behind as a buffer. */
@@ -262,40 +68,67 @@ static void drop_input(struct client *cl, size_t n)
 		free(cl->in);
 		cl->in = NULL;
 		cl->in_cap = 0;
+		cl->in_off = 0;
 	}
 }
 
-/* Take up requests as long as none is being answered. */
-static void process_lines(struct client *cl)
+/* Length of the first request, which is here whole; or SIZE_MAX. */
+static size_t first_line(struct fb_client *cl)
 {
-	while (!cl->dead && cl->reply == NULL && cl->out == NULL && cl->in_len > cl->scanned) {
-		char *newline = memchr(cl->in + cl->scanned, '\n', cl->in_len - cl->scanned);
-		struct fb_reply *reply;
-		size_t len;
+	const char *in = cl->in + cl->in_off;
+	const char *newline;
 
-		if (newline == NULL) {
-			cl->scanned = cl->in_len;
+	if (cl->in_len == cl->scanned)
+		return SIZE_MAX;
+	newline = memchr(in + cl->scanned, '\n', cl->in_len - cl->scanned);
+	if (newline != NULL)
+		return (size_t)(newline - in);
+	cl->scanned = cl->in_len;
+	return SIZE_MAX;
+}
+
+/* Take up requests as long as none is being answered, one turn's worth of them. */
+static void process_lines(struct fb_client *cl)
+{
+	uint64_t begin_us = 0;
+
+	for (uint32_t n = 0; !cl->dead && cl->reply == NULL && cl->out == NULL; n++) {
+		size_t len = first_line(cl);
+		struct fb_reply *reply;
+
+		if (len == SIZE_MAX) {
+			if (cl->more)
+				fb_client_watch(cl, EPOLLIN);
+			cl->more = false;
 			return;
 		}
-		len = (size_t)(newline - cl->in);
-		reply = new_reply(cl);
+		if (n == 0)
+			begin_us = fb_control_clock_us();
+		cl->more = n == TURN_REQUESTS ||
+			   (n > 0 && fb_control_clock_us() - begin_us > TURN_US);
+		if (cl->more) {
+			fb_client_watch(cl, 0);
+			return;
+		}
+		reply = fb_reply_new(cl);
 		if (reply == NULL)
 			return;
-		fb_command_run(cl->server->control, cl->in, len, reply);
+		fb_command_run(cl->server->control, cl->in + cl->in_off, len, reply);
 		drop_input(cl, len + 1);
 		cl->since_ms = cl->server->control->now_ms;
+		cl->served = true;
 	}
 }
 
-static size_t line_limit(const struct client *cl)
+static size_t line_limit(const struct fb_client *cl)
 {
-	return fb_server_may_be_long(cl->in, cl->in_len) ? FB_SERVER_LONG_BYTES
-							 : FB_SERVER_LINE_BYTES;
+	return fb_server_may_be_long(cl->in + cl->in_off, cl->in_len) ? FB_SERVER_LONG_BYTES
+								      : FB_SERVER_LINE_BYTES;
 }
 
-static void refuse(struct client *cl, const char *why)
+static void refuse(struct fb_client *cl, const char *why)
 {
-	struct fb_reply *reply = new_reply(cl);
+	struct fb_reply *reply = fb_reply_new(cl);
 
 	if (reply == NULL)
 		return;
@@ -303,11 +136,14 @@ static void refuse(struct client *cl, const char *why)
 	fb_reply_error(reply, "%s", why);
 }
 
-static bool make_room(struct client *cl)
+static bool make_room(struct fb_client *cl)
 {
 	size_t cap = cl->in_cap != 0 ? cl->in_cap : READ_CHUNK;
 	char *in;
 
+	if (cl->in_off > 0)
+		memmove(cl->in, cl->in + cl->in_off, cl->in_len);
+	cl->in_off = 0;
 	if (cl->in_cap - cl->in_len >= READ_CHUNK / 2 && cl->in != NULL)
 		return true;
 	while (cap - cl->in_len < READ_CHUNK / 2)
@@ -323,7 +159,7 @@ static bool make_room(struct client *cl)
 	return true;
 }
 
-static void read_client(struct client *cl)
+static void read_client(struct fb_client *cl)
 {
 	ssize_t n;
 
@@ -333,7 +169,7 @@ static void read_client(struct client *cl)
 	}
 	n = recv(cl->watch.fd, cl->in + cl->in_len, cl->in_cap - cl->in_len, 0);
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
-		kill_client(cl);
+		fb_client_kill(cl);
 		return;
 	}
 	if (n < 0)
@@ -350,54 +186,80 @@ static void read_client(struct client *cl)
 
 static void client_ready(void *arg, uint32_t events)
 {
-	struct client *cl = arg;
+	struct fb_client *cl = arg;
 
 	if (cl->dead)
 		return;
 	if ((events & EPOLLOUT) != 0 && cl->out != NULL)
-		flush(cl);
+		fb_client_flush(cl);
 	else if ((events & (EPOLLERR | EPOLLHUP)) != 0 && (events & EPOLLIN) == 0)
-		kill_client(cl);
-	else if (cl->reply == NULL && cl->out == NULL && (events & EPOLLIN) != 0)
+		fb_client_kill(cl);
+	else if (cl->reply == NULL && cl->out == NULL && !cl->more && (events & EPOLLIN) != 0)
 		read_client(cl);
-	else if ((events & EPOLLIN) != 0 && cl->reply != NULL)
-		/* A job is on its way; bytes of the next request, or the end, can wait for it. */
-		set_events(cl, 0);
+	else if ((events & EPOLLIN) != 0 && (cl->reply != NULL || cl->more))
+		/* Bytes of the next request, or the end, can wait for what is being worked on. */
+		fb_client_watch(cl, 0);
 	if (!cl->dead)
 		process_lines(cl);
 }
 
-/* Who only holds a connection, or is slow, gives way to who comes: an operator always gets in. */
-static void make_place(struct fb_server *server)
+/*
+ * Who gives way to one more: the one that has done nothing for longest, of those that never asked anything
+ * if there are any. So whoever opens connections by the thousand takes his own, not an operator's.
+ */
+static struct fb_client *idlest(const struct fb_server *server)
 {
-	struct client *oldest = NULL;
+	struct fb_client *found = NULL;
 
-	if (server->n_clients < FB_SERVER_MAX_CLIENTS)
-		return;
-	for (struct client *cl = server->clients; cl != NULL; cl = cl->next) {
+	for (struct fb_client *cl = server->clients; cl != NULL; cl = cl->next) {
+		if (cl->dead || cl->reply != NULL)
+			continue;
 		/* Clients are listed newest first. */
-		if (!cl->dead && cl->reply == NULL &&
-		    (oldest == NULL || cl->since_ms <= oldest->since_ms))
-			oldest = cl;
+		if (found == NULL || (found->served && !cl->served) ||
+		    (found->served == cl->served && cl->since_ms <= found->since_ms))
+			found = cl;
 	}
-	if (oldest != NULL)
-		kill_client(oldest);
+	return found;
+}
+
+/* @return whether there was one */
+static bool turn_out_idlest(struct fb_server *server)
+{
+	struct fb_client *cl = idlest(server);
+
+	if (cl == NULL)
+		return false;
+	/* Not into the middle of an answer. */
+	if (cl->out == NULL)
+		(void)send(cl->watch.fd, too_many, sizeof(too_many) - 1, MSG_NOSIGNAL);
+	fb_client_kill(cl);
+	return true;
+}
+
+/* No descriptor or memory left for whoever waits; the listening socket would be ready again and again. */
+static void stop_listening(struct fb_server *server, int error)
+{
+	server->deaf = true;
+	(void)fb_control_rewatch(server->control, &server->watch, 0);
+	fb_control_log(server->control, FB_LOG_WARNING,
+		       "control socket: nobody can be let in: %s; trying again", strerror(error));
 }
 
 static void accept_client(void *arg, uint32_t events)
 {
 	struct fb_server *server = arg;
 	int fd = accept4(server->watch.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	struct client *cl;
+	struct fb_client *cl = NULL;
 
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			stop_listening(server, errno);
 		return;
-	make_place(server);
-	cl = server->n_clients < FB_SERVER_MAX_CLIENTS ? calloc(1, sizeof(*cl)) : NULL;
+	}
+	if (server->n_clients < FB_SERVER_MAX_CLIENTS || turn_out_idlest(server))
+		cl = calloc(1, sizeof(*cl));
 	if (cl == NULL) {
-		static const char busy[] = "{\"ok\":false,\"error\":\"too many clients\"}\n";
-
-		(void)send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL);
+		(void)send(fd, too_many, sizeof(too_many) - 1, MSG_NOSIGNAL);
 		(void)close(fd);
 		return;
 	}
@@ -417,28 +279,32 @@ static void accept_client(void *arg, uint32_t events)
 
 void fb_server_tick(struct fb_control *c)
 {
-	for (struct client *cl = c->server->clients; cl != NULL; cl = cl->next) {
+	if (c->server->deaf) {
+		c->server->deaf = false;
+		(void)fb_control_rewatch(c, &c->server->watch, EPOLLIN);
+	}
+	for (struct fb_client *cl = c->server->clients; cl != NULL; cl = cl->next) {
 		bool waits = cl->out != NULL || (cl->in_len > 0 && cl->reply == NULL);
 
 		if (!cl->dead && waits && c->now_ms - cl->since_ms > FB_SERVER_HALF_TIMEOUT_MS)
-			kill_client(cl);
+			fb_client_kill(cl);
 	}
 }
 
-static void free_client(struct client *cl)
+static void free_client(struct fb_client *cl)
 {
 	cl->server->in_bytes -= cl->in_cap;
 	free(cl->in);
-	free(cl->out);
+	fb_client_drop_output(cl);
 	free(cl);
 }
 
 void fb_server_sweep(struct fb_control *c)
 {
-	struct client **link = &c->server->clients;
+	struct fb_client **link = &c->server->clients;
 
 	while (*link != NULL) {
-		struct client *cl = *link;
+		struct fb_client *cl = *link;
 
 		if (cl->dead) {
 			*link = cl->next;
@@ -451,73 +317,7 @@ void fb_server_sweep(struct fb_control *c)
 	}
 }
 
-/* ---- opening ---- */
-
-/* A socket file that nobody listens on is left from a crash. @return 0, or -EADDRINUSE */
-static int remove_stale(const struct sockaddr_un *addr)
-{
-	struct stat st;
-	int ret = 0;
-	int fd;
-
-	if (lstat(addr->sun_path, &st) != 0)
-		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISSOCK(st.st_mode))
-		return -EEXIST;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0 || errno == EAGAIN)
-		ret = -EADDRINUSE;
-	else if (errno != ECONNREFUSED)
-		ret = -errno;
-	else if (unlink(addr->sun_path) != 0)
-		ret = -errno;
-	(void)close(fd);
-	return ret;
-}
-
-static int listen_on(const char *path, const char *group)
-{
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	char dir[sizeof(addr.sun_path)];
-	struct group *gr;
-	mode_t mask;
-	int ret;
-	int fd;
-
-	if (strlen(path) >= sizeof(addr.sun_path))
-		return -ENAMETOOLONG;
-	(void)strcpy(addr.sun_path, path);
-	(void)strcpy(dir, path);
-	gr = group[0] != '\0' ? getgrnam(group) : NULL;
-	if (group[0] != '\0' && gr == NULL)
-		return -ESRCH;
-	/* The socket's own directory, such as /run/forebay, and no more: the rest may be a slip. */
-	ret = mkdir(dirname(dir), 0755) == 0 || errno == EEXIST ? 0 : -errno;
-	if (ret == 0)
-		ret = remove_stale(&addr);
-	if (ret != 0)
-		return ret;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	/* Nobody else may connect in the moment before the mode is set. */
-	mask = umask(0117);
-	ret = bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0 ? 0 : -errno;
-	(void)umask(mask);
-	if (ret != 0) {
-		(void)close(fd);
-		return ret;
-	}
-	if ((gr != NULL && chown(path, (uid_t)-1, gr->gr_gid) != 0) || listen(fd, 64) != 0) {
-		ret = -errno;
-		(void)unlink(path);
-		(void)close(fd);
-		return ret;
-	}
-	return fd;
-}
+/* ---- open, close ---- */
 
 struct fb_server *fb_server_open(struct fb_control *c, const char *path, const char *group,
 				 struct fb_errs *errs)
@@ -529,7 +329,7 @@ struct fb_server *fb_server_open(struct fb_control *c, const char *path, const c
 	if (server != NULL) {
 		server->control = c;
 		server->path = strdup(path);
-		fd = server->path != NULL ? listen_on(path, group) : -ENOMEM;
+		fd = server->path != NULL ? fb_listen_unix(path, group) : -ENOMEM;
 	}
 	if (fd >= 0) {
 		server->watch = (struct fb_watch){
@@ -564,8 +364,8 @@ void fb_server_close(struct fb_server *server)
 {
 	if (server == NULL)
 		return;
-	for (struct client *cl = server->clients; cl != NULL; cl = cl->next)
-		kill_client(cl);
+	for (struct fb_client *cl = server->clients; cl != NULL; cl = cl->next)
+		fb_client_kill(cl);
 	fb_server_sweep(server->control);
 	fb_control_unwatch(server->control, &server->watch);
 	(void)close(server->watch.fd);

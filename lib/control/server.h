@@ -6,8 +6,9 @@
  * The control socket: clients, their buffers and their time-outs. What a request means is in command.h;
  * what goes over the wire is in protocol.md.
  *
- * A client cannot hold the loop up: everything is non-blocking, one request at a time is answered,
- * and its answer is the only thing that is buffered for it.
+ * A client cannot hold the loop up: everything is non-blocking, one request at a time is answered, its
+ * answer is the only thing that is buffered for it, and after a turn's worth of requests the rest of the
+ * loop comes first.
  *
  * Thread: control.
  */
@@ -23,6 +24,8 @@ struct fb_server;
 #define FB_SERVER_LINE_BYTES    (1u << 20)
 #define FB_SERVER_LONG_BYTES    (64u << 20)
 #define FB_SERVER_HALF_TIMEOUT_MS 30000
+/* Answers of all clients together: a guess, some two million flows. */
+#define FB_SERVER_OUT_BYTES (512u << 20)
 
 /** Whether a line that begins like this may be up to FB_SERVER_LONG_BYTES long. */
 int fb_server_may_be_long(const char *line, size_t len);
