@@ -22,7 +22,8 @@ static int write_packets(const char *path, const struct bench_traffic *traffic,
 
 	for (uint32_t i = 0; i < traffic->n && dumper != NULL; i++) {
 		uint8_t data[BENCH_FRAME_MAX];
-		uint16_t len = bench_frame_write(data, &traffic->packets[i], RTE_TCP_ACK_FLAG);
+		struct fb_tuple tuple = bench_traffic_at(traffic, i);
+		uint16_t len = bench_frame_write(data, &tuple, RTE_TCP_ACK_FLAG);
 		struct pcap_pkthdr h = {.caplen = len, .len = len};
 
 		pcap_dump((u_char *)dumper, &h, data);

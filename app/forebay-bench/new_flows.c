@@ -15,9 +15,7 @@
 #include <rte_mbuf.h>
 #include <rte_tcp.h>
 
-#include "reference.h"
 #include "suites.h"
-#include "traffic.h"
 
 #define CAPACITY (1u << 20)
 
@@ -176,9 +174,7 @@ static int measure(const struct bench_options *o, struct state *s, const struct 
 		worker = bench_run_mean(&run) / (BENCH_BATCH * kind->n_batches);
 		if (err != 0 || i == 0)
 			continue;
-		bench_series_add(&result->reference, reference);
-		bench_series_add(&result->worker, worker);
-		bench_series_add(&result->ratio, worker / reference);
+		bench_result_add(result, reference, worker);
 	}
 	result->n_stalled = run.n_stalled;
 	bench_run_fini(&run);

@@ -9,9 +9,7 @@
 
 #include <rte_mbuf.h>
 
-#include "reference.h"
 #include "suites.h"
-#include "traffic.h"
 
 static uint32_t n_batches(const struct bench_options *o)
 {
@@ -24,6 +22,26 @@ static int say(struct fb_errs *errs, const char *what, int err)
 	return err;
 }
 
+int bench_reference_run_form(const struct bench_options *o, struct bench_world *world,
+			     const struct bench_reference *ref, enum bench_reference_form form,
+			     struct bench_traffic *traffic, struct bench_run *run,
+			     double *ret_cycles, struct fb_errs *errs)
+{
+	for (uint32_t i = 0; i < n_batches(o); i++) {
+		struct rte_mbuf *mbufs[BENCH_BATCH];
+		uint32_t hits;
+
+		if (bench_traffic_batch(traffic, world->pool, mbufs) != 0)
+			return say(errs, "packet buffers", -ENOMEM);
+		bench_run_add(run, bench_reference_batch(ref, form, mbufs, &hits));
+		rte_pktmbuf_free_bulk(mbufs, BENCH_BATCH);
+		if (hits != BENCH_BATCH)
+			return say(errs, "the bare loop missed flows", -EPROTO);
+	}
+	*ret_cycles = bench_run_mean(run) / BENCH_BATCH;
+	return 0;
+}
+
 int bench_reference_run(const struct bench_options *o, struct bench_world *world,
 			const struct bench_reference *ref, struct bench_traffic *traffic,
 			struct bench_run *run, double *ret_cycles, struct fb_errs *errs)
@@ -31,20 +49,12 @@ int bench_reference_run(const struct bench_options *o, struct bench_world *world
 	double best = 0;
 
 	for (int form = 0; form < BENCH_REFERENCE_FORM_COUNT; form++) {
-		double cycles;
+		double cycles = 0;
+		int err = bench_reference_run_form(o, world, ref, (enum bench_reference_form)form,
+						   traffic, run, &cycles, errs);
 
-		for (uint32_t i = 0; i < n_batches(o); i++) {
-			struct rte_mbuf *mbufs[BENCH_BATCH];
-			uint32_t hits;
-
-			if (bench_traffic_batch(traffic, world->pool, mbufs) != 0)
-				return say(errs, "packet buffers", -ENOMEM);
-			bench_run_add(run, bench_reference_batch(ref, form, mbufs, &hits));
-			rte_pktmbuf_free_bulk(mbufs, BENCH_BATCH);
-			if (hits != BENCH_BATCH)
-				return say(errs, "the bare loop missed flows", -EPROTO);
-		}
-		cycles = bench_run_mean(run) / BENCH_BATCH;
+		if (err != 0)
+			return err;
 		if (form == 0 || cycles < best)
 			best = cycles;
 	}
@@ -69,26 +79,57 @@ static int worker_run(const struct bench_options *o, struct bench_world *world,
 	return 0;
 }
 
+/* The form with the lowest median is the reference; of each run, its figure is set beside the worker's. */
+static void choose_form(const struct bench_series *forms, const struct bench_series *worker,
+			struct bench_result *result)
+{
+	int best = 0;
+	double least = 0;
+
+	result->reference_forms = json_object();
+	for (int form = 0; form < BENCH_REFERENCE_FORM_COUNT; form++) {
+		struct bench_series sorted = forms[form];
+		double median = bench_series_median(&sorted);
+
+		(void)json_object_set_new(result->reference_forms, bench_reference_form_names[form],
+					  json_real(median));
+		if (form == 0 || median < least) {
+			best = form;
+			least = median;
+		}
+	}
+	result->reference_form = bench_reference_form_names[best];
+	for (uint32_t i = 0; i < worker->n; i++)
+		bench_result_add(result, forms[best].v[i], worker->v[i]);
+}
+
 static int measure(const struct bench_options *o, struct bench_world *world,
 		   struct bench_traffic *traffic, const struct bench_reference *ref,
 		   struct bench_result *result, struct fb_errs *errs)
 {
+	struct bench_series forms[BENCH_REFERENCE_FORM_COUNT] = {0};
+	struct bench_series workers = {0};
 	struct bench_run run;
-	double reference = 0;
-	double worker = 0;
 	int err = bench_run_init(&run, n_batches(o));
 
 	/* The first one warms up caches and branches, and is not counted. */
 	for (uint32_t i = 0; err == 0 && i <= o->runs; i++) {
-		err = bench_reference_run(o, world, ref, traffic, &run, &reference, errs);
+		double cycles = 0;
+
+		for (int form = 0; form < BENCH_REFERENCE_FORM_COUNT && err == 0; form++) {
+			err = bench_reference_run_form(o, world, ref,
+						       (enum bench_reference_form)form, traffic,
+						       &run, &cycles, errs);
+			if (i != 0)
+				bench_series_add(&forms[form], cycles);
+		}
 		if (err == 0)
-			err = worker_run(o, world, traffic, &run, &worker, errs);
-		if (err != 0 || i == 0)
-			continue;
-		bench_series_add(&result->reference, reference);
-		bench_series_add(&result->worker, worker);
-		bench_series_add(&result->ratio, worker / reference);
+			err = worker_run(o, world, traffic, &run, &cycles, errs);
+		if (i != 0)
+			bench_series_add(&workers, cycles);
 	}
+	if (err == 0)
+		choose_form(forms, &workers, result);
 	result->n_stalled = run.n_stalled;
 	bench_run_fini(&run);
 	return err;

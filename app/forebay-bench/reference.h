@@ -5,11 +5,10 @@
 /*
  * The bare loop: what the machine needs to parse a packet, find its flow, rewrite addresses and
  * ports and update two checksums, and nothing else. It is the measure of the worker, so it is as
- * good as we can make it: one open-addressing table with everything about a packet's flow in one
- * line (two over IPv6), CRC32c, prefetches, no counters, no state, no validation beyond what
- * finding the fields takes.
- *
- * A connection has two lines, one for each direction, since either direction's packets come.
+ * good as we can make it: one open-addressing table in which a packet's key leads straight to the
+ * line that holds all that is done to it (IPv4: two such entries a line, so one line a flow; IPv6:
+ * an entry of two neighbouring lines), CRC32c, prefetches, precomputed checksum deltas; no counters,
+ * no state, no validation beyond what finding the fields takes.
  */
 
 #include <stdint.h>
@@ -18,19 +17,23 @@
 #include "traffic.h"
 
 /*
- * Which is better depends on how much memory the flows take: both are run, the better one counts.
+ * Which is best depends on how much memory the flows take: all are run in turns with the worker, and
+ * the one with the lowest median counts.
  */
 enum bench_reference_form {
-	BENCH_REFERENCE_BURST, /* prefetch the lines of 32 packets, then use them */
-	BENCH_REFERENCE_AHEAD, /* prefetch a line for each packet done, beyond the burst's end */
+	BENCH_REFERENCE_PLAIN, /* a packet at a time, for tables that lie in the cache */
+	BENCH_REFERENCE_BURST, /* prefetch the entries of 32 packets, then use them */
+	BENCH_REFERENCE_AHEAD, /* prefetch an entry for each packet done, beyond the burst's end */
 	BENCH_REFERENCE_FORM_COUNT,
 };
+
+extern const char *const bench_reference_form_names[BENCH_REFERENCE_FORM_COUNT];
 
 struct bench_reference {
 	enum fb_family family;
 	struct fb_region region;
-	uint8_t *lines;
-	uint32_t mask;
+	uint8_t *table;
+	uint32_t n_homes; /* places where a search may begin; a margin follows, so nothing wraps */
 };
 
 /** All flows of the worker. @return 0 or -ENOMEM */

@@ -73,6 +73,13 @@ void bench_run_fini(struct bench_run *run)
 	*run = (struct bench_run){0};
 }
 
+void bench_result_add(struct bench_result *result, double reference, double worker)
+{
+	bench_series_add(&result->reference, reference);
+	bench_series_add(&result->worker, worker);
+	bench_series_add(&result->ratio, worker / reference);
+}
+
 int bench_report_open(struct bench_report *report, bool json)
 {
 	*report = (struct bench_report){.list = json ? json_array() : NULL};
@@ -94,12 +101,18 @@ static void add_json(json_t *list, const struct bench_result *r, double referenc
 			      "worker_cycles", worker, "ratio", ratio, "runs", (int)r->worker.n);
 
 	/* Sorted by now: the ends are least and most. */
-	(void)json_object_update_new(
-		o, json_pack("{s:[ff], s:[ff], s:[ff], s:f, s:i}", "reference_range",
-			     r->reference.v[0], r->reference.v[r->reference.n - 1], "worker_range",
-			     r->worker.v[0], r->worker.v[r->worker.n - 1], "ratio_range",
-			     r->ratio.v[0], r->ratio.v[r->ratio.n - 1], "per_second",
-			     per_second(worker), "stalled_batches", (int)r->n_stalled));
+	(void)json_object_update_new(o, json_pack("{s:[ff], s:[ff], s:[ff], s:f, s:i}",
+						  "reference_range", r->reference.v[0],
+						  r->reference.v[r->reference.n - 1],
+						  "worker_range", r->worker.v[0],
+						  r->worker.v[r->worker.n - 1], "ratio_range",
+						  r->ratio.v[0], r->ratio.v[r->ratio.n - 1],
+						  "per_second", per_second(worker),
+						  "stalled_batches", (int)r->n_stalled));
+	if (r->reference_form != NULL)
+		(void)json_object_update_new(o, json_pack("{s:s, s:O}", "reference_form",
+							  r->reference_form, "reference_forms",
+							  r->reference_forms));
 	(void)json_array_append_new(list, o);
 }
 
@@ -125,12 +138,12 @@ void bench_report_add(struct bench_report *report, struct bench_result *result)
 	double worker = bench_series_median(&result->worker);
 	double ratio = bench_series_median(&result->ratio);
 
-	if (result->worker.n == 0)
-		return;
-	if (report->list != NULL)
+	if (result->worker.n != 0 && report->list != NULL)
 		add_json(report->list, result, reference, worker, ratio);
-	else
+	else if (result->worker.n != 0)
 		print_line(report, result, reference, worker, ratio);
+	json_decref(result->reference_forms);
+	result->reference_forms = NULL;
 }
 
 int bench_report_close(struct bench_report *report)

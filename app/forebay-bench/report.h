@@ -49,11 +49,16 @@ struct bench_result {
 	const char *mode;
 	const char *unit; /* what the worker's cycles are for: "packet", "connection" */
 	uint32_t flows;
+	const char *reference_form; /* NULL: the best of each run */
+	json_t *reference_forms;    /* all forms' medians, or NULL; the report takes it */
 	struct bench_series reference;
 	struct bench_series worker;
 	struct bench_series ratio; /* of each run: both sides under the same conditions */
 	uint32_t n_stalled;
 };
+
+/** One run's figures, of which the two sides were taken one after the other. */
+void bench_result_add(struct bench_result *result, double reference, double worker);
 
 struct bench_report {
 	json_t *list; /* NULL: print a table as results come */

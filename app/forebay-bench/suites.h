@@ -10,19 +10,21 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "reference.h"
 #include "report.h"
+#include "traffic.h"
 #include "world.h"
 
 #define BENCH_MAX_SIZES 8
 
 struct bench_options {
 	uint32_t runs;
-	uint32_t packets; /* of each run */
+	uint32_t packets;                /* of each run */
 	uint32_t sizes[BENCH_MAX_SIZES]; /* flows, a case each */
 	uint32_t n_sizes;
 	uint32_t n_services;
 	uint32_t n_endpoints;
-	bool modes[2];                    /* by enum fb_service_mode */
+	bool modes[2]; /* by enum fb_service_mode */
 	bool families[FB_FAMILY_COUNT];
 	uint32_t core;
 };
@@ -41,10 +43,13 @@ bench_suite_fn bench_packet_path; /* packet_path.c: packets of established conne
 bench_suite_fn bench_new_flows;   /* new_flows.c: connections that begin, and whole ones */
 bench_suite_fn bench_dns;         /* dns.c: queries and their answers */
 
-struct bench_reference;
-struct bench_traffic;
+/** One run of the bare loop over established traffic, in one form. */
+int bench_reference_run_form(const struct bench_options *o, struct bench_world *world,
+			     const struct bench_reference *ref, enum bench_reference_form form,
+			     struct bench_traffic *traffic, struct bench_run *run,
+			     double *ret_cycles, struct fb_errs *errs);
 
-/** One run of the bare loop over established traffic, in its better form. */
+/** The same in all forms, and the best of them: for suites where it is only a yardstick. */
 int bench_reference_run(const struct bench_options *o, struct bench_world *world,
 			const struct bench_reference *ref, struct bench_traffic *traffic,
 			struct bench_run *run, double *ret_cycles, struct fb_errs *errs);

@@ -126,16 +126,30 @@ static int handshake(struct bench_world *world, const struct fb_tuple *clients,
 	return err;
 }
 
+static uint8_t *packet_at(const struct bench_traffic *t, uint32_t i)
+{
+	return t->packets + (size_t)i * t->key_len;
+}
+
+struct fb_tuple bench_traffic_at(const struct bench_traffic *traffic, uint32_t i)
+{
+	struct fb_tuple tuple = {.proto = IPPROTO_TCP, .family = (uint8_t)traffic->family};
+
+	memcpy(&tuple, packet_at(traffic, i), traffic->key_len);
+	return tuple;
+}
+
 static void shuffle(struct bench_traffic *t)
 {
 	uint64_t state = t->n;
 
 	for (uint32_t i = t->n - 1; i > 0; i--) {
 		uint32_t k = fb_hash_reduce((uint32_t)(bench_random(&state) >> 32), i + 1);
-		struct fb_tuple swap = t->packets[i];
+		uint8_t swap[sizeof(struct fb_tuple6)];
 
-		t->packets[i] = t->packets[k];
-		t->packets[k] = swap;
+		memcpy(swap, packet_at(t, i), t->key_len);
+		memmove(packet_at(t, i), packet_at(t, k), t->key_len);
+		memcpy(packet_at(t, k), swap, t->key_len);
 	}
 }
 
@@ -143,12 +157,16 @@ int bench_traffic_open(struct bench_world *world, enum fb_family family, uint32_
 		       struct bench_traffic *ret)
 {
 	struct bench_clients source = {.world = world, .family = family, .next = 1};
-	struct bench_traffic t = {.n = 2 * n_flows};
+	struct bench_traffic t = {
+		.family = family,
+		.key_len = fb_flow_key_len(family),
+		.n = 2 * n_flows,
+	};
 	struct fb_tuple clients[BENCH_BATCH];
 	struct fb_tuple replies[BENCH_BATCH];
 	uint32_t n = 0;
 
-	t.packets = malloc((size_t)t.n * sizeof(*t.packets));
+	t.packets = malloc((size_t)t.n * t.key_len);
 	if (t.packets == NULL)
 		return -ENOMEM;
 	for (uint32_t done = 0; done < n_flows; done += n) {
@@ -163,8 +181,10 @@ int bench_traffic_open(struct bench_world *world, enum fb_family family, uint32_
 			free(t.packets);
 			return err;
 		}
-		memcpy(&t.packets[2 * (size_t)done], clients, n * sizeof(*clients));
-		memcpy(&t.packets[2 * (size_t)done + n], replies, n * sizeof(*replies));
+		for (uint32_t i = 0; i < n; i++) {
+			memcpy(packet_at(&t, 2 * (done + i)), &clients[i], t.key_len);
+			memcpy(packet_at(&t, 2 * (done + i) + 1), &replies[i], t.key_len);
+		}
 	}
 	shuffle(&t);
 	*ret = t;
@@ -183,7 +203,9 @@ int bench_traffic_batch(struct bench_traffic *traffic, struct rte_mempool *pool,
 	if (rte_pktmbuf_alloc_bulk(pool, mbufs, BENCH_BATCH) != 0)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < BENCH_BATCH; i++) {
-		bench_frame_fill(mbufs[i], &traffic->packets[traffic->at], RTE_TCP_ACK_FLAG);
+		struct fb_tuple tuple = bench_traffic_at(traffic, traffic->at);
+
+		bench_frame_fill(mbufs[i], &tuple, RTE_TCP_ACK_FLAG);
 		if (++traffic->at == traffic->n)
 			traffic->at = 0;
 	}

@@ -24,12 +24,19 @@ struct bench_clients {
 
 struct fb_tuple bench_clients_next(struct bench_clients *clients);
 
-/* Packets of established connections: each in both directions, all shuffled, again and again. */
+/*
+ * Packets of established connections: each in both directions, all shuffled, again and again. Tuples
+ * are kept without what they have in common, so that reading the list disturbs caches little.
+ */
 struct bench_traffic {
-	struct fb_tuple *packets;
+	enum fb_family family;
+	uint8_t *packets; /* n keys of key_len bytes */
+	uint32_t key_len;
 	uint32_t n;
 	uint32_t at;
 };
+
+struct fb_tuple bench_traffic_at(const struct bench_traffic *traffic, uint32_t i);
 
 /**
  * Open connections through the worker (three packets each) and shuffle what they send.

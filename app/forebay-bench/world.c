@@ -42,10 +42,11 @@ static void write_config(FILE *f, const struct bench_setup *s)
 		(void)fprintf(f, "workers: {count: 2, cores: [%u, %u]}\n", s->core, s->core);
 	(void)fprintf(f, "flows: {ipv4: 1048576, ipv6: 1024%s}\n",
 		      s->short_timeouts ? ", timeouts: {tcp-opening: 1s, tcp-closing: 1s}" : "");
-	(void)fprintf(f, "nat:\n"
-			 "  mode: %s\n"
-			 "  secret: forebay-bench\n"
-			 "  snat-addresses: [192.0.2.2, \"2001:db8:1::2\"]\n",
+	(void)fprintf(f,
+		      "nat:\n"
+		      "  mode: %s\n"
+		      "  secret: forebay-bench\n"
+		      "  snat-addresses: [192.0.2.2, \"2001:db8:1::2\"]\n",
 		      fb_service_mode_names[s->mode]);
 	/* As everywhere where it is on: packets to port 53 are told from others. */
 	(void)fprintf(f, "dns: {enabled: true, addresses: [192.0.2.53, \"2001:db8:1::53\"]}\n");
@@ -234,6 +235,26 @@ static const uint8_t rss_key[FB_NAT_RSS_KEY_LEN] = {
 	0x80, 0x30, 0xf2, 0x0c, 0x6a, 0x42, 0xb7, 0x3b, 0xbe, 0xac, 0x01, 0xfa,
 };
 
+/*
+ * The worker that never runs needs no room: with ten million flows its tables would be a gigabyte of
+ * hugepages. @return 0 or -ENOMEM
+ */
+static int shrink_idle(struct bench_world *world)
+{
+	for (uint16_t i = 1; i < world->dp->n_workers; i++) {
+		for (int family = 0; family < FB_FAMILY_COUNT; family++) {
+			struct fb_flow_table **t = &world->dp->workers[i]->flows[family];
+
+			fb_flow_table_free(*t);
+			*t = fb_flow_table_create((enum fb_family)family, 1024,
+						  &world->dp->nat.secret, -1);
+			if (*t == NULL)
+				return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
 int bench_world_start(struct bench_world *world, enum fb_family family, uint32_t capacity,
 		      struct fb_errs *errs)
 {
@@ -267,14 +288,18 @@ int bench_world_start(struct bench_world *world, enum fb_family family, uint32_t
 		return -ENOMEM;
 	}
 	fb_hash_secret_init(&secret, world->config->secret); /* each run has the same buckets */
-	world->dp = fb_datapath_create(world->config, &secret, &port, 1, world->pool, world->rcu,
-				       errs);
+	world->dp =
+		fb_datapath_create(world->config, &secret, &port, 1, world->pool, world->rcu, errs);
 	if (world->dp == NULL)
 		return -ENOMEM;
 	world->dp->transmit = gather;
 	world->dp->transmit_arg = world;
 	world->worker = world->dp->workers[0];
 	fb_rcu_online(world->rcu, 0);
+	if (shrink_idle(world) != 0) {
+		fb_errs_add(errs, (struct fb_place){0}, FB_SEV_ERROR, "out of memory");
+		return -ENOMEM;
+	}
 	return 0;
 }
 
