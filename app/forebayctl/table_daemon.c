@@ -80,11 +80,24 @@ static void print_columns(const json_t *items, const struct column *columns, siz
 void ctl_print_workers(const struct ctl *ctl, const json_t *items)
 {
 	static const struct column columns[] = {
-		{"WORKER", "worker"},	  {"CORE", "core"},	     {"GENERATION", "generation"},
-		{"RX", "rx_packets"},	  {"TX", "tx_packets"},	     {"DROPS", "drops"},
-		{"PUNTS", "punts"},	  {"ANSWERS", "answers"},    {"FLOWS-V4", "flows_ipv4"},
-		{"FLOWS-V6", "flows_ipv6"}, {"CREATED", "flows_created"}, {"EXPIRED", "flows_expired"},
-		{"HANDED-IN", "handover_in"}, {"HANDED-OUT", "handover_out"}, {"RX-BYTES", "rx_bytes"},
+		{"WORKER", "worker"},
+		{"CORE", "core"},
+		{"GENERATION", "generation"},
+		{"RX", "rx_packets"},
+		{"TX", "tx_packets"},
+		{"DROPS", "drops"},
+		{"PUNTS", "punts"},
+		{"ANSWERS", "answers"},
+		{"FLOWS-V4", "flows_ipv4"},
+		{"FLOWS-V6", "flows_ipv6"},
+		{"CREATED", "flows_created"},
+		{"EXPIRED", "flows_expired"},
+		{"HALF-OPEN-V4", "half_open_ipv4"},
+		{"HALF-OPEN-V6", "half_open_ipv6"},
+		{"EVICTED", "flows_evicted"},
+		{"HANDED-IN", "handover_in"},
+		{"HANDED-OUT", "handover_out"},
+		{"RX-BYTES", "rx_bytes"},
 		{"TX-BYTES", "tx_bytes"},
 	};
 

@@ -144,16 +144,24 @@ static const struct setting timeout_rows[] = {
 };
 
 static const struct setting flow_rows[] = {
-	{"ipv4", NUMBER(flows_ipv4), .least = 1024, .most = 268435456, .standard = "1048576",
+	{"ipv4", NUMBER(flows_ipv4), .least = 64, .most = 268435456, .standard = "1048576",
 	 .unit = "flows",
 	 .help = "Room for IPv4 flows in each worker. A million takes some 100 MB. When it is full, "
-		 "new connections are dropped and counted until others end."},
-	{"ipv6", NUMBER(flows_ipv6), .least = 1024, .most = 268435456, .standard = "262144",
-	 .unit = "flows", .help = "Room for IPv6 flows in each worker; an entry is twice as large."},
+		 "a new flow takes the place of the oldest half-open one; if there is none it is "
+		 "dropped and counted."},
+	{"ipv6", NUMBER(flows_ipv6), .least = 64, .most = 268435456, .standard = "262144",
+	 .unit = "flows",
+	 .help = "Room for IPv6 flows in each worker; an entry is twice as large."},
 	{"affinity", NUMBER(affinity_clients), .least = 1024, .most = 268435456,
 	 .standard = "262144", .unit = "clients",
 	 .help = "Room for clients of Services with sessionAffinity: ClientIP, shared by all workers; 32 "
 		 "bytes each. Clients that find no room go by a hash of their address instead."},
+	{"half-open-share", NUMBER(half_open_share), .least = 1, .most = 50, .standard = "25",
+	 .unit = "percent",
+	 .help = "How much of a worker's room TCP and SCTP connections may take that are not "
+		 "established yet, and as much for UDP flows that nobody has answered. At the bound "
+		 "the oldest of them makes room for a new one, so a flood of forged sources pushes "
+		 "out its own."},
 	{"timeouts", .type = SETTING_GROUP, .rows = timeout_rows,
 	 .help = "A flow without packets is forgotten after this time."},
 	{0},

@@ -44,6 +44,16 @@ static json_t *get_workers(struct fb_control *c, const json_t *request)
 		fb_json_set_integer(o, "flows_ipv6", v.flows_live[FB_IPV6]);
 		fb_json_set_integer(o, "flows_created", v.flows_created);
 		fb_json_set_integer(o, "flows_expired", v.flows_expired);
+		fb_json_set_integer(o, "half_open_ipv4",
+				    v.flows_half_open[FB_IPV4][FB_QUEUE_CONNECTIONS] +
+					    v.flows_half_open[FB_IPV4][FB_QUEUE_UDP]);
+		fb_json_set_integer(o, "half_open_ipv6",
+				    v.flows_half_open[FB_IPV6][FB_QUEUE_CONNECTIONS] +
+					    v.flows_half_open[FB_IPV6][FB_QUEUE_UDP]);
+		fb_json_set_integer(o, "flows_evicted",
+				    v.flows_evicted[FB_EVICTED_SHARE] +
+					    v.flows_evicted[FB_EVICTED_TABLE] +
+					    v.flows_evicted[FB_EVICTED_PORTS]);
 		fb_json_set_integer(o, "affinity_full", v.affinity_full);
 		fb_json_set_integer(o, "handover_in", v.handover_in);
 		fb_json_set_integer(o, "handover_out", v.handover_out);

@@ -13,8 +13,17 @@
 
 #include <stdint.h>
 
+#include "flow/table.h"
 #include "net/verdict.h"
 #include "table/read.h"
+
+/* Why a flow had to make room for a new one. */
+enum fb_evicted {
+	FB_EVICTED_SHARE, /* its kind has as many half-open flows as it may have */
+	FB_EVICTED_TABLE, /* the table is full */
+	FB_EVICTED_PORTS, /* it had a SNAT port, and no other was free */
+	FB_EVICTED_COUNT,
+};
 
 struct fb_worker_counters {
 	uint64_t rx_packets;
@@ -26,6 +35,7 @@ struct fb_worker_counters {
 	uint64_t drops[FB_REASON_COUNT];
 	uint64_t flows_created;
 	uint64_t flows_expired;
+	uint64_t flows_evicted[FB_EVICTED_COUNT];
 	uint64_t affinity_full; /* new flows of clients for which there was no room */
 	uint64_t handover_in;
 	uint64_t handover_out;
@@ -36,7 +46,9 @@ struct fb_worker_counters {
 	uint64_t busy_tsc;   /* cycles in bursts that had packets */
 	/* Gauges: what is so now. */
 	uint64_t generation; /* stored when it changes */
-	uint64_t flows_live[FB_FAMILY_COUNT]; /* stored with each ageing step, once a millisecond */
+	uint64_t flows_live
+		[FB_FAMILY_COUNT]; /* these are stored with each ageing step, once a millisecond */
+	uint64_t flows_half_open[FB_FAMILY_COUNT][FB_QUEUE_COUNT];
 };
 
 /* Per worker and port. */

@@ -103,6 +103,9 @@ static struct fb_worker *worker_create(struct fb_datapath *dp, uint16_t idx,
 	w->rcu = rcu;
 	w->pool = dp->pool;
 	w->timeouts = timeouts_of(config);
+	for (int family = 0; family < FB_FAMILY_COUNT; family++)
+		w->half_open_most[family] =
+			(uint32_t)((uint64_t)capacity[family] * config->half_open_share / 100);
 	w->reject_limit.rate = config->reject_rate;
 	w->reject_limit.credit = (uint64_t)config->reject_rate * 1000;
 	w->icmp_limit.rate = config->icmp_rate;

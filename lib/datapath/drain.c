@@ -71,10 +71,11 @@ static void tell_other(struct fb_worker *w, const struct fb_burst *b, uint16_t i
 }
 
 /* The record stays for a while, and answers whatever was on its way. */
-static void note_reset(struct fb_worker *w, struct fb_flow *flow)
+static void note_reset(struct fb_worker *w, enum fb_family family, struct fb_flow *flow)
 {
 	if (flow->state == FB_FLOW_RESET)
 		return;
+	fb_flow_dequeue(w->flows[family], flow);
 	flow->state = FB_FLOW_RESET;
 	fb_flow_count_ended(w, flow);
 	flow->last_use_ms = w->now_ms;
@@ -85,7 +86,7 @@ void fb_end_drained(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct 
 {
 	const struct fb_packet *pkt = &b->pkts[i];
 
-	note_reset(w, flow);
+	note_reset(w, (enum fb_family)pkt->family, flow);
 	/* A side that resets by itself is done, and its packet tells the other one. */
 	if (pkt->tcp_flags & RTE_TCP_RST_FLAG) {
 		if (flow->ep_id < w->snap->n_endpoints)
@@ -122,7 +123,7 @@ static void end_silent(struct fb_worker *w, const struct fb_snapshot *snap, enum
 		fb_flow_forget(w, family, flow);
 		return;
 	}
-	note_reset(w, flow);
+	note_reset(w, family, flow);
 	ask_client(w, snap, family, flow);
 }
 

@@ -13,13 +13,18 @@
 #include "datapath/stages.h"
 #include "flow/lookup.h"
 
+void fb_flow_uncount(struct fb_worker *w, const struct fb_flow *flow)
+{
+	if (flow->flags & FB_FLOW_COUNTED)
+		w->open[flow->ep_id]--;
+	w->endpoint_counters[flow->ep_id].live--;
+}
+
 static void gone(void *arg, const struct fb_flow *flow)
 {
 	struct fb_worker *w = arg;
 
-	if (flow->flags & FB_FLOW_COUNTED)
-		w->open[flow->ep_id]--;
-	w->endpoint_counters[flow->ep_id].live--;
+	fb_flow_uncount(w, flow);
 	w->counters.flows_expired++;
 }
 
@@ -51,6 +56,9 @@ void fb_worker_expire(struct fb_worker *w)
 			fb_flow_expire(t, w->now_ms, &w->timeouts,
 				       (uint32_t)((high * elapsed_ms) >> 10) + 1, gone, w);
 		w->counters.flows_live[family] = fb_flow_count(t);
+		for (int q = 0; q < FB_QUEUE_COUNT; q++)
+			w->counters.flows_half_open[family][q] =
+				fb_flow_queued(t, (enum fb_flow_queue)q);
 	}
 }
 

@@ -12,6 +12,8 @@
 #include <errno.h>
 #include <netinet/in.h>
 
+#include "flow/queue.h"
+
 /* So many endpoints are compared all; of more, two. */
 #define COMPARE_ALL 8
 
@@ -192,6 +194,12 @@ void fb_flow_note(struct fb_worker *w, enum fb_family family, struct fb_flow *fl
 	/* What closes is there for late segments; it is no load to the endpoint any more. */
 	const bool has_ended = flow->state == FB_FLOW_CLOSING || flow->state == FB_FLOW_CLOSED;
 
+	if (fb_flow_is_half_open(flow) != fb_flow_is_queued(flow)) {
+		if (fb_flow_is_half_open(flow))
+			fb_flow_enqueue(w->flows[family], flow);
+		else
+			fb_flow_dequeue(w->flows[family], flow);
+	}
 	if ((flow->flags & FB_FLOW_AFFINE) &&
 	    (flow->state == FB_FLOW_ESTABLISHED || flow->state == FB_FLOW_ASSOCIATED))
 		prove(w, family, flow);

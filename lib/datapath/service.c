@@ -58,23 +58,61 @@ static void no_service(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 		fb_end_punt(w, b, i);
 }
 
-/* The tuple of the endpoint's packets as they will come in here. @return as fb_nat_choose() */
-static int choose_reply(struct fb_worker *w, const struct fb_tuple *client,
-			const struct fb_service *svc, const struct fb_endpoint *ep,
-			const struct fb_next_hop *hop, bool snat, struct fb_tuple *ret_reply)
+/*
+ * SNAT ports towards the endpoint are used up, or were so a moment ago: then a search that begins by
+ * hoping for a free one would cost a full table's worth of misses for each packet of a flood.
+ */
+#define PORTS_SHORT_MS 1000
+
+static int choose_port(struct fb_worker *w, const struct fb_tuple *client,
+		       const struct fb_addr *ep_addr, rte_be16_t port_be,
+		       const struct fb_next_hop *hop, struct fb_tuple *ret_reply)
 {
-	const struct fb_snat_pool *pool = &w->snap->snat[hop->port][client->family];
-	struct fb_addr src = fb_tuple_src(client);
+	const enum fb_family family = (enum fb_family)client->family;
+	const struct fb_snat_pool *pool = &w->snap->snat[hop->port][family];
+	const struct fb_nat_steer *steer = w->dp->steer[hop->port];
+	struct fb_flow *victim;
+	int err;
 
+	if (likely(!w->ports_short)) {
+		err = fb_nat_choose(&w->dp->nat, w->idx, w->flows[family], client, ep_addr, port_be,
+				    pool->addrs, pool->n, steer, ret_reply);
+		if (likely(err != -EADDRNOTAVAIL))
+			return err;
+		w->ports_short = true;
+		w->ports_short_ms = w->now_ms;
+	} else if (w->now_ms - w->ports_short_ms >= PORTS_SHORT_MS) {
+		w->ports_short = false;
+	}
+	err = fb_nat_choose_taken(&w->dp->nat, w->idx, w->flows[family], client, ep_addr, port_be,
+				  pool->addrs, pool->n, steer, ret_reply, &victim);
+	if (err == 0 && victim != NULL)
+		fb_room_evict(w, family, victim, FB_EVICTED_PORTS);
+	return err;
+}
+
+/* Insert the flow with the endpoint's packets as they will come in here. @return 0 or -errno */
+static int place_flow(struct fb_worker *w, const struct fb_tuple *client,
+		      const struct fb_service *svc, const struct fb_endpoint *ep,
+		      const struct fb_next_hop *hop, bool snat, struct fb_tuple *ret_reply,
+		      struct fb_flow **ret)
+{
+	const enum fb_family family = (enum fb_family)client->family;
 	rte_be16_t port_be = fb_table_port_be(w->snap, svc, client, ep);
+	struct fb_addr src = fb_tuple_src(client);
+	int err = 0;
 
-	if (!snat) {
+	if (snat)
+		err = choose_port(w, client, &ep->addr, port_be, hop, ret_reply);
+	else
 		*ret_reply = fb_tuple_make(client->proto, &ep->addr, port_be, &src,
 					   fb_tuple_sport(client));
-		return 0;
-	}
-	return fb_nat_choose(&w->dp->nat, w->idx, w->flows[client->family], client, &ep->addr,
-			     port_be, pool->addrs, pool->n, w->dp->steer[hop->port], ret_reply);
+	if (err != 0)
+		return err;
+	err = fb_flow_insert(w->flows[family], client, ret_reply, w->now_ms, ret);
+	if (unlikely(err == -ENOSPC) && fb_room_in_table(w, family, client->proto))
+		err = fb_flow_insert(w->flows[family], client, ret_reply, w->now_ms, ret);
+	return err;
 }
 
 /*
@@ -93,15 +131,11 @@ static enum fb_reason insert_flow(struct fb_worker *w, const struct fb_tuple *cl
 	struct fb_tuple out;
 	int err;
 
-	err = choose_reply(w, client, svc, ep, hop, snat, &reply);
-	if (err == 0)
-		err = fb_flow_insert(w->flows[client->family], client, &reply, w->now_ms, ret);
+	fb_room_in_share(w, (enum fb_family)client->family, client->proto);
+	err = place_flow(w, client, svc, ep, hop, snat, &reply, ret);
 	if (err == -EEXIST && !snat) {
 		snat = true;
-		err = choose_reply(w, client, svc, ep, hop, snat, &reply);
-		if (err == 0)
-			err = fb_flow_insert(w->flows[client->family], client, &reply, w->now_ms,
-					     ret);
+		err = place_flow(w, client, svc, ep, hop, snat, &reply, ret);
 	}
 	if (err != 0)
 		return err == -ENOSPC ? FB_REASON_FLOW_TABLE_FULL :
@@ -146,6 +180,7 @@ static enum fb_reason create_flow(struct fb_worker *w, const struct fb_packet *p
 	flow->ep_epoch = w->snap->ep_epoch;
 	flow->nh_idx = info->nh_idx;
 	flow->state = first_state(pkt->proto);
+	fb_flow_enqueue(w->flows[pkt->family], flow);
 	fb_flow_count_open(w, flow);
 	w->endpoint_counters[ep->id].flows++;
 	w->endpoint_counters[ep->id].live++;
@@ -259,8 +294,11 @@ void fb_stage_service(struct fb_worker *w, struct fb_burst *b)
 			fb_end_drained(w, b, i, flow, dir);
 			continue;
 		}
-		if (flow != NULL)
+		if (flow != NULL) {
+			/* An earlier packet of this burst may still be in hand for it. */
+			fb_stage_rewrite(w, b);
 			fb_flow_forget(w, pkt->family, flow);
+		}
 		miss(w, b, i);
 	}
 }

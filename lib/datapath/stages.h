@@ -110,8 +110,19 @@ static inline bool fb_flow_is_over(const struct fb_snapshot *snap, const struct 
 		(snap->endpoints[flow->ep_id].flags & FB_EP_OVER));
 }
 
-/* flow.c: remove a flow before its time. */
+/* flow.c: remove a flow before its time; or only take it out of its endpoint's numbers. */
 void fb_flow_forget(struct fb_worker *w, enum fb_family family, struct fb_flow *flow);
+void fb_flow_uncount(struct fb_worker *w, const struct fb_flow *flow);
+
+/*
+ * room.c: a flow makes room for a new one. A packet that is still in hand for it leaves first.
+ */
+void fb_room_evict(struct fb_worker *w, enum fb_family family, struct fb_flow *flow,
+		   enum fb_evicted why);
+/* One more half-open flow of that protocol may be made: the oldest go while they are too many. */
+void fb_room_in_share(struct fb_worker *w, enum fb_family family, uint8_t proto);
+/* The table is full. @return whether a half-open flow was there to go */
+bool fb_room_in_table(struct fb_worker *w, enum fb_family family, uint8_t proto);
 
 /* owner.c: the worker that owns a flow, found from a packet that is in nobody's table here. */
 uint16_t fb_owner_of_service(const struct fb_worker *w, const struct fb_service *svc, uint16_t port,

@@ -90,6 +90,7 @@ struct fb_worker {
 	struct rte_mempool *pool;
 	struct fb_flow_table *flows[FB_FAMILY_COUNT];
 	struct fb_flow_timeouts timeouts;
+	uint32_t half_open_most[FB_FAMILY_COUNT]; /* of each kind */
 	struct fb_endpoint_counters *endpoint_counters;
 	struct fb_service_counters *service_counters;
 	uint32_t *open;  /* least connections, by endpoint id: flows that have not ended yet */
@@ -112,6 +113,8 @@ struct fb_worker {
 
 	struct fb_rate_limit reject_limit;
 	struct fb_rate_limit icmp_limit;
+	bool ports_short; /* lately no SNAT port was free: half-open flows give theirs at once */
+	uint32_t ports_short_ms; /* since then */
 	uint32_t expire_ms;
 	uint32_t drain_ms;
 	uint32_t over_epoch; /* of the snapshot whose drained flows are being looked for */

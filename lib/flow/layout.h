@@ -57,6 +57,11 @@ struct fb_flow_table {
 	uint32_t free_head;  /* place of the free record used last, or FB_FLOW_NO_PLACE */
 	uint32_t high_water; /* places from here on were never used */
 	uint32_t hand;       /* where fb_flow_expire() goes on */
+	struct {
+		uint32_t oldest; /* place, or FB_FLOW_NO_PLACE */
+		uint32_t youngest;
+		uint32_t count;
+	} queues[FB_QUEUE_COUNT]; /* of flows that are half open: flow/queue.c */
 	struct fb_region region; /* what all of this lies in */
 };
 
@@ -76,6 +81,12 @@ static inline struct fb_flow *fb_flow_record(const struct fb_flow_table *t, enum
 					     uint32_t place)
 {
 	return (struct fb_flow *)(t->records + ((size_t)place << fb_flow_record_shift(family)));
+}
+
+static inline uint32_t fb_flow_place(const struct fb_flow_table *t, enum fb_family family,
+				     const struct fb_flow *flow)
+{
+	return (uint32_t)(((const uint8_t *)flow - t->records) >> fb_flow_record_shift(family));
 }
 
 static inline uint8_t *fb_flow_key(const struct fb_flow *flow, enum fb_family family,

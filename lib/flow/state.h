@@ -57,7 +57,7 @@ void fb_flow_advance_sctp(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t ch
  * Thread: the owning worker. Cost: the first line of the record.
  *
  * @param tcp_flags  RTE_TCP_*_FLAG as parsed, for SCTP FB_SCTP_*; ignored for UDP
- * @return whether a connection may have been established or have ended by it
+ * @return whether the flow may have been established by it, or have ended
  */
 static inline bool fb_flow_touch(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t tcp_flags,
 				 uint32_t now_ms)
@@ -73,9 +73,10 @@ static inline bool fb_flow_touch(struct fb_flow *flow, enum fb_flow_dir dir, uin
 	case FB_FLOW_RESET:
 		return false;
 	case FB_FLOW_UDP_NEW:
-		if (dir == FB_DIR_ENDPOINT)
-			flow->state = FB_FLOW_UDP;
-		return false;
+		if (dir == FB_DIR_CLIENT)
+			return false;
+		flow->state = FB_FLOW_UDP;
+		return true;
 	case FB_FLOW_ASSOCIATED:
 		if (likely(tcp_flags == 0))
 			return false;

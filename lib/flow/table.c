@@ -59,6 +59,10 @@ struct fb_flow_table *fb_flow_table_create(enum fb_family family, uint32_t capac
 	t->capacity = capacity;
 	t->family = family;
 	t->free_head = FB_FLOW_NO_PLACE;
+	for (uint32_t q = 0; q < FB_QUEUE_COUNT; q++) {
+		t->queues[q].oldest = FB_FLOW_NO_PLACE;
+		t->queues[q].youngest = FB_FLOW_NO_PLACE;
+	}
 	t->region = region;
 	return t;
 }
@@ -206,14 +210,14 @@ int fb_flow_insert(struct fb_flow_table *t, const struct fb_tuple *client,
 static __rte_always_inline int remove_as(struct fb_flow_table *t, enum fb_family family,
 					 struct fb_flow *flow)
 {
-	const uint32_t place = (uint32_t)(((uint8_t *)flow - t->records) >>
-					  fb_flow_record_shift(family));
+	const uint32_t place = fb_flow_place(t, family, flow);
 
 	for (uint32_t dir = FB_DIR_CLIENT; dir <= FB_DIR_ENDPOINT; dir++) {
 		const uint8_t *key = fb_flow_key(flow, family, (enum fb_flow_dir)dir);
 
 		unlink_entry(t, fb_flow_hash_key_as(t, family, key, flow->proto), place << 1 | dir);
 	}
+	fb_flow_dequeue(t, flow);
 	flow->state = FB_FLOW_FREE;
 	flow->link = t->free_head;
 	t->free_head = place;

@@ -35,6 +35,16 @@ enum fb_flow_dir {
 	FB_DIR_ENDPOINT, /* the packet came from the endpoint */
 };
 
+/*
+ * Flows that are half open wait in a queue of their kind, the oldest in front. Two kinds, so that a
+ * flood of one leaves the other's alone.
+ */
+enum fb_flow_queue {
+	FB_QUEUE_CONNECTIONS, /* OPENING, COOKIE_WAIT, COOKIE_ECHOED */
+	FB_QUEUE_UDP,         /* UDP_NEW */
+	FB_QUEUE_COUNT,
+};
+
 /* Each state has its timeout. How a flow moves between them: flow/state.h. */
 enum fb_flow_state {
 	FB_FLOW_FREE,        /* the record is not in use */
@@ -77,8 +87,8 @@ struct fb_flow {
 	uint32_t ep_id;     /* identity of the endpoint (table/read.h); outlives snapshots */
 	uint32_t ep_epoch;  /* fb_snapshot.ep_epoch that nh_idx was checked against */
 	uint32_t packets;   /* both directions, wrapping; for operators */
-	uint32_t link;      /* place of the next free record */
-	uint32_t spare;
+	uint32_t link;  /* free: the next free record; half open: the younger one in the queue */
+	uint32_t older; /* half open: the older one in the queue; as link, a place */
 	uint16_t nh_idx;    /* next hop towards the endpoint, valid for ep_epoch */
 	uint16_t l4_delta;  /* client direction; the way back is its complement */
 	uint16_t ip_delta;
@@ -143,6 +153,21 @@ void fb_flow_remove(struct fb_flow_table *t, struct fb_flow *flow);
 /** The two keys of a record. */
 struct fb_tuple fb_flow_client_key(const struct fb_flow_table *t, const struct fb_flow *flow);
 struct fb_tuple fb_flow_reply_key(const struct fb_flow_table *t, const struct fb_flow *flow);
+
+/**
+ * Put a flow that is half open (fb_flow_is_half_open() in flow/queue.h) behind the others of its kind;
+ * it must not be in a queue. fb_flow_remove() takes it out, and so does this one's twin, which does
+ * nothing to a flow that is in none.
+ * Cost: the record behind which it goes, and of leaving: the records beside it.
+ */
+void fb_flow_enqueue(struct fb_flow_table *t, struct fb_flow *flow);
+void fb_flow_dequeue(struct fb_flow_table *t, struct fb_flow *flow);
+
+/** The flow that has been half open for longest, or NULL. */
+struct fb_flow *fb_flow_oldest(const struct fb_flow_table *t, enum fb_flow_queue queue);
+
+/** How many are half open. */
+uint32_t fb_flow_queued(const struct fb_flow_table *t, enum fb_flow_queue queue);
 
 /** Called for each flow that fb_flow_expire() is about to free; must not change the table. */
 typedef void fb_flow_gone_fn(void *arg, const struct fb_flow *flow);

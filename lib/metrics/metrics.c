@@ -86,6 +86,41 @@ static void render_workers(const struct fb_metrics_view *view, struct fb_text *t
 			fb_text_sample(text, labels, COUNT(labels), view->workers[w].flows_live[f]);
 		}
 	}
+	fb_text_family(text, "forebay_half_open_flows", "gauge",
+		       "Flows that have not heard of the other side yet, by kind.");
+	for (uint32_t w = 0; w < view->n_workers; w++) {
+		static const char *const kinds[FB_QUEUE_COUNT] = {"connection", "udp"};
+
+		(void)snprintf(worker, sizeof(worker), "%u", w);
+		for (int i = 0; i < FB_FAMILY_COUNT * FB_QUEUE_COUNT; i++) {
+			int f = i / FB_QUEUE_COUNT;
+			int q = i % FB_QUEUE_COUNT;
+			struct fb_metrics_label labels[] = {{"worker", worker},
+							    {"family", families[f]},
+							    {"kind", kinds[q]}};
+
+			fb_text_sample(text, labels, COUNT(labels),
+				       view->workers[w].flows_half_open[f][q]);
+		}
+	}
+	fb_text_family(text, "forebay_flows_evicted_total", "counter",
+		       "Flows that made room for a new one, by what was used up.");
+	for (uint32_t w = 0; w < view->n_workers; w++) {
+		static const char *const bounds[FB_EVICTED_COUNT] = {
+			[FB_EVICTED_SHARE] = "half-open-share",
+			[FB_EVICTED_TABLE] = "flow-table",
+			[FB_EVICTED_PORTS] = "snat-ports",
+		};
+
+		(void)snprintf(worker, sizeof(worker), "%u", w);
+		for (int e = 0; e < FB_EVICTED_COUNT; e++) {
+			struct fb_metrics_label labels[] = {{"worker", worker},
+							    {"bound", bounds[e]}};
+
+			fb_text_sample(text, labels, COUNT(labels),
+				       view->workers[w].flows_evicted[e]);
+		}
+	}
 	fb_text_family(text, "forebay_drops_total", "counter",
 		       "Packets dropped, by reason; `forebayctl get drops -o wide` explains each.");
 	for (uint32_t w = 0; w < view->n_workers; w++) {

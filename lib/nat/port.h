@@ -78,6 +78,22 @@ int fb_nat_choose(const struct fb_nat_ports *ports, uint16_t worker,
 		  uint32_t n_snat, const struct fb_nat_steer *steer, struct fb_tuple *ret_reply);
 
 /**
+ * The same where fb_nat_choose() has found none: if no port is free, that of a flow which may lose it.
+ * These are flows that are half open, the one that was idle longest; else those that both sides have
+ * closed, likewise. The first draws decide if there is a half-open one among them: in a flood there is.
+ *
+ * @param flows       the worker's, not NULL
+ * @param ret_victim  NULL: the port is free; else the flow that has to be removed before the port is
+ *                    used
+ * @return as fb_nat_choose(); both results are set on success only
+ */
+int fb_nat_choose_taken(const struct fb_nat_ports *ports, uint16_t worker,
+			const struct fb_flow_table *flows, const struct fb_tuple *client,
+			const struct fb_addr *ep, rte_be16_t ep_port_be, const struct fb_addr *snat,
+			uint32_t n_snat, const struct fb_nat_steer *steer,
+			struct fb_tuple *ret_reply, struct fb_flow **ret_victim);
+
+/**
  * Owner of a flow by the client's address and port, which both directions of `dnat` carry unchanged
  * (and of `snat` where the device has no usable RSS). Thread: any.
  */

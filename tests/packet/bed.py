@@ -95,6 +95,8 @@ class Bench:
     )
     LIMITS = {"main": "{}", "short": "{}", "select": "{}", "drain": "{}"}
     LIMITS["limits"] = "{reject-rate: 5, icmp-rate: 5}"
+    FLOWS = {}  # by bench: another room for flows
+    SNAT_PORTS = {}  # by bench: fewer ports
     OBJECTS = {}  # by bench: objects instead of services.yaml
     THEN = {}  # by bench: (seconds, objects) that come in their place
 
@@ -102,7 +104,10 @@ class Bench:
         self.replay, self.workers, self.scratch = replay, workers, scratch
         self.config = scratch / f"{name}-{workers}.yaml"
         text = (HERE / "bed.yaml").read_text()
-        text = text.replace("TIMEOUTS", self.TIMEOUTS[name]).replace("LIMITS", self.LIMITS[name])
+        text = text.replace("TIMEOUTS", self.TIMEOUTS[name])
+        text = text.replace("LIMITS", self.LIMITS.get(name, "{}"))
+        text = text.replace("FLOWS", self.FLOWS.get(name, "ipv4: 4096, ipv6: 4096"))
+        text = text.replace("SNAT_PORTS", self.SNAT_PORTS.get(name, "32768-65535"))
         self.config.write_text(text.replace("WORKERS", str(workers)))
         self.manifest = HERE / "services.yaml"
         self.then = []

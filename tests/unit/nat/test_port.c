@@ -268,6 +268,137 @@ static void clients_spread_over_ports_and_addresses_but_keep_their_address(void 
 		assert_in_range(by_block[i], 81, 232);
 }
 
+/* 256 ports towards one endpoint, all taken by flows of that state, number i last used at i ms. */
+static struct fb_flow_table *all_ports_taken(struct fb_nat_ports *p, struct fb_addr *snat,
+					     uint8_t state, uint8_t flags, struct fb_flow **flows)
+{
+	struct fb_flow_table *t = fb_flow_table_create(FB_IPV4, 1024, &secret, -1);
+	struct fb_addr ep = endpoint(FB_IPV4);
+
+	fill_snat(FB_IPV4, snat, 1);
+	assert_int_equal(fb_nat_ports_init(p, 1024, 1279, 1, &secret), 0);
+	for (uint32_t i = 0; i < 256; i++) {
+		struct fb_tuple client = client_tuple(FB_IPV4, 1000 + i);
+		struct fb_tuple reply = fb_tuple_make(IPPROTO_TCP, &ep, RTE_BE16(80), snat,
+						      fb_nat_port_at(p, 0, i));
+
+		assert_int_equal(fb_flow_insert(t, &client, &reply, i, &flows[i]), 0);
+		flows[i]->state = state;
+		flows[i]->flags = flags;
+	}
+	return t;
+}
+
+static int choose_taken(const struct fb_nat_ports *p, const struct fb_flow_table *t, uint32_t i,
+			const struct fb_addr *snat, struct fb_tuple *reply, struct fb_flow **victim)
+{
+	struct fb_tuple client = client_tuple(FB_IPV4, i);
+	struct fb_addr ep = endpoint(FB_IPV4);
+	int err = fb_nat_choose(p, 0, t, &client, &ep, RTE_BE16(80), snat, 1, NULL, reply);
+
+	if (err == 0)
+		return 1; /* one was free */
+	assert_int_equal(err, -EADDRNOTAVAIL);
+	return fb_nat_choose_taken(p, 0, t, &client, &ep, RTE_BE16(80), snat, 1, NULL, reply,
+				   victim);
+}
+
+static void with_all_ports_taken_an_old_half_open_flow_gives_its_own(void **state)
+{
+	struct fb_flow *flows[256];
+	struct fb_addr snat[1];
+	struct fb_nat_ports p;
+	struct fb_flow_table *t = all_ports_taken(&p, snat, FB_FLOW_OPENING, 0, flows);
+	uint32_t sum = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 1000; i++) {
+		struct fb_tuple key;
+		struct fb_tuple reply;
+		struct fb_flow *victim = NULL;
+
+		assert_int_equal(choose_taken(&p, t, i, snat, &reply, &victim), 0);
+		key = fb_flow_reply_key(t, victim);
+		assert_memory_equal(&key.v4, &reply.v4, sizeof(key.v4));
+		assert_true(victim->last_use_ms < 200); /* (56 / 256)^16 = 3e-11 otherwise */
+		sum += victim->last_use_ms;
+	}
+	/* The least of 16 out of 256 is 256 / 17 = 15 in the mean, the mean of 1000 within 2. */
+	assert_in_range(sum / 1000, 12, 18);
+	fb_flow_table_free(t);
+}
+
+static void who_is_open_keeps_its_port_who_is_closed_by_both_does_not(void **state)
+{
+	static const struct {
+		uint8_t state;
+		uint8_t flags;
+		int ret;
+	} cases[] = {
+		{FB_FLOW_ESTABLISHED, 0, -EADDRNOTAVAIL},
+		{FB_FLOW_ESTABLISHED, FB_FLOW_FIN_CLIENT, -EADDRNOTAVAIL},
+		{FB_FLOW_UDP, 0, -EADDRNOTAVAIL},
+		{FB_FLOW_CLOSING, 0, -EADDRNOTAVAIL}, /* a reset, which may be a forged one */
+		{FB_FLOW_CLOSING, FB_FLOW_FIN_CLIENT | FB_FLOW_FIN_ENDPOINT, 0},
+		{FB_FLOW_UDP_NEW, 0, 0},
+		{FB_FLOW_COOKIE_WAIT, 0, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct fb_flow *flows[256];
+		struct fb_addr snat[1];
+		struct fb_nat_ports p;
+		struct fb_flow_table *t =
+			all_ports_taken(&p, snat, cases[i].state, cases[i].flags, flows);
+		struct fb_flow *victim;
+		struct fb_tuple reply;
+
+		assert_int_equal(choose_taken(&p, t, 1, snat, &reply, &victim), cases[i].ret);
+		fb_flow_table_free(t);
+	}
+}
+
+static void half_open_goes_before_closed_and_a_free_port_before_both(void **state)
+{
+	const uint8_t fins = FB_FLOW_FIN_CLIENT | FB_FLOW_FIN_ENDPOINT;
+	struct fb_flow *flows[256];
+	struct fb_addr snat[1];
+	struct fb_nat_ports p;
+	struct fb_flow_table *t = all_ports_taken(&p, snat, FB_FLOW_CLOSING, fins, flows);
+	struct fb_addr ep = endpoint(FB_IPV4);
+	uint32_t n_half_open = 0;
+	uint32_t n_free = 0;
+
+	(void)state;
+	/* The later half is half open: younger, and goes nevertheless. */
+	for (uint32_t i = 128; i < 256; i++)
+		flows[i]->state = FB_FLOW_OPENING;
+	for (uint32_t i = 0; i < 200; i++) {
+		struct fb_tuple reply;
+		struct fb_flow *victim;
+
+		assert_int_equal(choose_taken(&p, t, i, snat, &reply, &victim), 0);
+		n_half_open += victim->state == FB_FLOW_OPENING;
+	}
+	assert_int_equal(n_half_open, 200);
+	for (uint32_t i = 0; i < 256; i += 4)
+		fb_flow_remove(t, flows[i]);
+	for (uint32_t i = 0; i < 200; i++) {
+		struct fb_tuple client = client_tuple(FB_IPV4, i);
+		struct fb_tuple reply;
+		struct fb_flow *victim;
+
+		assert_int_equal(fb_nat_choose_taken(&p, 0, t, &client, &ep, RTE_BE16(80), snat, 1,
+						     NULL, &reply, &victim),
+				 0);
+		n_free += victim == NULL;
+	}
+	/* 1 - (3 / 4)^17 of 200 */
+	assert_in_range(n_free, 190, 200);
+	fb_flow_table_free(t);
+}
+
 /* An endpoint that connects to the service on the SNAT address, from the port that it serves on. */
 static void a_reply_that_looks_like_the_clients_packet_is_never_chosen(void **state)
 {
@@ -350,6 +481,9 @@ int main(void)
 		cmocka_unit_test(exhaustion_is_said_and_comes_late),
 		cmocka_unit_test(at_90_percent_a_port_is_found_in_all_but_a_few_of_a_thousand),
 		cmocka_unit_test(clients_spread_over_ports_and_addresses_but_keep_their_address),
+		cmocka_unit_test(with_all_ports_taken_an_old_half_open_flow_gives_its_own),
+		cmocka_unit_test(who_is_open_keeps_its_port_who_is_closed_by_both_does_not),
+		cmocka_unit_test(half_open_goes_before_closed_and_a_free_port_before_both),
 		cmocka_unit_test(a_reply_that_looks_like_the_clients_packet_is_never_chosen),
 		cmocka_unit_test(without_an_address_there_is_nothing_to_choose),
 		cmocka_unit_test(owners_of_clients_share_evenly_and_depend_on_address_and_port),

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FB_FLOW_QUEUE_H
+#define FB_FLOW_QUEUE_H
+
+/*
+ * Which flows are half open, and whether one is in its queue: a look at the record, nothing else.
+ *
+ * Half open is who has not heard of the other side, as far as can be seen from here: whatever a flood
+ * of forged sources makes, and every honest flow for the first moment of its life. Thread: the owning
+ * worker.
+ */
+
+#include <netinet/in.h>
+#include <stdbool.h>
+
+#include "flow/table.h"
+
+static inline bool fb_flow_is_half_open(const struct fb_flow *flow)
+{
+	const uint32_t half_open = 1u << FB_FLOW_OPENING | 1u << FB_FLOW_UDP_NEW |
+				   1u << FB_FLOW_COOKIE_WAIT | 1u << FB_FLOW_COOKIE_ECHOED;
+
+	return (half_open >> flow->state & 1) != 0;
+}
+
+/* In a queue nobody has the same neighbour on both sides, but who is alone in it. */
+static inline bool fb_flow_is_queued(const struct fb_flow *flow)
+{
+	return flow->link != flow->older || flow->link == UINT32_MAX;
+}
+
+static inline enum fb_flow_queue fb_flow_queue_of(uint8_t proto)
+{
+	return proto == IPPROTO_UDP ? FB_QUEUE_UDP : FB_QUEUE_CONNECTIONS;
+}
+
+#endif
