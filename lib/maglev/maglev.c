@@ -8,31 +8,34 @@
 
 #include "base/hash.h"
 
-/* Primes. The last one serves FB_MAGLEV_MAX_MEMBERS at 100 slots each. */
-static const uint32_t sizes[] = {65537,   131071,  262147,	524287,
-				 1048573, 2097143, 4194301, 8388593};
+/* Primes. The last one serves FB_MAGLEV_ONE_LEVEL members at 100 slots each. */
+static const uint32_t sizes[] = {65537, 131071};
 
-#define SMALL_SIZE 4093
-#define SMALL_MEMBERS 40 /* 100 slots each */
+#define SMALL_SIZE       4093
+#define SMALL_MEMBERS    40 /* 100 slots each */
 #define SLOTS_PER_MEMBER 100
 
-/* From here on a list of the free slots beats trying: the best of 32, 64, 128 and 256. */
+/* From here on a list of the free slots beats trying: the best of 128, 256, 384 and 512. */
 #define FEW 128
+
+/* Slots that are tried at a time: 4 beats 1, 2 and 8. */
+#define AHEAD 4
 
 /* Where a member is in its permutation of the slots: (offset + k * skip) mod n_slots. */
 struct walker {
 	uint64_t key;
-	uint64_t turn; /* weighted: virtual time of the next turn */
-	uint64_t step; /* weighted: virtual time between turns */
-	uint32_t pos;  /* next slot to try */
-	uint32_t skip;
-	uint32_t place; /* in the caller's array */
+	uint32_t pos;              /* next slot to try */
+	uint32_t skips[AHEAD + 1]; /* from there to the k-th after it */
+	uint32_t place;            /* in the caller's array */
 	uint32_t weight;
 };
 
-/* Which slots are taken: 8 KiB for 65537 slots, so the probing stays in the first-level cache. */
+/*
+ * Which slots are taken, a byte each: for 65537 slots mostly in the first-level cache, and a third
+ * faster than bits, since there is no shifting.
+ */
 struct board {
-	uint64_t *taken;
+	uint8_t *taken;
 	uint16_t *slots;
 	uint32_t n_slots;
 	uint32_t n_few;
@@ -85,14 +88,14 @@ static inline uint32_t advance(uint32_t pos, uint32_t by, uint32_t n_slots)
 
 static inline uint32_t is_taken(const struct board *b, uint32_t pos)
 {
-	return (uint32_t)(b->taken[pos / 64] >> (pos % 64)) & 1;
+	return b->taken[pos];
 }
 
 static inline void take_slot(struct walker *w, const struct board *b, uint32_t pos)
 {
-	b->taken[pos / 64] |= UINT64_C(1) << (pos % 64);
+	b->taken[pos] = 1;
 	b->slots[pos] = (uint16_t)w->place;
-	w->pos = advance(pos, w->skip, b->n_slots);
+	w->pos = advance(pos, w->skips[1], b->n_slots);
 }
 
 /* x with x * a = 1 modulo the prime n. */
@@ -118,23 +121,27 @@ static uint32_t inverse(uint32_t a, uint32_t n)
 /*
  * The same slot that trying one after the other would find, when few are free: the free slot that
  * comes first in the member's permutation, (pos + k * skip) mod n_slots with the least k.
+ *
+ * Its k is its distance times the skip's inverse, modulo n_slots. Without dividing for each (Shoup): with
+ * part = inverse * 2^32 / n_slots, rounded down, the quotient of the product is part * distance / 2^32
+ * or one more.
  */
 static void take_of_few(struct walker *w, struct board *b)
 {
 	const uint32_t n = b->n_slots;
-	const uint64_t inv = inverse(w->skip, n);
+	const uint32_t inv = inverse(w->skips[1], n);
+	const uint64_t part = ((uint64_t)inv << 32) / n;
 	uint32_t least = UINT32_MAX;
 	uint32_t best = 0;
 	uint32_t pos;
 
 	for (uint32_t i = 0; i < b->n_few; i++) {
-		uint64_t ahead = b->few[i] >= w->pos ? b->few[i] - w->pos : b->few[i] + n - w->pos;
-		uint32_t k = (uint32_t)(ahead * inv % n);
+		uint32_t ahead = b->few[i] - w->pos + (b->few[i] < w->pos ? n : 0);
+		uint32_t k = ahead * inv - (uint32_t)(ahead * part >> 32) * n;
 
-		if (k < least) {
-			least = k;
-			best = i;
-		}
+		k -= k >= n ? n : 0;
+		best = k < least ? i : best;
+		least = k < least ? k : least;
 	}
 	pos = b->few[best];
 	b->few[best] = b->few[--b->n_few];
@@ -151,11 +158,15 @@ static void list_free(struct board *b)
 
 /*
  * One member takes the first free slot of its permutation. Trying slots costs n_slots / n_free on
- * average, so half of all the work would be for the last few hundred of 65537.
+ * average, so half of all the work would be for the last few hundred of 65537. Where most are taken,
+ * several are tried at a time: which of them is the first free one is then no branch that the CPU
+ * could guess wrong.
  */
 static inline void take_turn(struct walker *w, struct board *b, uint32_t n_free)
 {
+	const uint32_t n = b->n_slots;
 	uint32_t pos = w->pos;
+	uint32_t taken;
 
 	if (n_free <= FEW) {
 		if (b->n_few == 0)
@@ -163,9 +174,21 @@ static inline void take_turn(struct walker *w, struct board *b, uint32_t n_free)
 		take_of_few(w, b);
 		return;
 	}
-	while (is_taken(b, pos))
-		pos = advance(pos, w->skip, b->n_slots);
-	take_slot(w, b, pos);
+	if (n_free > n / 2) {
+		while (is_taken(b, pos))
+			pos = advance(pos, w->skips[1], n);
+		take_slot(w, b, pos);
+		return;
+	}
+	for (;;) {
+		taken = is_taken(b, pos);
+		for (uint32_t k = 1; k < AHEAD; k++)
+			taken |= is_taken(b, advance(pos, w->skips[k], n)) << k;
+		if (taken != (1u << AHEAD) - 1)
+			break;
+		pos = advance(pos, w->skips[AHEAD], n);
+	}
+	take_slot(w, b, advance(pos, w->skips[__builtin_ctz(~taken)], n));
 }
 
 static void fill_equal(struct walker *walkers, uint32_t n, struct board *b)
@@ -176,46 +199,74 @@ static void fill_equal(struct walker *walkers, uint32_t n, struct board *b)
 	}
 }
 
-/* Earlier turn first; at the same time, in the order of keys, as if weights were equal. */
-static bool goes_before(const struct walker *a, const struct walker *b)
+/*
+ * Turns of a weighted fill are numbers: when (in units of 2^-20 of the heaviest member's time between
+ * two turns), and below that whose, by place in the order of keys.
+ */
+#define TURN_TIME_BITS 20
+#define TURN_WHO_BITS  16
+#define DIGIT_BITS     11
+
+/* By a digit of the time after the other, the least first: what is equal in one keeps its order. */
+static uint64_t *sort_turns(uint64_t *turns, uint64_t *other, uint32_t n, uint64_t last_turn)
 {
-	return a->turn != b->turn ? a->turn < b->turn : compare_walkers(a, b) < 0;
-}
+	for (uint32_t shift = TURN_WHO_BITS; shift < 64 && last_turn >> shift != 0;
+	     shift += DIGIT_BITS) {
+		const uint64_t mask = (1 << DIGIT_BITS) - 1;
+		uint32_t places[1 << DIGIT_BITS] = {0};
+		uint64_t *sorted = other;
+		uint32_t begin = 0;
 
-static void sift_down(struct walker *heap, uint32_t n)
-{
-	uint32_t i = 0;
+		for (uint32_t i = 0; i < n; i++)
+			places[turns[i] >> shift & mask]++;
+		for (uint32_t d = 0; d <= mask; d++) {
+			uint32_t count = places[d];
 
-	for (;;) {
-		uint32_t least = 2 * i + 1;
-		struct walker tmp;
-
-		if (least >= n)
-			return;
-		if (least + 1 < n && goes_before(&heap[least + 1], &heap[least]))
-			least++;
-		if (!goes_before(&heap[least], &heap[i]))
-			return;
-		tmp = heap[i];
-		heap[i] = heap[least];
-		heap[least] = tmp;
-		i = least;
+			places[d] = begin;
+			begin += count;
+		}
+		for (uint32_t i = 0; i < n; i++)
+			sorted[places[turns[i] >> shift & mask]++] = turns[i];
+		other = turns;
+		turns = sorted;
 	}
+	return turns;
 }
 
 /*
- * The heaviest member takes a turn per unit of time (2^20), the others proportionally fewer. Everyone's
- * first turn is at 0, where an array sorted by key is a heap already.
+ * The heaviest member takes a turn per unit of time, the others proportionally fewer; everyone's first
+ * is at 0. Earlier turns go first, and at the same time those of lower keys, as if weights were equal.
+ *
+ * Until the time end there are turns enough for all slots, and at most one a member too many.
  */
-static void fill_weighted(struct walker *walkers, uint32_t n, struct board *b, uint32_t max_weight)
+static int fill_weighted(struct walker *walkers, uint32_t n, struct board *b, uint32_t max_weight)
 {
+	/* Steps are rounded down, by 2^-20 at most: some turns more. */
+	const size_t most = b->n_slots + n + (b->n_slots >> (TURN_TIME_BITS - 1)) + 8;
+	uint64_t sum = 0;
+	uint64_t end;
+	uint64_t *turns;
+	uint64_t *sorted;
+	uint32_t n_turns = 0;
+
 	for (uint32_t i = 0; i < n; i++)
-		walkers[i].step = ((uint64_t)max_weight << 20) / walkers[i].weight;
-	for (uint32_t filled = 0; filled < b->n_slots; filled++) {
-		take_turn(&walkers[0], b, b->n_slots - filled);
-		walkers[0].turn += walkers[0].step;
-		sift_down(walkers, n);
+		sum += walkers[i].weight;
+	end = (uint64_t)(((__uint128_t)b->n_slots * max_weight << TURN_TIME_BITS) / sum) + 1;
+	turns = malloc(2 * most * sizeof(*turns));
+	if (turns == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t step = ((uint64_t)max_weight << TURN_TIME_BITS) / walkers[i].weight;
+
+		for (uint64_t when = 0; when <= end; when += step)
+			turns[n_turns++] = when << TURN_WHO_BITS | i;
 	}
+	sorted = sort_turns(turns, turns + most, n_turns, end << TURN_WHO_BITS);
+	for (uint32_t filled = 0; filled < b->n_slots; filled++)
+		take_turn(&walkers[sorted[filled] & ((1 << TURN_WHO_BITS) - 1)], b,
+			  b->n_slots - filled);
+	free(turns);
+	return 0;
 }
 
 static bool is_valid(const struct fb_maglev_member *members, uint32_t n_members, uint32_t n_slots)
@@ -226,8 +277,8 @@ static bool is_valid(const struct fb_maglev_member *members, uint32_t n_members,
 		if (members[i].weight == 0)
 			return false;
 	}
-	/* Half of the range, so that positions can be added without overflow. */
-	return n_slots == 1 || (n_slots < UINT32_C(1) << 31 && is_prime(n_slots));
+	/* So that positions can be added, and turns numbered, without overflow. */
+	return n_slots == 1 || (n_slots < UINT32_C(1) << 24 && is_prime(n_slots));
 }
 
 int fb_maglev_build(const struct fb_maglev_member *members, uint32_t n_members, uint16_t *slots,
@@ -237,11 +288,12 @@ int fb_maglev_build(const struct fb_maglev_member *members, uint32_t n_members, 
 	struct walker *walkers;
 	uint32_t min_weight = UINT32_MAX;
 	uint32_t max_weight = 0;
+	int rc = 0;
 
 	if (!is_valid(members, n_members, n_slots))
 		return -EINVAL;
 	walkers = calloc(n_members, sizeof(*walkers));
-	board.taken = calloc(n_slots / 64 + 1, sizeof(*board.taken));
+	board.taken = calloc(n_slots, sizeof(*board.taken));
 	if (walkers == NULL || board.taken == NULL) {
 		free(walkers);
 		free(board.taken);
@@ -254,10 +306,13 @@ int fb_maglev_build(const struct fb_maglev_member *members, uint32_t n_members, 
 		walkers[i] = (struct walker){
 			.key = key,
 			.pos = fb_hash_reduce((uint32_t)(key >> 32), n_slots),
-			.skip = 1 + fb_hash_reduce((uint32_t)key, n_slots - 1),
+			.skips = {0, 1 + fb_hash_reduce((uint32_t)key, n_slots - 1)},
 			.place = i,
 			.weight = weight,
 		};
+		for (uint32_t k = 2; k <= AHEAD; k++)
+			walkers[i].skips[k] =
+				advance(walkers[i].skips[k - 1], walkers[i].skips[1], n_slots);
 		min_weight = weight < min_weight ? weight : min_weight;
 		max_weight = weight > max_weight ? weight : max_weight;
 	}
@@ -265,8 +320,8 @@ int fb_maglev_build(const struct fb_maglev_member *members, uint32_t n_members, 
 	if (min_weight == max_weight)
 		fill_equal(walkers, n_members, &board);
 	else
-		fill_weighted(walkers, n_members, &board, max_weight);
+		rc = fill_weighted(walkers, n_members, &board, max_weight);
 	free(walkers);
 	free(board.taken);
-	return 0;
+	return rc;
 }
