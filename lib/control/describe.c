@@ -35,10 +35,10 @@ static json_t *compiled_json(const struct fb_items_source *s, const struct fb_se
 			fb_json_set_integer(one, "weight", svc->weights[e]);
 		(void)json_array_append_new(endpoints, one);
 	}
-	o = json_pack("{s:s,s:i,s:s,s:s,s:s,s:i,s:o,s:o}", "name", svc->port_name, "port",
+	o = json_pack("{s:s,s:i,s:s,s:s,s:s,s:I,s:o,s:o}", "name", svc->port_name, "port",
 		      (int)svc->port, "protocol", fb_protocol_name(svc->proto), "family",
 		      fb_ip_family_names[svc->family], "mode", fb_service_mode_names[svc->mode],
-		      "slots", (int)svc->n_slots, "frontends", frontends_json(svc), "endpoints",
+		      "slots", (json_int_t)fb_table_n_slots(svc), "frontends", frontends_json(svc), "endpoints",
 		      endpoints);
 	(void)json_object_set_new(o, "selection", json_string(fb_selection_names[svc->selection]));
 	fb_json_set_integer(o, "affinity_s", svc->affinity_s);

@@ -223,7 +223,7 @@ static const struct fb_endpoint *kept_endpoint(const struct fb_explain_env *env,
 static void explain_new(const struct fb_explain_env *env, const struct fb_tuple *tuple,
 			struct fb_explanation *ret)
 {
-	uint32_t hash = fb_table_select_hash(env->snap, ret->service, tuple);
+	uint64_t hash = fb_table_select_hash(env->snap, ret->service, tuple);
 	struct fb_addr client = fb_tuple_src(tuple);
 
 	ret->verdict = FB_VERDICT_FORWARD;
@@ -487,7 +487,7 @@ static void add_service(json_t *o, const struct fb_explanation *e)
 	if (e->by_affinity)
 		(void)json_object_set_new(o, "decided", json_string("by affinity"));
 	if (e->has_slot)
-		(void)json_object_set_new(o, "slots", json_integer(svc->n_slots));
+		(void)json_object_set_new(o, "slots", json_integer(fb_table_n_slots(svc)));
 }
 
 static json_t *snat_json(const struct fb_explanation *e)

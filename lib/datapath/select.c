@@ -17,16 +17,21 @@
 /* So many endpoints are compared all; of more, two. */
 #define COMPARE_ALL 8
 
-uint32_t fb_worker_random(struct fb_worker *w)
+static uint64_t random_bits(struct fb_worker *w)
 {
 	w->random += UINT64_C(0x9e3779b97f4a7c15);
-	return (uint32_t)(fb_hash_mix(w->random, w->random ^ w->dp->nat.secret.k[3]) >> 32);
+	return fb_hash_mix(w->random, w->random ^ w->dp->nat.secret.k[3]);
+}
+
+uint32_t fb_worker_random(struct fb_worker *w)
+{
+	return (uint32_t)(random_bits(w) >> 32);
 }
 
 /* A random slot of the Maglev table: endpoints by their weights, without dividing. */
 static uint32_t random_place(struct fb_worker *w, const struct fb_service *svc)
 {
-	return svc->slots[fb_hash_reduce(fb_worker_random(w), svc->n_slots)];
+	return fb_table_place(svc, random_bits(w));
 }
 
 /* What is kept is the next turn + 1; 0 is a round that has not begun. */

@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #define FB_MAGLEV_MAX_MEMBERS 65535 /* a slot is 16 bits */
+#define FB_MAGLEV_ONE_LEVEL   1024  /* of more members there are groups: groups.h */
 
 struct fb_maglev_member {
 	uint64_t key;    /* hash of the endpoint's identity under the shared secret; distinct */
@@ -27,7 +28,8 @@ struct fb_maglev_member {
 };
 
 /**
- * Slots (a prime, or 1) for n members: the least size of the list that keeps the disruption.
+ * Slots (a prime, or 1) for n members, up to FB_MAGLEV_ONE_LEVEL: the least size of the list that
+ * keeps the disruption.
  *
  * 1 member: 1 slot. Up to 40: 4093. From there on at least 100 slots a member, so that shares
  * differ by 1 % at most, and never less than 65537.
@@ -43,7 +45,7 @@ uint32_t fb_maglev_size(uint32_t n_members);
  * Thread: any; allocates scratch memory (the allocator can be made to fail by tests).
  *
  * @param members  in any order; the table does not depend on it (slots refer to the order given)
- * @param n_slots  prime or 1, at least n_members
+ * @param n_slots  prime and below 2^24, or 1; at least n_members
  * @return 0; -EINVAL for a bad size, no members or a weight of 0; -ENOMEM
  */
 int fb_maglev_build(const struct fb_maglev_member *members, uint32_t n_members, uint16_t *slots,

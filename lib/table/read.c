@@ -4,8 +4,6 @@
 
 #include <netinet/in.h>
 
-#include <rte_branch_prediction.h>
-
 #include "table/index.h"
 #include "table/sources.h"
 
@@ -136,7 +134,7 @@ bool fb_table_keeps_flow(const struct fb_snapshot *snap, const struct fb_tuple *
 	return svc != NULL && svc->id == info->service_id;
 }
 
-uint32_t fb_table_select_hash(const struct fb_snapshot *snap, const struct fb_service *svc,
+uint64_t fb_table_select_hash(const struct fb_snapshot *snap, const struct fb_service *svc,
 			      const struct fb_tuple *tuple)
 {
 	const struct fb_hash_secret *s = &snap->secret;
@@ -149,12 +147,12 @@ uint32_t fb_table_select_hash(const struct fb_snapshot *snap, const struct fb_se
 	memcpy(&w[2], dst.bytes, 16);
 	h = fb_hash_2(s, w[0] ^ SELECT_SRC, w[1]);
 	if (svc->by_client)
-		return (uint32_t)(h >> 32);
+		return h;
 	h = fb_hash_2(s, h ^ w[2], w[3] ^ SELECT_DST);
 	h = fb_hash_2(s, h,
 		      SELECT_END ^ ((uint64_t)fb_tuple_sport(tuple) << 32 |
 				    (uint64_t)fb_tuple_dport(tuple) << 16 | tuple->proto));
-	return (uint32_t)(h >> 32);
+	return h;
 }
 
 const struct fb_endpoint *fb_table_endpoint(const struct fb_service *svc, uint32_t ep_id)
@@ -175,15 +173,18 @@ const struct fb_endpoint *fb_table_endpoint(const struct fb_service *svc, uint32
 	return NULL;
 }
 
-const struct fb_endpoint *fb_table_select(const struct fb_service *svc, uint32_t hash,
+const struct fb_endpoint *fb_table_select(const struct fb_service *svc, uint64_t hash,
 					  uint32_t *ret_slot)
 {
-	uint32_t slot;
-
 	if (svc->n_slots == 0)
 		return NULL;
-	slot = fb_hash_reduce(hash, svc->n_slots);
-	if (ret_slot != NULL)
-		*ret_slot = slot;
-	return &svc->endpoints[svc->slots[slot]];
+	if (ret_slot != NULL) {
+		uint32_t slot = fb_hash_reduce((uint32_t)(hash >> 32), svc->n_slots);
+
+		*ret_slot = svc->groups == NULL
+				    ? slot
+				    : slot * FB_MAGLEV_GROUP_SLOTS +
+					      fb_hash_reduce((uint32_t)hash, FB_MAGLEV_GROUP_SLOTS);
+	}
+	return &svc->endpoints[fb_table_place(svc, hash)];
 }

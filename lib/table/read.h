@@ -17,10 +17,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
 
 #include "base/addr.h"
 #include "base/hash.h"
+#include "maglev/groups.h"
 #include "net/packet.h"
 #include "table/spec.h"
 
@@ -38,6 +40,8 @@ struct fb_endpoint_place {
 	uint32_t place;
 };
 
+#define FB_NO_MEMBER UINT16_MAX
+
 struct fb_service {
 	uint32_t id;          /* index of the workers' service counters; stable while the port exists */
 	uint8_t family;
@@ -49,14 +53,17 @@ struct fb_service {
 	uint8_t part;         /* parts of a port share id; each has the same endpoints, in other states */
 	uint8_t selection;    /* enum fb_selection */
 	uint32_t n_slots;     /* 0: no endpoint takes new flows */
-	const uint16_t *slots; /* Maglev table: place in endpoints */
+	const uint16_t *slots; /* Maglev table: place in endpoints; with groups, the group */
 	const struct fb_endpoint *endpoints; /* active first; each by (addr, port) */
 	uint32_t n_endpoints;
 	uint32_t n_sources; /* 0: everybody may be a client */
 	const struct fb_source_set *sources; /* see fb_table_admits(); NULL with n_sources 0 */
 	uint32_t n_active;    /* endpoints that take new flows: the first ones */
 	uint32_t affinity_s;  /* 0: no session affinity */
-	/* From here on not for Maglev without affinity. */
+	const uint16_t *const *groups; /* NULL: one level. Their tables, FB_MAGLEV_GROUP_SLOTS each */
+	/* From here on not for Maglev without affinity, but of a service with groups. */
+	const uint16_t *members; /* a group's from group * stride on: place in endpoints, or FB_NO_MEMBER */
+	uint32_t stride;
 	uint32_t slow_start_s; /* least connections */
 	uint32_t drain_deadline_s; /* these two are for control */
 	uint32_t removed_tcp_s;
@@ -191,8 +198,30 @@ bool fb_table_keeps_flow(const struct fb_snapshot *snap, const struct fb_tuple *
  * Hash for selection, the same on every box: client's address and port, service address and port,
  * protocol; of a service by_client the client's address alone, whichever of its addresses is asked.
  */
-uint32_t fb_table_select_hash(const struct fb_snapshot *snap, const struct fb_service *svc,
+uint64_t fb_table_select_hash(const struct fb_snapshot *snap, const struct fb_service *svc,
 			      const struct fb_tuple *tuple);
+
+/**
+ * The place in svc->endpoints for a hash, whose higher half chooses the slot, or the group; and the lower
+ * one the slot of the group. svc->n_slots is not 0. For a service with groups: the pointer to the
+ * group's table (few, in the cache), its slot, and the member's place.
+ */
+static inline uint32_t fb_table_place(const struct fb_service *svc, uint64_t hash)
+{
+	uint32_t place = svc->slots[fb_hash_reduce((uint32_t)(hash >> 32), svc->n_slots)];
+
+	if (likely(svc->groups == NULL))
+		return place;
+	return svc->members[place * svc->stride +
+			    svc->groups[place][fb_hash_reduce((uint32_t)hash,
+							      FB_MAGLEV_GROUP_SLOTS)]];
+}
+
+/** Slots for people: with groups, those that one table of the same fineness would have. */
+static inline uint32_t fb_table_n_slots(const struct fb_service *svc)
+{
+	return svc->groups == NULL ? svc->n_slots : svc->n_slots * FB_MAGLEV_GROUP_SLOTS;
+}
 
 /**
  * The endpoint of this identity, if it takes new flows of the service; else NULL. For services with
@@ -200,8 +229,8 @@ uint32_t fb_table_select_hash(const struct fb_snapshot *snap, const struct fb_se
  */
 const struct fb_endpoint *fb_table_endpoint(const struct fb_service *svc, uint32_t ep_id);
 
-/** The endpoint for a hash; NULL if the service has none. ret_slot may be NULL. */
-const struct fb_endpoint *fb_table_select(const struct fb_service *svc, uint32_t hash,
+/** The endpoint for a hash; NULL if the service has none. ret_slot (of fb_table_n_slots()) may be NULL. */
+const struct fb_endpoint *fb_table_select(const struct fb_service *svc, uint64_t hash,
 					  uint32_t *ret_slot);
 
 #endif

@@ -8,7 +8,6 @@
 
 #include "maglev/maglev.h"
 #include "table/part.h"
-#include "table/turns.h"
 
 static int compare_endpoints(const void *a, const void *b)
 {
@@ -23,7 +22,8 @@ static int compare_endpoints(const void *a, const void *b)
 }
 
 /* Within one state, as they are sorted. */
-static int compare_place(const struct fb_endpoint *e, const struct fb_addr *addr, rte_be16_t port_be)
+static int compare_place(const struct fb_endpoint *e, const struct fb_addr *addr,
+			 rte_be16_t port_be)
 {
 	int order = memcmp(e->addr.bytes, addr->bytes, sizeof(addr->bytes));
 
@@ -166,6 +166,8 @@ static void link_up(struct fb_service_part *svc)
 	svc->pub.frontends = svc->frontends;
 }
 
+_Static_assert(offsetof(struct fb_service, members) == 64,
+	       "one line for Maglev without affinity and groups");
 _Static_assert(_Alignof(struct fb_endpoint) <= _Alignof(struct fb_service_part), "endpoints first");
 _Static_assert(sizeof(struct fb_endpoint) % _Alignof(uint32_t) == 0, "weights follow endpoints");
 _Static_assert(_Alignof(struct fb_endpoint_place) <= _Alignof(uint32_t), "places follow weights");
@@ -181,70 +183,18 @@ static void link_names(struct fb_service_part *svc)
 static void use_slots(struct fb_service_part *svc, struct fb_slots *slots)
 {
 	svc->slots = slots;
-	svc->pub.slots = slots != NULL ? slots->v : NULL;
-	svc->pub.n_slots = slots != NULL ? slots->n : 0;
-	svc->pub.n_turns = slots != NULL && slots->n_turns > 0 ? slots->n_turns : svc->pub.n_active;
-	svc->pub.turns = slots != NULL && slots->n_turns > 0 ? slots->v + slots->n : NULL;
-	if (slots != NULL)
-		slots->n_users++;
-}
-
-/* Turns of a round: 0 where each endpoint has one, in order. */
-static uint32_t count_turns(const struct fb_service_spec *spec, uint32_t n_active)
-{
-	bool is_equal = true;
-
-	for (uint32_t i = 1; i < n_active; i++)
-		is_equal &= spec->endpoints[i].weight == spec->endpoints[0].weight;
-	if (spec->selection != FB_SELECT_ROUND_ROBIN || is_equal)
-		return 0;
-	return fb_turns_count(spec->endpoints, n_active);
-}
-
-static int fill_slots(const struct fb_hash_secret *secret, const struct fb_service_spec *spec,
-		      uint32_t n_active, struct fb_slots *slots)
-{
-	struct fb_maglev_member *members = malloc(n_active * sizeof(*members));
-	int rc;
-
-	if (members == NULL)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < n_active; i++) {
-		const struct fb_endpoint_spec *ep = &spec->endpoints[i];
-		uint8_t identity[18];
-
-		memcpy(identity, ep->addr.bytes, 16);
-		memcpy(identity + 16, &ep->port_be, 2);
-		members[i].key = fb_hash_bytes(secret, identity, sizeof(identity));
-		members[i].weight = ep->weight;
-	}
-	rc = fb_maglev_build(members, n_active, slots->v, slots->n);
-	free(members);
-	return rc;
-}
-
-static int build_slots(const struct fb_hash_secret *secret, const struct fb_service_spec *spec,
-		       uint32_t n_active, struct fb_slots **ret)
-{
-	uint32_t n_slots = fb_maglev_size(n_active);
-	uint32_t n_turns = count_turns(spec, n_active);
-	struct fb_slots *slots = fb_part_alloc(sizeof(*slots) + ((size_t)n_slots + n_turns) *
-									sizeof(slots->v[0]));
-	int rc = -ENOMEM;
-
-	if (slots != NULL) {
-		slots->n = n_slots;
-		slots->n_turns = n_turns;
-		rc = fill_slots(secret, spec, n_active, slots);
-	}
-	if (rc == 0 && n_turns > 0)
-		rc = fb_turns_fill(spec->endpoints, n_active, slots->v + n_slots, n_turns);
-	if (rc != 0) {
-		fb_part_free(slots);
-		return rc;
-	}
-	*ret = slots;
-	return 0;
+	svc->pub.n_turns = svc->pub.n_active;
+	if (slots == NULL)
+		return;
+	slots->n_users++;
+	svc->pub.slots = slots->v;
+	svc->pub.n_slots = slots->n;
+	svc->pub.groups = slots->tables;
+	svc->pub.members = slots->members;
+	svc->pub.stride = slots->stride;
+	svc->pub.turns = slots->turns;
+	if (slots->n_turns > 0)
+		svc->pub.n_turns = slots->n_turns;
 }
 
 static int compare_places(const void *a, const void *b)
@@ -272,6 +222,31 @@ static bool can_share_slots(const struct fb_service_part *old, const struct fb_s
 	return old != NULL && same_active(old, spec, n_active) &&
 	       (old->pub.selection == FB_SELECT_ROUND_ROBIN) ==
 		       (spec->selection == FB_SELECT_ROUND_ROBIN);
+}
+
+/* Where a run of endpoints stood in the version before; both are in order. */
+static void match_run(const struct fb_service_part *old, uint32_t k, uint32_t end_old,
+		      const struct fb_service_spec *spec, uint32_t i, uint32_t end, uint32_t *was)
+{
+	for (; i < end; i++) {
+		const struct fb_endpoint_spec *ep = &spec->endpoints[i];
+		int order = 1;
+
+		while (k < end_old &&
+		       (order = compare_place(&old->endpoints[k], &ep->addr, ep->port_be)) < 0)
+			k++;
+		was[i] = k < end_old && order == 0 ? k : FB_SLOTS_NOWHERE;
+	}
+}
+
+static void match(const struct fb_service_part *old, const struct fb_service_spec *spec,
+		  uint32_t n_active, uint32_t *was)
+{
+	uint32_t n_old = old != NULL ? old->pub.n_active : 0;
+	uint32_t end_old = old != NULL ? old->pub.n_endpoints : 0;
+
+	match_run(old, 0, n_old, spec, 0, n_active, was);
+	match_run(old, n_old, end_old, spec, n_active, spec->n_endpoints, was);
 }
 
 static struct fb_service_part *alloc_service(const struct fb_service_spec *spec, uint32_t n_active)
@@ -317,6 +292,69 @@ static struct fb_service_part *alloc_service(const struct fb_service_spec *spec,
 	return svc;
 }
 
+/* @return 0 or -errno; *n is how many endpoints have their identity */
+static int set_endpoints(struct fb_ids *ids, const struct fb_service_spec *spec,
+			 const struct fb_service_part *old, const uint32_t *was,
+			 struct fb_service_part *svc, uint32_t *n)
+{
+	for (*n = 0; *n < spec->n_endpoints; (*n)++) {
+		struct fb_endpoint *ep = &svc->endpoints[*n];
+		const struct fb_endpoint_spec *from = &spec->endpoints[*n];
+		int rc = 0;
+
+		ep->addr = from->addr;
+		ep->port_be = from->port_be;
+		ep->state = from->state;
+		ep->terminating = from->terminating;
+		if (*n < svc->pub.n_active)
+			svc->weights[*n] = from->weight;
+		/* The version before has the identity of what was in it. */
+		if (was[*n] != FB_SLOTS_NOWHERE)
+			ep->id = old->endpoints[was[*n]].id;
+		else
+			rc = fb_ids_endpoint(ids, svc->pub.id, from, &ep->id);
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int build_slots(const struct fb_ids *ids, const struct fb_service_spec *spec,
+		       const struct fb_service_part *old, const uint32_t *was, uint32_t n_active,
+		       struct fb_slots **ret)
+{
+	const struct fb_slots_source from = {
+		.secret = &ids->secret,
+		.endpoints = spec->endpoints,
+		.n = n_active,
+		.takes_turns = spec->selection == FB_SELECT_ROUND_ROBIN,
+		.old = old != NULL ? old->slots : NULL,
+		.old_weights = old != NULL ? old->weights : NULL,
+		.n_old = old != NULL ? old->pub.n_active : 0,
+		.was = was,
+	};
+
+	*ret = NULL;
+	if (n_active == 0)
+		return 0;
+	if (can_share_slots(old, spec, n_active)) {
+		*ret = old->slots;
+		return 0;
+	}
+	return fb_slots_build(&from, ret);
+}
+
+static int set_sources(struct fb_ids *ids, const struct fb_service_spec *spec,
+		       struct fb_service_part *svc)
+{
+	if (spec->n_sources == 0)
+		return 0;
+	svc->sources =
+		fb_source_set_hold(&ids->source_sets, &ids->secret, spec->sources, spec->n_sources);
+	svc->pub.sources = svc->sources;
+	return svc->sources != NULL ? 0 : -ENOMEM;
+}
+
 int fb_service_build(struct fb_ids *ids, const struct fb_service_spec *spec,
 		     const struct fb_service_part *old, struct fb_service_part **ret)
 {
@@ -324,43 +362,27 @@ int fb_service_build(struct fb_ids *ids, const struct fb_service_spec *spec,
 	struct fb_slots *slots = NULL;
 	struct fb_service_part *svc;
 	uint32_t n_known = 0;
-	int rc;
+	uint32_t *was;
+	int rc = -ENOMEM;
 
 	if (n_active > FB_MAGLEV_MAX_MEMBERS)
 		return -E2BIG;
 	svc = alloc_service(spec, n_active);
-	if (svc == NULL)
-		return -ENOMEM;
-	if (spec->n_sources > 0) {
-		svc->sources = fb_source_set_hold(&ids->source_sets, &ids->secret, spec->sources,
-						  spec->n_sources);
-		svc->pub.sources = svc->sources;
-	}
-	rc = spec->n_sources == 0 || svc->sources != NULL ? 0 : -ENOMEM;
+	was = malloc((spec->n_endpoints + 1) * sizeof(*was));
+	if (svc != NULL && was != NULL)
+		rc = set_sources(ids, spec, svc);
 	if (rc == 0)
 		rc = fb_ids_service(ids, spec, &svc->pub.id);
 	if (rc != 0) {
+		free(was);
 		fb_service_free(svc);
 		return rc;
 	}
-	for (; n_known < spec->n_endpoints && rc == 0; n_known++) {
-		struct fb_endpoint *ep = &svc->endpoints[n_known];
-		const struct fb_endpoint_spec *from = &spec->endpoints[n_known];
-
-		ep->addr = from->addr;
-		ep->port_be = from->port_be;
-		ep->state = from->state;
-		ep->terminating = from->terminating;
-		if (n_known < n_active)
-			svc->weights[n_known] = from->weight;
-		rc = fb_ids_endpoint(ids, svc->pub.id, from, &ep->id);
-		if (rc != 0)
-			break;
-	}
-	if (rc == 0 && can_share_slots(old, spec, n_active))
-		slots = old->slots;
-	else if (rc == 0 && n_active > 0)
-		rc = build_slots(&ids->secret, spec, n_active, &slots);
+	match(old, spec, n_active, was);
+	rc = set_endpoints(ids, spec, old, was, svc, &n_known);
+	if (rc == 0)
+		rc = build_slots(ids, spec, old, was, n_active, &slots);
+	free(was);
 	if (rc != 0) {
 		fb_ids_forget(ids, svc->pub.id, svc->endpoints, n_known);
 		fb_service_free(svc);
@@ -393,8 +415,9 @@ struct fb_service_part *fb_service_copy(const struct fb_service_part *from)
 
 void fb_service_free(struct fb_service_part *svc)
 {
-	if (svc->slots != NULL && --svc->slots->n_users == 0)
-		fb_part_free(svc->slots);
+	if (svc == NULL)
+		return;
+	fb_slots_release(svc->slots);
 	fb_source_set_release(svc->sources);
 	fb_part_free(svc);
 }

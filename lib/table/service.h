@@ -13,14 +13,7 @@
  */
 
 #include "table/identity.h"
-
-/* Maglev slots, and after them the turns of a weighted round. */
-struct fb_slots {
-	uint32_t n_users; /* services that point here */
-	uint32_t n;
-	uint32_t n_turns;
-	uint16_t v[] __attribute__((aligned(64)));
-};
+#include "table/slots.h"
 
 struct fb_service_part {
 	struct fb_service pub;
@@ -61,7 +54,8 @@ bool fb_service_same_wanted(const struct fb_service_part *a, const struct fb_ser
  * Build and hold identities (fb_ids_hold()); it has no frontends yet.
  *
  * @param spec  endpoints in the order above
- * @param old   its Maglev table is used again if the active endpoints are the same; may be NULL
+ * @param old   the version before: what did not change of its Maglev table is used again, and so are
+ *              identities; may be NULL
  * @return 0; -ENOMEM; -ENOSPC; -E2BIG for more active endpoints than a slot can name
  */
 int fb_service_build(struct fb_ids *ids, const struct fb_service_spec *spec,
@@ -70,7 +64,7 @@ int fb_service_build(struct fb_ids *ids, const struct fb_service_spec *spec,
 /** The same service, unpublished and without frontends; does not hold identities. NULL: no memory. */
 struct fb_service_part *fb_service_copy(const struct fb_service_part *from);
 
-/** Frees; identities are the caller's affair. */
+/** Frees; identities are the caller's affair. NULL is fine. */
 void fb_service_free(struct fb_service_part *svc);
 
 #endif

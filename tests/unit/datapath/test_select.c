@@ -216,6 +216,69 @@ static void random_is_random(void **state)
 	}
 }
 
+enum { GROUPS = 8, STRIDE = 16 };
+
+/* The same endpoints, in groups of unlike sizes and two levels. */
+static void regroup(struct bed *b, uint16_t *first, uint16_t members[GROUPS][STRIDE],
+		    const uint16_t *groups[GROUPS])
+{
+	uint32_t counts[GROUPS] = {0};
+	uint64_t sums[GROUPS] = {0};
+
+	for (uint32_t i = 0; i < b->svc.n_active; i++) {
+		uint32_t g = i * i % GROUPS != 0 ? i % GROUPS : 7;
+
+		members[g][counts[g]++] = (uint16_t)i;
+		sums[g]++;
+	}
+	for (uint32_t g = 0; g < GROUPS; g++) {
+		struct fb_maglev_member keys[STRIDE];
+		uint16_t *table = calloc(FB_MAGLEV_GROUP_SLOTS, sizeof(*table));
+
+		for (uint32_t k = 0; k < counts[g]; k++)
+			keys[k] = (struct fb_maglev_member){
+				fb_hash_2(&b->snap.secret, members[g][k], 2), 1};
+		groups[g] = table;
+		if (counts[g] > 0)
+			assert_int_equal(fb_maglev_build(keys, counts[g], table,
+							 FB_MAGLEV_GROUP_SLOTS),
+					 0);
+	}
+	assert_int_equal(fb_maglev_build_first(sums, GROUPS, first), 0);
+	b->svc.slots = first;
+	b->svc.n_slots = FB_MAGLEV_FIRST_SLOTS;
+	b->svc.groups = groups;
+	b->svc.members = members[0];
+	b->svc.stride = STRIDE;
+}
+
+/* Both halves of the hash count, and both of what is drawn. */
+static void two_levels_spread_as_one_does(void **state)
+{
+	static const enum fb_selection ways[] = {FB_SELECT_MAGLEV, FB_SELECT_RANDOM};
+	static uint16_t first[FB_MAGLEV_FIRST_SLOTS];
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		uint16_t members[GROUPS][STRIDE] = {{0}};
+		const uint16_t *groups[GROUPS];
+		uint32_t counts[N_MAX];
+		struct bed b;
+		double d;
+
+		open_bed(&b, ways[i], 40, NULL, 2);
+		regroup(&b, first, members, groups);
+		run(&b, MILLION, counts);
+		d = deviation(&b, counts, MILLION);
+		print_message("# %s, two levels: chi-square %.1f deviations from its mean\n",
+			      fb_selection_names[ways[i]], d);
+		assert_true(fabs(d) < 4);
+		for (uint32_t g = 0; g < GROUPS; g++)
+			free((void *)(uintptr_t)groups[g]);
+		close_bed(&b);
+	}
+}
+
 /* A round gives each its turns; a worker is at most a round ahead, so sums differ by its part of one. */
 static void rounds_are_exact(void **state)
 {
@@ -425,6 +488,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hashes_spread_by_the_table_and_chance),
 		cmocka_unit_test(random_is_random),
+		cmocka_unit_test(two_levels_spread_as_one_does),
 		cmocka_unit_test(rounds_are_exact),
 		cmocka_unit_test(a_weighted_round_is_even_all_along),
 		cmocka_unit_test(long_rounds_are_cut_and_keep_shares),

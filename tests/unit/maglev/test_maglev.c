@@ -54,8 +54,7 @@ static uint32_t *counts_of(const uint16_t *slots, uint32_t n_slots, uint32_t n)
 
 static void sizes_are_primes_of_at_least_a_hundred_slots_a_member(void **state)
 {
-	static const uint32_t ns[] = {2,   3,	  40,	 41,	100,   250,   655,   656,
-				      1310, 1311, 2621, 5242, 10485, 20000, 41943, 65535};
+	static const uint32_t ns[] = {2, 3, 40, 41, 100, 250, 655, 656, FB_MAGLEV_ONE_LEVEL};
 
 	(void)state;
 	assert_int_equal(fb_maglev_size(1), 1);
@@ -72,7 +71,7 @@ static void sizes_are_primes_of_at_least_a_hundred_slots_a_member(void **state)
 
 static void every_slot_is_filled_and_shares_differ_by_one_slot(void **state)
 {
-	static const uint32_t ns[] = {1, 2, 3, 5, 10, 50, 100, 250, 1000, 20000};
+	static const uint32_t ns[] = {1, 2, 3, 5, 10, 50, 100, 250, 1000};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(ns) / sizeof(ns[0]); i++) {

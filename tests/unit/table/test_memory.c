@@ -141,6 +141,46 @@ static void without_memory_the_last_snapshot_stays_and_a_second_try_succeeds(voi
 	}
 }
 
+/* A table of two levels that shares some of its groups' with the one in force. */
+static void without_memory_a_big_service_stays_as_it_was(void **state)
+{
+	enum { MANY = 1100 };
+	static struct fb_endpoint_spec many[MANY];
+	struct fb_service_spec spec = spec_of("big", fes, 1, many, MANY);
+	size_t live = alloc_fail_live();
+	bool failed = true;
+
+	(void)state;
+	fes[0] = frontend("192.0.2.1", 80, LB);
+	for (uint32_t i = 0; i < MANY; i++)
+		many[i] = endpoint(i, FB_EP_ACTIVE);
+	for (unsigned int n = 1; failed; n++) {
+		struct fb_errs errs = FB_ERRS_INIT;
+		struct fb_snapshot *before;
+		struct fixture f;
+		int rc;
+
+		fixture_open(&f, 2000, 20);
+		spec.n_endpoints = MANY;
+		assert_int_equal(fb_table_set_service(f.t, "default", "big", &spec, 1,
+						      (struct fb_place){0}, &errs),
+				 0);
+		before = commit(&f);
+		spec.n_endpoints = MANY - 1;
+		alloc_fail_at(n);
+		rc = fb_table_set_service(f.t, "default", "big", &spec, 1, (struct fb_place){0},
+					  &errs);
+		failed = alloc_fail_stop();
+		assert_int_equal(rc, failed ? -ENOMEM : 0);
+		fb_table_abort(f.t);
+		assert_int_equal(lookup(before, "192.0.2.1", 80)->n_active, MANY);
+		fb_snapshot_release(f.t, before);
+		fixture_close(&f);
+		fb_errs_fini(&errs);
+		assert_int_equal(alloc_fail_live(), live);
+	}
+}
+
 static void a_table_without_memory_is_not_made_and_not_leaked(void **state)
 {
 	const struct fb_table_router router = {0};
@@ -166,6 +206,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_memory_the_last_snapshot_stays_and_a_second_try_succeeds),
+		cmocka_unit_test(without_memory_a_big_service_stays_as_it_was),
 		cmocka_unit_test(a_table_without_memory_is_not_made_and_not_leaked),
 	};
 

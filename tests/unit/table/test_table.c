@@ -79,7 +79,7 @@ static void a_draining_endpoint_is_kept_and_not_selected(void **state)
 	svc = lookup(snap, "192.0.2.1", 80);
 	assert_int_equal(svc->n_endpoints, 3);
 	for (uint32_t i = 0; i < 1000; i++) {
-		const struct fb_endpoint *ep = fb_table_select(svc, i * 4294967, NULL);
+		const struct fb_endpoint *ep = fb_table_select(svc, (uint64_t)i * 4294967 << 32, NULL);
 
 		assert_int_equal(ep->state, FB_EP_ACTIVE);
 		assert_int_equal(snap->endpoints[ep->id].state, FB_EP_ACTIVE);
@@ -118,7 +118,7 @@ static void parts_of_a_port_share_identities_and_choose_for_themselves(void **st
 	assert_int_equal(svc[0]->part, 0);
 	assert_int_equal(svc[1]->part, 1);
 	for (uint32_t i = 0; i < 1000; i++)
-		assert_int_equal(fb_table_select(svc[1], i * 4294967, NULL)->id,
+		assert_int_equal(fb_table_select(svc[1], (uint64_t)i * 4294967 << 32, NULL)->id,
 				 svc[0]->endpoints[1].id);
 	/* Who drains in one part and is active in the other is active for its flows. */
 	assert_int_equal(one->endpoints[svc[0]->endpoints[0].id].state, FB_EP_ACTIVE);

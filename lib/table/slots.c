@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "table/slots.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "maglev/maglev.h"
+#include "table/part.h"
+#include "table/turns.h"
+
+/* The table of one group; fb_slots.tables points to v. */
+struct group_table {
+	uint32_t n_users;
+	uint16_t v[FB_MAGLEV_GROUP_SLOTS] __attribute__((aligned(64)));
+};
+
+/* While a table of two levels is made. */
+struct groups {
+	uint32_t counts[FB_MAGLEV_MAX_GROUPS];
+	uint64_t weights[FB_MAGLEV_MAX_GROUPS];
+	bool changed[FB_MAGLEV_MAX_GROUPS];
+};
+
+_Static_assert(FB_MAGLEV_MAX_GROUPS - 1 <= UINT8_MAX, "fb_slots.groups");
+_Static_assert(FB_MAGLEV_MAX_MEMBERS <= FB_NO_MEMBER, "the last place is one less");
+
+static uint64_t key_of(const struct fb_hash_secret *secret, const struct fb_endpoint_spec *ep)
+{
+	uint8_t identity[18];
+
+	memcpy(identity, ep->addr.bytes, 16);
+	memcpy(identity + 16, &ep->port_be, 2);
+	return fb_hash_bytes(secret, identity, sizeof(identity));
+}
+
+static struct group_table *table_of(const uint16_t *v)
+{
+	return (struct group_table *)((uintptr_t)v - offsetof(struct group_table, v));
+}
+
+/* Members in the order of places, which is the same on every box. @param places NULL: 0, 1, 2 ... */
+static int fill(const struct fb_slots_source *from, const uint16_t *places, uint32_t n,
+		uint16_t *slots, uint32_t n_slots)
+{
+	struct fb_maglev_member *members = malloc(n * sizeof(*members));
+	int rc;
+
+	if (members == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct fb_endpoint_spec *ep =
+			&from->endpoints[places != NULL ? places[i] : i];
+
+		members[i].key = key_of(from->secret, ep);
+		members[i].weight = ep->weight;
+	}
+	rc = fb_maglev_build(members, n, slots, n_slots);
+	free(members);
+	return rc;
+}
+
+/* Turns of a round: 0 where each endpoint has one, in order. */
+static uint32_t count_turns(const struct fb_slots_source *from)
+{
+	bool is_equal = true;
+
+	for (uint32_t i = 1; i < from->n; i++)
+		is_equal &= from->endpoints[i].weight == from->endpoints[0].weight;
+	return from->takes_turns && !is_equal ? fb_turns_count(from->endpoints, from->n) : 0;
+}
+
+static bool has_old_groups(const struct fb_slots_source *from, uint32_t n_groups)
+{
+	return from->old != NULL && from->old->n_groups == n_groups;
+}
+
+/* Who is in which group, and in which something changed. */
+static void sort_into_groups(const struct fb_slots_source *from, uint32_t n_groups,
+			     uint8_t *group_of, struct groups *groups)
+{
+	bool has_old = has_old_groups(from, n_groups);
+	uint32_t next_old = 0;
+
+	for (uint32_t i = 0; i < from->n; i++) {
+		const struct fb_endpoint_spec *ep = &from->endpoints[i];
+		uint32_t was = has_old ? from->was[i] : FB_SLOTS_NOWHERE;
+		uint32_t g = was != FB_SLOTS_NOWHERE
+				     ? from->old->groups[was]
+				     : fb_maglev_group(key_of(from->secret, ep), n_groups);
+
+		group_of[i] = (uint8_t)g;
+		groups->counts[g]++;
+		groups->weights[g] += ep->weight;
+		if (was == FB_SLOTS_NOWHERE) {
+			groups->changed[g] = true;
+			continue;
+		}
+		groups->changed[g] |= from->old_weights[was] != ep->weight;
+		/* Both are in order: who stood between is gone. */
+		for (; next_old < was; next_old++)
+			groups->changed[from->old->groups[next_old]] = true;
+		next_old = was + 1;
+	}
+	for (; has_old && next_old < from->n_old; next_old++)
+		groups->changed[from->old->groups[next_old]] = true;
+}
+
+/* One allocation: slots and turns, groups' tables, who is where. */
+static struct fb_slots *alloc_slots(uint32_t n, uint32_t n_turns, uint32_t n_groups,
+				    uint32_t stride, uint32_t n_members)
+{
+	size_t tables_at =
+		(sizeof(struct fb_slots) + ((size_t)n + n_turns) * sizeof(uint16_t) + 63) &
+		~(size_t)63;
+	size_t members_at = tables_at + n_groups * sizeof(uint16_t *);
+	size_t groups_at = members_at + (size_t)n_groups * stride * sizeof(uint16_t);
+	struct fb_slots *slots = fb_part_alloc(groups_at + (n_groups > 0 ? n_members : 0));
+
+	if (slots == NULL)
+		return NULL;
+	slots->n = n;
+	slots->n_turns = n_turns;
+	slots->n_groups = n_groups;
+	slots->stride = stride;
+	slots->turns = n_turns > 0 ? slots->v + n : NULL;
+	if (n_groups > 0) {
+		slots->tables = (const uint16_t **)((char *)slots + tables_at);
+		slots->members = (uint16_t *)((char *)slots + members_at);
+		slots->groups = (uint8_t *)slots + groups_at;
+	}
+	return slots;
+}
+
+static int build_group(const struct fb_slots_source *from, const uint16_t *places, uint32_t n,
+		       const uint16_t **ret)
+{
+	struct group_table *table = fb_part_alloc(sizeof(*table));
+	int rc = table != NULL ? 0 : -ENOMEM;
+
+	if (rc == 0)
+		rc = fill(from, places, n, table->v, FB_MAGLEV_GROUP_SLOTS);
+	if (rc != 0) {
+		fb_part_free(table);
+		return rc;
+	}
+	*ret = table->v;
+	return 0;
+}
+
+static int fill_groups(const struct fb_slots_source *from, const struct groups *groups,
+		       struct fb_slots *slots)
+{
+	bool has_old = has_old_groups(from, slots->n_groups);
+	uint32_t counts[FB_MAGLEV_MAX_GROUPS] = {0};
+	int rc;
+
+	memset(slots->members, 0xff,
+	       (size_t)slots->n_groups * slots->stride * sizeof(*slots->members));
+	for (uint32_t i = 0; i < from->n; i++) {
+		uint32_t g = slots->groups[i];
+
+		slots->members[g * slots->stride + counts[g]++] = (uint16_t)i;
+	}
+	rc = fb_maglev_build_first(groups->weights, slots->n_groups, slots->v);
+	for (uint32_t g = 0; g < slots->n_groups && rc == 0; g++) {
+		if (groups->counts[g] == 0)
+			continue;
+		if (!groups->changed[g] && has_old)
+			slots->tables[g] = from->old->tables[g];
+		else
+			rc = build_group(from, &slots->members[g * slots->stride],
+					 groups->counts[g], &slots->tables[g]);
+		if (rc == 0)
+			table_of(slots->tables[g])->n_users++;
+	}
+	return rc;
+}
+
+static int build_groups(const struct fb_slots_source *from, uint32_t n_groups, uint32_t n_turns,
+			struct fb_slots **ret)
+{
+	uint8_t *group_of = malloc(from->n);
+	struct groups groups = {.counts = {0}};
+	struct fb_slots *slots;
+	uint32_t most = 0;
+	int rc = -ENOMEM;
+
+	if (group_of == NULL)
+		return -ENOMEM;
+	sort_into_groups(from, n_groups, group_of, &groups);
+	for (uint32_t g = 0; g < n_groups; g++)
+		most = groups.counts[g] > most ? groups.counts[g] : most;
+	slots = alloc_slots(FB_MAGLEV_FIRST_SLOTS, n_turns, n_groups, most, from->n);
+	if (slots != NULL) {
+		memcpy(slots->groups, group_of, from->n);
+		rc = fill_groups(from, &groups, slots);
+	}
+	free(group_of);
+	*ret = slots;
+	return rc;
+}
+
+static int build_one(const struct fb_slots_source *from, uint32_t n_turns, struct fb_slots **ret)
+{
+	struct fb_slots *slots = alloc_slots(fb_maglev_size(from->n), n_turns, 0, 0, from->n);
+
+	*ret = slots;
+	return slots != NULL ? fill(from, NULL, from->n, slots->v, slots->n) : -ENOMEM;
+}
+
+static void free_slots(struct fb_slots *slots)
+{
+	for (uint32_t g = 0; slots != NULL && g < slots->n_groups; g++) {
+		if (slots->tables[g] != NULL && --table_of(slots->tables[g])->n_users == 0)
+			fb_part_free(table_of(slots->tables[g]));
+	}
+	fb_part_free(slots);
+}
+
+int fb_slots_build(const struct fb_slots_source *from, struct fb_slots **ret)
+{
+	uint32_t n_groups = fb_maglev_n_groups(from->n);
+	uint32_t n_turns = count_turns(from);
+	struct fb_slots *slots = NULL;
+	int rc = n_groups > 0 ? build_groups(from, n_groups, n_turns, &slots)
+			      : build_one(from, n_turns, &slots);
+
+	if (rc == 0 && n_turns > 0)
+		rc = fb_turns_fill(from->endpoints, from->n, slots->turns, n_turns);
+	if (rc != 0) {
+		free_slots(slots);
+		return rc;
+	}
+	*ret = slots;
+	return 0;
+}
+
+void fb_slots_release(struct fb_slots *slots)
+{
+	if (slots != NULL && --slots->n_users == 0)
+		free_slots(slots);
+}
