@@ -110,6 +110,11 @@ static struct fb_worker *worker_create(struct fb_datapath *dp, uint16_t idx,
 	w->reject_limit.credit = (uint64_t)config->reject_rate * 1000;
 	w->icmp_limit.rate = config->icmp_rate;
 	w->icmp_limit.credit = (uint64_t)config->icmp_rate * 1000;
+	for (uint16_t p = 0; p < dp->n_ports; p++) {
+		w->tx[p].mtu = dp->ports[p].mtu;
+		w->tx[p].vlan = dp->ports[p].vlan;
+		memcpy(w->tx[p].mac, dp->ports[p].mac, sizeof(w->tx[p].mac));
+	}
 	for (int family = 0; family < FB_FAMILY_COUNT; family++) {
 		w->flows[family] =
 			fb_flow_table_create(family, capacity[family], &dp->nat.secret, node);

@@ -48,30 +48,37 @@ void fb_end_handover(struct fb_worker *w, struct fb_burst *b, uint16_t i, uint16
 	b->mbufs[i] = NULL;
 }
 
-void fb_end_forward(struct fb_worker *w, struct fb_burst *b, uint16_t i, uint16_t port,
-		    const uint8_t dmac[6])
+/* Padding goes, and a tag comes or goes. @return the Ethernet header's new place; NULL: no headroom */
+static uint8_t *reframe(struct rte_mbuf *m, const struct fb_packet *pkt, uint16_t l2_len)
+{
+	/* Padding behind the IP packet stays off the wire on the way out; devices pad again. */
+	if (m->pkt_len > (uint32_t)pkt->l3_off + pkt->l3_len_bytes)
+		(void)rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - pkt->l3_off - pkt->l3_len_bytes));
+	if (l2_len > pkt->l3_off)
+		return (uint8_t *)rte_pktmbuf_prepend(m, l2_len - pkt->l3_off);
+	if (l2_len < pkt->l3_off)
+		return (uint8_t *)rte_pktmbuf_adj(m, pkt->l3_off - l2_len);
+	return rte_pktmbuf_mtod(m, uint8_t *);
+}
+
+/* The uncommon half of fb_end_forward(). */
+void fb_end_forward_reframed(struct fb_worker *w, struct fb_burst *b, uint16_t i, uint16_t port,
+			     const uint8_t dmac[6])
 {
 	const struct fb_port *out = &w->dp->ports[port];
 	const struct fb_packet *pkt = &b->pkts[i];
 	struct rte_mbuf *m = b->mbufs[i];
 	uint16_t l2_len = out->vlan != 0 ? 18 : 14;
-	uint8_t *data;
+	uint8_t *data = reframe(m, pkt, l2_len);
 
-	/* Padding behind the IP packet stays off the wire on the way out; devices pad again. */
-	if (unlikely(m->pkt_len > (uint32_t)pkt->l3_off + pkt->l3_len_bytes))
-		(void)rte_pktmbuf_trim(m, (uint16_t)(m->pkt_len - pkt->l3_off - pkt->l3_len_bytes));
-	data = rte_pktmbuf_mtod(m, uint8_t *);
-	if (unlikely(l2_len > pkt->l3_off))
-		data = (uint8_t *)rte_pktmbuf_prepend(m, l2_len - pkt->l3_off);
-	else if (unlikely(l2_len < pkt->l3_off))
-		data = (uint8_t *)rte_pktmbuf_adj(m, pkt->l3_off - l2_len);
-	if (unlikely(data == NULL)) { /* no headroom for a tag: the pool is sized so that there is */
+	if (unlikely(data ==
+		     NULL)) { /* no headroom for a tag: the pool is sized so that there is */
 		fb_end_drop(w, b, i, FB_REASON_NO_MBUF);
 		return;
 	}
 	memcpy(data, dmac, RTE_ETHER_ADDR_LEN);
 	memcpy(data + 6, out->mac, RTE_ETHER_ADDR_LEN);
-	if (unlikely(out->vlan != 0)) {
+	if (out->vlan != 0) {
 		data[12] = 0x81;
 		data[13] = 0x00;
 		data[14] = (uint8_t)(out->vlan >> 8);

@@ -70,7 +70,8 @@ bool fb_flow_look_again(const struct fb_snapshot *snap, struct fb_flow *flow,
 			const struct fb_packet *pkt, enum fb_flow_dir dir)
 {
 	bool new_syn = dir == FB_DIR_CLIENT && pkt->proto != IPPROTO_UDP &&
-		       (pkt->tcp_flags & (RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG)) == RTE_TCP_SYN_FLAG &&
+		       (pkt->tcp_flags & (RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG)) ==
+			       RTE_TCP_SYN_FLAG &&
 		       flow->state != FB_FLOW_ESTABLISHED && flow->state != FB_FLOW_ASSOCIATED;
 	const struct fb_endpoint_info *info;
 	struct fb_tuple client;
@@ -90,34 +91,47 @@ bool fb_flow_look_again(const struct fb_snapshot *snap, struct fb_flow *flow,
 	return true;
 }
 
+/* @return whether it is the flow of the packet, and the flow may go on */
+static __rte_always_inline bool is_hit(const struct fb_worker *w, struct fb_burst *b, uint16_t i,
+				       enum fb_family family)
+{
+	const struct fb_packet *pkt = fb_keep(&b->pkts[i]);
+	enum fb_flow_dir dir = b->dirs[i];
+	struct fb_flow *flow = b->flows[i];
+
+	if (unlikely(flow == NULL || !fb_flow_key_equal(flow, family, dir, &pkt->tuple))) {
+		flow = fb_flow_find_as(w->flows[family], family, &pkt->tuple, b->hashes[i], &dir);
+		b->flows[i] = flow;
+		b->dirs[i] = (uint8_t)dir;
+		if (flow == NULL)
+			return false;
+	}
+	rte_prefetch0(&w->endpoint_counters[flow->ep_id]);
+	return fb_flow_goes_on(w->snap, flow, pkt, dir);
+}
+
 void fb_stage_flow(struct fb_worker *w, struct fb_burst *b)
 {
-	enum fb_flow_dir dir = FB_DIR_CLIENT;
+	const uint16_t n = b->n_lookups;
 
-	for (uint16_t k = 0; k < b->n_lookups; k++) {
-		uint16_t i = b->lookups[k];
+	for (uint16_t k = 0; k < n; k++) {
+		const uint16_t i = b->lookups[k];
+		enum fb_flow_dir dir = FB_DIR_CLIENT;
 
-		b->flows[i] = fb_flow_prefetch_record(w->flows[b->pkts[i].family], b->hashes[i],
-						      &dir);
+		b->flows[i] =
+			fb_flow_prefetch_record(w->flows[b->pkts[i].family], b->hashes[i], &dir);
 		b->dirs[i] = (uint8_t)dir;
 	}
-	for (uint16_t k = 0; k < b->n_lookups; k++) {
-		uint16_t i = b->lookups[k];
-		const struct fb_packet *pkt = &b->pkts[i];
-		struct fb_flow *flow = b->flows[i];
+	for (uint16_t k = 0; k < n; k++) {
+		const uint16_t i = b->lookups[k];
+		const bool hit = likely(b->pkts[i].family == FB_IPV4) ? is_hit(w, b, i, FB_IPV4)
+								      : is_hit(w, b, i, FB_IPV6);
 
-		dir = (enum fb_flow_dir)b->dirs[i];
-		if (unlikely(flow == NULL || !fb_flow_is(flow, dir, &pkt->tuple))) {
-			flow = fb_flow_find(w->flows[pkt->family], &pkt->tuple, b->hashes[i], &dir);
-			b->flows[i] = flow;
-			b->dirs[i] = (uint8_t)dir;
-		}
-		if (unlikely(flow == NULL || !fb_flow_goes_on(w->snap, flow, pkt, dir))) {
+		if (likely(hit)) {
+			b->hits[b->n_hits++] = i;
+		} else {
 			b->flows[i] = NULL;
 			b->misses[b->n_misses++] = i;
-			continue;
 		}
-		rte_prefetch0(&w->endpoint_counters[flow->ep_id]);
-		b->hits[b->n_hits++] = i;
 	}
 }

@@ -23,6 +23,9 @@ static void run(struct fb_worker *w)
 	b->n_hits = 0;
 	b->n_misses = 0;
 	b->n_freed = 0;
+	/* What nearly all of them get is not written for each. */
+	memset(b->verdicts, FB_VERDICT_FORWARD, sizeof(b->verdicts));
+	memset(b->reasons, FB_REASON_NONE, sizeof(b->reasons));
 
 	fb_stage_parse(w, b);
 	if (b->n_names != 0)

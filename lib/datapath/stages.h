@@ -13,6 +13,7 @@
 
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
+#include <rte_ether.h>
 #include <rte_tcp.h>
 
 #include "datapath/worker.h"
@@ -42,9 +43,8 @@ void fb_stage_tx(struct fb_worker *w, struct fb_burst *b);
 void fb_end_drop(struct fb_worker *w, struct fb_burst *b, uint16_t i, enum fb_reason reason);
 void fb_end_punt(struct fb_worker *w, struct fb_burst *b, uint16_t i);
 void fb_end_handover(struct fb_worker *w, struct fb_burst *b, uint16_t i, uint16_t owner);
-/* The frame is complete but for its Ethernet header. */
-void fb_end_forward(struct fb_worker *w, struct fb_burst *b, uint16_t i, uint16_t port,
-		    const uint8_t dmac[6]);
+void fb_end_forward_reframed(struct fb_worker *w, struct fb_burst *b, uint16_t i, uint16_t port,
+			     const uint8_t dmac[6]);
 
 /* Answers (answer.c): end the packet by an answer of our own, or by a drop when the rate is used up. */
 void fb_end_reject(struct fb_worker *w, struct fb_burst *b, uint16_t i, enum fb_reason reason);
@@ -68,17 +68,55 @@ void fb_end_reset(struct fb_worker *w, struct fb_burst *b, uint16_t i, enum fb_r
 /* tx.c: a port's buffer is full. */
 void fb_tx_flush(struct fb_worker *w, uint16_t port);
 
+static __rte_always_inline void fb_tx_add_to(struct fb_worker *w, uint16_t port,
+					     struct fb_tx_buffer *tx, struct rte_mbuf *m,
+					     enum fb_tx_kind kind)
+{
+	const uint16_t n = tx->n;
+
+	m->hash.usr = kind;
+	tx->mbufs[n] = m;
+	tx->n = (uint16_t)(n + 1);
+	w->tx_ports |= 1u << port;
+	if (unlikely(n + 1 == RTE_DIM(tx->mbufs)))
+		fb_tx_flush(w, port);
+}
+
 /* A frame is ready to leave by a port. */
 static inline void fb_tx_add(struct fb_worker *w, uint16_t port, struct rte_mbuf *m,
 			     enum fb_tx_kind kind)
 {
-	struct fb_tx_buffer *tx = &w->tx[port];
+	fb_tx_add_to(w, port, &w->tx[port], m, kind);
+}
 
-	m->hash.usr = kind;
-	tx->mbufs[tx->n++] = m;
-	w->tx_ports |= 1u << port;
-	if (unlikely(tx->n == RTE_DIM(tx->mbufs)))
-		fb_tx_flush(w, port);
+/*
+ * The frame is complete but for its Ethernet header. Untagged on both sides and not padded, it only gets new
+ * addresses; its verdict is the one that all begin with (pipeline.c).
+ */
+static __rte_always_inline void fb_end_forward_frame(struct fb_worker *w, struct fb_burst *b,
+						     uint16_t i, const struct fb_packet *pkt,
+						     uint8_t *data, uint16_t port,
+						     const uint8_t dmac[6])
+{
+	struct fb_tx_buffer *out = fb_keep(&w->tx[port]);
+	struct rte_mbuf *m = b->mbufs[i];
+
+	if (unlikely(out->vlan != 0 || pkt->l3_off != RTE_ETHER_HDR_LEN ||
+		     m->pkt_len != (uint32_t)RTE_ETHER_HDR_LEN + pkt->l3_len_bytes)) {
+		fb_end_forward_reframed(w, b, i, port, dmac);
+		return;
+	}
+	memcpy(data, dmac, RTE_ETHER_ADDR_LEN);
+	memcpy(data + RTE_ETHER_ADDR_LEN, out->mac, RTE_ETHER_ADDR_LEN);
+	fb_tx_add_to(w, port, out, m, FB_TX_FORWARD);
+	b->mbufs[i] = NULL;
+}
+
+static inline void fb_end_forward(struct fb_worker *w, struct fb_burst *b, uint16_t i,
+				  uint16_t port, const uint8_t dmac[6])
+{
+	fb_end_forward_frame(w, b, i, &b->pkts[i], rte_pktmbuf_mtod(b->mbufs[i], uint8_t *), port,
+			     dmac);
 }
 
 /* flow.c: the uncommon half of fb_flow_goes_on(). */
@@ -105,9 +143,8 @@ static inline bool fb_flow_is_over(const struct fb_snapshot *snap, const struct 
 	    (dir == FB_DIR_CLIENT &&
 	     (pkt->tcp_flags & (RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG)) == RTE_TCP_SYN_FLAG))
 		return false;
-	return flow->state == FB_FLOW_RESET ||
-	       (flow->ep_id < snap->n_endpoints &&
-		(snap->endpoints[flow->ep_id].flags & FB_EP_OVER));
+	return flow->state == FB_FLOW_RESET || (flow->ep_id < snap->n_endpoints &&
+						(snap->endpoints[flow->ep_id].flags & FB_EP_OVER));
 }
 
 /* flow.c: remove a flow before its time; or only take it out of its endpoint's numbers. */

@@ -28,6 +28,17 @@
 
 #define FB_BURST_MAX 64
 
+/*
+ * The same pointer, but kept: the compiler would rather compute the address anew, a shift and two additions, at
+ * each use in a long loop body.
+ */
+#define fb_keep(p)                                                                                 \
+	({                                                                                         \
+		__typeof__(p) kept = (p);                                                          \
+		__asm__("" : "+r"(kept));                                                          \
+		kept;                                                                              \
+	})
+
 /* What an outgoing frame is, for the counters; kept in rte_mbuf.hash.usr from enqueue to transmit. */
 enum fb_tx_kind {
 	FB_TX_FORWARD,
@@ -67,9 +78,12 @@ struct fb_burst {
 	uint16_t n_freed;
 };
 
-/* Frames that wait for the end of the burst, per egress port. */
+/* Frames that wait for the end of the burst, per egress port; and what a frame needs to know of that port. */
 struct fb_tx_buffer {
 	uint16_t n;
+	uint16_t mtu;   /* of these three see struct fb_port; copied at creation */
+	uint16_t vlan;
+	uint8_t mac[6];
 	struct rte_mbuf *mbufs[2 * FB_BURST_MAX];
 };
 

@@ -14,10 +14,10 @@ static void advance_syn(struct fb_flow *flow, enum fb_flow_dir dir)
 	if (flow->state != FB_FLOW_CLOSING && (flow->flags & FINS) == 0)
 		return;
 	flow->state = FB_FLOW_OPENING;
-	flow->flags &= (uint8_t)~(FINS | HEARD | FB_FLOW_SYN_ENDPOINT);
+	flow->flags &= (uint8_t) ~(FINS | HEARD | FB_FLOW_SYN_ENDPOINT);
 }
 
-void fb_flow_advance_tcp(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t tcp_flags)
+static void advance_tcp(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t tcp_flags)
 {
 	const bool client = dir == FB_DIR_CLIENT;
 
@@ -54,11 +54,11 @@ static void advance_init(struct fb_flow *flow, enum fb_flow_dir dir)
 	flow->flags &= (uint8_t)~HEARD;
 }
 
-void fb_flow_advance_sctp(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t chunks)
+static void advance_sctp(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t chunks)
 {
 	const bool client = dir == FB_DIR_CLIENT;
-	const bool opening =
-		flow->state == FB_FLOW_COOKIE_WAIT || flow->state == FB_FLOW_COOKIE_ECHOED;
+	const bool opening = flow->state == FB_FLOW_COOKIE_WAIT ||
+			     flow->state == FB_FLOW_COOKIE_ECHOED;
 
 	if (chunks & (FB_SCTP_ABORT | FB_SCTP_SHUTDOWN_COMPLETE)) {
 		flow->state = FB_FLOW_CLOSED;
@@ -78,5 +78,32 @@ void fb_flow_advance_sctp(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t ch
 		flow->flags |= client ? FB_FLOW_HEARD_CLIENT : FB_FLOW_HEARD_ENDPOINT;
 		if ((flow->flags & HEARD) == HEARD && flow->state != FB_FLOW_SHUTDOWN)
 			flow->state = FB_FLOW_ASSOCIATED;
+	}
+}
+
+bool fb_flow_advance(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t tcp_flags)
+{
+	switch (flow->state) {
+	case FB_FLOW_RESET:
+	case FB_FLOW_UDP:
+		return false;
+	case FB_FLOW_UDP_NEW:
+		if (dir == FB_DIR_CLIENT)
+			return false;
+		flow->state = FB_FLOW_UDP;
+		return true;
+	case FB_FLOW_ASSOCIATED:
+		if (tcp_flags == 0)
+			return false;
+		/* fallthrough */
+	case FB_FLOW_COOKIE_WAIT:
+	case FB_FLOW_COOKIE_ECHOED:
+	case FB_FLOW_SHUTDOWN:
+	case FB_FLOW_CLOSED:
+		advance_sctp(flow, dir, tcp_flags);
+		return true;
+	default:
+		advance_tcp(flow, dir, tcp_flags);
+		return true;
 	}
 }

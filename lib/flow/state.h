@@ -46,10 +46,8 @@
 
 #include "flow/table.h"
 
-/** The uncommon half of fb_flow_touch(): any TCP but plain data of an established connection. */
-void fb_flow_advance_tcp(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t tcp_flags);
-/** The same for SCTP. */
-void fb_flow_advance_sctp(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t chunks);
+/** The uncommon half of fb_flow_touch(); returns what that returns. */
+bool fb_flow_advance(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t tcp_flags);
 
 /**
  * Account for a packet of the flow: changes state, flags and last_use_ms.
@@ -63,35 +61,11 @@ static inline bool fb_flow_touch(struct fb_flow *flow, enum fb_flow_dir dir, uin
 				 uint32_t now_ms)
 {
 	flow->last_use_ms = now_ms;
-	switch (flow->state) {
-	case FB_FLOW_ESTABLISHED:
-		if (likely((tcp_flags & (RTE_TCP_SYN_FLAG | RTE_TCP_FIN_FLAG |
-					 RTE_TCP_RST_FLAG)) == 0))
-			return false;
-		break;
-	case FB_FLOW_UDP:
-	case FB_FLOW_RESET:
+	if (likely((flow->state == FB_FLOW_ESTABLISHED &&
+		    (tcp_flags & (RTE_TCP_SYN_FLAG | RTE_TCP_FIN_FLAG | RTE_TCP_RST_FLAG)) == 0) ||
+		   flow->state == FB_FLOW_UDP))
 		return false;
-	case FB_FLOW_UDP_NEW:
-		if (dir == FB_DIR_CLIENT)
-			return false;
-		flow->state = FB_FLOW_UDP;
-		return true;
-	case FB_FLOW_ASSOCIATED:
-		if (likely(tcp_flags == 0))
-			return false;
-		/* fallthrough */
-	case FB_FLOW_COOKIE_WAIT:
-	case FB_FLOW_COOKIE_ECHOED:
-	case FB_FLOW_SHUTDOWN:
-	case FB_FLOW_CLOSED:
-		fb_flow_advance_sctp(flow, dir, tcp_flags);
-		return true;
-	default:
-		break;
-	}
-	fb_flow_advance_tcp(flow, dir, tcp_flags);
-	return true;
+	return fb_flow_advance(flow, dir, tcp_flags);
 }
 
 #endif

@@ -23,6 +23,12 @@ static inline uint16_t fb_csum_fold(uint64_t sum)
 	return (uint16_t)sum;
 }
 
+/** The same for the sum of at most two words, of which one carry comes in at most. */
+static inline uint16_t fb_csum_fold_two(uint32_t sum)
+{
+	return (uint16_t)(sum + (sum >> 16));
+}
+
 /** The same for the sum of at most three words: what the packet path has. */
 static inline uint16_t fb_csum_fold_few(uint32_t sum)
 {
@@ -42,7 +48,7 @@ static inline uint16_t fb_csum_delta_inverse(uint16_t delta)
 /** HC' = ~(~HC + delta). */
 static inline uint16_t fb_csum_apply(uint16_t csum, uint16_t delta)
 {
-	return (uint16_t)~fb_csum_fold_few((uint32_t)(uint16_t)~csum + delta);
+	return (uint16_t)~fb_csum_fold_two((uint32_t)(uint16_t)~csum + delta);
 }
 
 /** UDP: zero stays zero, and a result of zero is sent as 0xffff (RFC 768). */

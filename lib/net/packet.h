@@ -65,9 +65,13 @@ static inline rte_be16_t fb_tuple_sport(const struct fb_tuple *t)
 {
 	return t->family == FB_IPV4 ? t->v4.sport : t->v6.sport;
 }
+static inline rte_be16_t fb_tuple_dport_as(enum fb_family family, const struct fb_tuple *t)
+{
+	return family == FB_IPV4 ? t->v4.dport : t->v6.dport;
+}
 static inline rte_be16_t fb_tuple_dport(const struct fb_tuple *t)
 {
-	return t->family == FB_IPV4 ? t->v4.dport : t->v6.dport;
+	return fb_tuple_dport_as((enum fb_family)t->family, t);
 }
 
 enum fb_parse {
@@ -113,28 +117,29 @@ struct fb_packet {
 	 * ports with FB_PARSE_SERVICE only, else zero. Bytes that the family does not use are zero.
 	 */
 	struct fb_tuple tuple;
-	uint8_t kind;          /* enum fb_parse */
-	uint8_t reason;        /* enum fb_reason, FB_PARSE_DROP only */
-	uint8_t flags;         /* FB_PKT_* */
-	uint8_t family;        /* enum fb_family; IP packets only */
-	uint8_t proto;         /* final protocol after extension headers; IP packets only */
+	/* In the order of an IPv4 header, and then what is the same for all usual packets (net/usual.h). */
 	uint8_t ttl;           /* TTL or hop limit */
+	uint8_t proto;         /* final protocol after extension headers; IP packets only */
 	union {
 		uint8_t tcp_flags;   /* RTE_TCP_*_FLAG; TCP only */
 		uint8_t sctp_chunks; /* FB_SCTP_*; SCTP only */
 	};
+	uint8_t flags;         /* FB_PKT_* */
+	uint8_t kind;          /* enum fb_parse */
+	uint8_t reason;        /* enum fb_reason, FB_PARSE_DROP only */
+	uint8_t family;        /* enum fb_family; IP packets only */
 	uint8_t quote_l4_len;  /* bytes of L4 present in the quote, capped at 255 (at least 8) */
 	uint16_t vlan_tci;     /* host order; FB_PKT_VLAN only */
 	uint16_t ether_type;   /* host order, after VLAN tags */
 	uint16_t l3_off;
 	uint16_t l4_off;
-	uint16_t l3_len_bytes; /* IPv4 total length, or 40 + IPv6 payload length */
 	uint16_t quote_l3_off; /* FB_PARSE_ICMP_ERROR */
 	uint16_t quote_l4_off;
+	uint16_t l3_len_bytes; /* IPv4 total length, or 40 + IPv6 payload length */
 
 	/* Apart from the rest and not cleared, so that the usual packet writes one cache line. */
 	struct fb_tuple quote; /* FB_PARSE_ICMP_ERROR only: the quoted packet's, as quoted */
-};
+} __attribute__((aligned(64)));
 
 _Static_assert(offsetof(struct fb_packet, quote) == 64, "what the usual packet writes is one line");
 

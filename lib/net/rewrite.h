@@ -85,14 +85,15 @@ static __rte_always_inline void fb_rewrite_tuple6(uint8_t *l3, uint8_t *l4, cons
  *                fb_tuple6 at any alignment. A flow's other key is just that, so nothing is reversed
  *                or copied on the way.
  */
-static __rte_always_inline void fb_rewrite_apply(uint8_t *data, const struct fb_packet *pkt,
-						 const void *answer, const struct fb_rewrite *rw)
+static __rte_always_inline void fb_rewrite_apply_as(enum fb_family family, uint8_t *data,
+						    const struct fb_packet *pkt, const void *answer,
+						    const struct fb_rewrite *rw)
 {
 	uint8_t *l3 = data + pkt->l3_off;
 	uint8_t *l4 = data + pkt->l4_off;
 	uint16_t csum;
 
-	if (pkt->family == FB_IPV4) {
+	if (family == FB_IPV4) {
 		l3[8]--;
 		memcpy(&csum, l3 + 10, sizeof(csum));
 		csum = (uint16_t)~fb_csum_fold_few((uint32_t)(uint16_t)~csum + rw->ip_delta +
@@ -116,6 +117,16 @@ static __rte_always_inline void fb_rewrite_apply(uint8_t *data, const struct fb_
 		return;
 	}
 	memcpy(l4, &csum, sizeof(csum));
+}
+
+/** The same, of whichever family the packet is. */
+static inline void fb_rewrite_apply(uint8_t *data, const struct fb_packet *pkt, const void *answer,
+				    const struct fb_rewrite *rw)
+{
+	if (pkt->family == FB_IPV4)
+		fb_rewrite_apply_as(FB_IPV4, data, pkt, answer, rw);
+	else
+		fb_rewrite_apply_as(FB_IPV6, data, pkt, answer, rw);
 }
 
 /**
