@@ -24,6 +24,34 @@ static bool grow(struct fb_errs *errs, size_t want)
 	return true;
 }
 
+/* Length of the character at text if a terminal shows it as one, else 0. */
+static size_t shown_len(const char *text)
+{
+	unsigned char c = (unsigned char)text[0];
+	size_t n = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
+
+	if (n == 1)
+		return c >= 0x20 && c != 0x7f;
+	/* What vsnprintf() or a precision cut in two is none; nor are controls past ASCII. */
+	for (size_t i = 1; i < n; i++) {
+		if (((unsigned char)text[i] & 0xc0) != 0x80)
+			return 0;
+	}
+	return c == 0xc2 && (unsigned char)text[1] < 0xa0 ? 0 : n;
+}
+
+/* Sentences quote what somebody wrote: line breaks and escapes in it end here, whoever quoted it. */
+static void make_one_line(char *text)
+{
+	while (*text != '\0') {
+		size_t n = shown_len(text);
+
+		if (n == 0)
+			*text = '?';
+		text += n == 0 ? 1 : n;
+	}
+}
+
 void fb_errs_add(struct fb_errs *errs, struct fb_place place, enum fb_severity severity,
 		 const char *fmt, ...)
 {
@@ -49,6 +77,9 @@ void fb_errs_add(struct fb_errs *errs, struct fb_place place, enum fb_severity s
 		errs->lost = true;
 		return;
 	}
+	make_one_line(err.text);
+	if (err.file != NULL)
+		make_one_line(err.file);
 	errs->v[errs->n++] = err;
 }
 

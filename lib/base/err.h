@@ -29,11 +29,11 @@ enum fb_severity {
 };
 
 struct fb_err {
-	char *file; /* owned by the list; may be NULL */
+	char *file; /* owned by the list; may be NULL; for people, as text is */
 	uint32_t line;
 	uint32_t column;
 	enum fb_severity severity;
-	char *text; /* owned by the list; one line, no newline, no trailing stop */
+	char *text; /* owned by the list; one line, no trailing stop */
 };
 
 struct fb_errs {
@@ -46,6 +46,7 @@ struct fb_errs {
 
 #define FB_ERRS_INIT {0}
 
+/** What a format quotes may be anything: control characters and broken UTF-8 become question marks. */
 void fb_errs_add(struct fb_errs *errs, struct fb_place place, enum fb_severity severity,
 		 const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 

@@ -35,11 +35,8 @@ const char *reader_show(const char *text, char buf[static FIELD_SHOWN_SIZE])
 {
 	size_t n = 0;
 
-	for (; text[n] != '\0' && n < FIELD_SHOWN_SIZE - 4; n++) {
-		unsigned char c = (unsigned char)text[n];
-
-		buf[n] = c < 0x20 || c == 0x7f ? '?' : (char)c;
-	}
+	for (; text[n] != '\0' && n < FIELD_SHOWN_SIZE - 4; n++)
+		buf[n] = text[n];
 	if (text[n] != '\0') {
 		while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
 			n--;

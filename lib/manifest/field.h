@@ -59,7 +59,7 @@ void field_notice(const struct field *f, const char *fmt, ...)
 void reader_report(struct reader *r, const struct fb_node *node, enum fb_severity severity,
 		   const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-/* Text as an error shows it: one short printable line, whatever the input holds. */
+/* Text as an error quotes it: short, and cut between characters. */
 #define FIELD_SHOWN_SIZE 80
 const char *reader_show(const char *text, char buf[static FIELD_SHOWN_SIZE]);
 /** The same for the field's value. */

@@ -21,4 +21,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 		}                                                                                  \
 	} while (0)
 
+/* What is told to people stays on its line and does nothing to their terminals. */
+static inline void fuzz_require_one_line(const char *text)
+{
+	for (; *text != '\0'; text++)
+		fuzz_require((unsigned char)*text >= 0x20 && *text != 0x7f);
+}
+
 #endif

@@ -17,6 +17,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_require(rc == 0 || rc == -EINVAL);
 	fuzz_require((rc != 0) == (errs.n_errors > 0));
 	fuzz_require((rc == 0) == (config != NULL));
+	for (size_t i = 0; i < errs.n; i++)
+		fuzz_require_one_line(errs.v[i].text);
 	if (config != NULL) {
 		fuzz_require(config->n_workers >= 1 && config->n_workers <= FB_CONFIG_MAX_WORKERS);
 		fuzz_require(config->worker_cores != NULL);

@@ -41,8 +41,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	fuzz_require(rc == 0 || rc == -EINVAL);
 	fuzz_require((rc != 0) == (errs.n_errors > 0));
-	for (size_t i = 0; i < errs.n; i++)
+	for (size_t i = 0; i < errs.n; i++) {
 		fuzz_require(errs.v[i].line > 0 && errs.v[i].column > 0);
+		fuzz_require_one_line(errs.v[i].text);
+	}
 	for (size_t i = 0; i < fb_yaml_n_documents(yaml); i++)
 		check_node(fb_yaml_document(yaml, i), 0);
 	fb_yaml_free(yaml);

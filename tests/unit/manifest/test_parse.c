@@ -212,6 +212,10 @@ static const struct wrong wrongs[] = {
 	 "m:1:74: spec.clusterIP: \"10.0.0.256\" is not an IP address\n"},
 	{SERVICE("clusterIP: 10.0.0.1, clusterIPs: [10.0.0.2], ports: [{port: 80}]"),
 	 "m:1:97: spec.clusterIPs[0]: must be the same as clusterIP\n"},
+	{SERVICE("clusterIPs: ['', 10.0.0.1], ports: [{port: 80}]"),
+	 "m:1:76: spec.clusterIPs[0]: is empty\n"},
+	{SERVICE("clusterIPs: [10.0.0.1, ~], ports: [{port: 80}]"),
+	 "m:1:75: spec.clusterIPs[1]: is empty\n"},
 	{SERVICE("clusterIPs: [10.0.0.1, 10.0.0.2], ports: [{port: 80}]"),
 	 "m:1:75: spec.clusterIPs: both are IPv4; two addresses must be of different families\n"},
 	{SERVICE("clusterIPs: [10.0.0.1], ipFamilies: [IPv6], ports: [{port: 80}]"),
@@ -273,6 +277,9 @@ static const struct wrong wrongs[] = {
 	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/port-ranges: "
 	 "'b=1-2'}}, spec: {ports: [{name: a, port: 80}]}}",
 	 "m:1:93: metadata.annotations.forebay.io/port-ranges: \"b\" is the name of no port of this Service\n"},
+	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/port-ranges: "
+	 "\"\\e[2J\\nb=1-2\"}}, spec: {ports: [{name: a, port: 80}]}}",
+	 "m:1:93: metadata.annotations.forebay.io/port-ranges: \"?[2J?b\" is the name of no port of this Service\n"},
 	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/port-ranges: "
 	 "'60000-65000:61000'}}, spec: {ports: [{name: a, port: 80}]}}",
 	 "m:1:93: metadata.annotations.forebay.io/port-ranges: 60000-65000:61000 leads beyond port 65535\n"},
