@@ -174,7 +174,9 @@ static void read_cluster_ips(const struct field *spec, struct fb_model_service *
 	for (uint32_t i = 0; i < n; i++) {
 		struct field f = field_at(&list, i);
 
-		if (!is_empty(&f) && field_addr(&f, &service->cluster_ips[i]))
+		if (is_empty(&f))
+			field_error(&f, "is empty");
+		else if (field_addr(&f, &service->cluster_ips[i]))
 			n_read = (uint8_t)(i + 1);
 	}
 	service->n_cluster_ips = n_read;

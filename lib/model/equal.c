@@ -202,7 +202,8 @@ static bool same_node(const struct fb_model_node *a, const struct fb_model_node 
 bool fb_object_equal(const struct fb_object *a, const struct fb_object *b)
 {
 	if (a->kind != b->kind || !same(a->meta.namespace_, b->meta.namespace_) ||
-	    !same(a->meta.name, b->meta.name) || !same_labels(&a->meta.labels, &b->meta.labels) ||
+	    !same(a->meta.name, b->meta.name) || !same(a->meta.creation, b->meta.creation) ||
+	    !same_labels(&a->meta.labels, &b->meta.labels) ||
 	    !same_labels(&a->meta.annotations, &b->meta.annotations))
 		return false;
 	switch (a->kind) {

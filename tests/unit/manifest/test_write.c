@@ -113,7 +113,7 @@ static void one_character_makes_a_difference(void **state)
 		"false", "externalTrafficPolicy: Local", "internalTrafficPolicy: Local", "31000",
 		"true", "30}", "PreferSameZone", "192.0.2.2", "Proxy", "lb.example", "b: c", "note",
 		"shop", "hostname: h", "nodeName: n", "zone: z", "a}, {name", "forNodes: [{name: c",
-		"2001:db8::2", "hostname: a", "nodeName: b", "10.0.0.2", "http", "service-name: web",
+		"2024-01-02", "2001:db8::2", "hostname: a", "nodeName: b", "10.0.0.2", "http", "service-name: web",
 		"node-a", "name: web", "8081", "Failed", "'True", "10.2.0.1", "2001:db8::4",
 		"zone-1", "10.9.0.1", "2001:db8::7", "InternalIP", "ToBeDeletedByClusterAutoscaler",
 		"name: tr", "name: ta", "hostname: ph", "subdomain: ps", "name: ns",
