@@ -175,6 +175,35 @@ static int describe(struct names *n, struct fb_dns_service_spec *spec)
 	return 0;
 }
 
+static int fill_hosts(struct names *n, struct fb_dns_service_spec *spec)
+{
+	collect(n);
+	n->hosts = fb_arena_alloc(&n->arena, n->n_hosts, sizeof(*n->hosts));
+	if (n->hosts == NULL)
+		return -ENOMEM;
+	collect(n);
+	if (n->no_memory)
+		return -ENOMEM;
+	spec->hosts = n->hosts;
+	spec->n_hosts = n->n_hosts;
+	return 0;
+}
+
+/* Slices whose Service is not there: CoreDNS answers the PTR of their addresses, and nothing else.
+ * @return as fill() */
+static int fill_unknown(struct names *n, struct fb_dns_service_spec *spec)
+{
+	*spec = (struct fb_dns_service_spec){
+		.namespace_ = n->view->namespace_,
+		.name = n->view->name,
+		.unknown = true,
+		.external_name = "",
+	};
+	if (n->view->n_slices == 0)
+		return 0;
+	return fill_hosts(n, spec) != 0 ? -ENOMEM : spec->n_hosts > 0;
+}
+
 /* @return 1: there are names; 0: there are none; -ENOMEM */
 static int fill(struct names *n, struct fb_dns_service_spec *spec)
 {
@@ -188,15 +217,8 @@ static int fill(struct names *n, struct fb_dns_service_spec *spec)
 		return spec->external_name[0] != '\0' &&
 		       fb_addr_parse(spec->external_name, &addr) != 0;
 	}
-	collect(n);
-	n->hosts = fb_arena_alloc(&n->arena, n->n_hosts, sizeof(*n->hosts));
-	if (n->hosts == NULL)
+	if (fill_hosts(n, spec) != 0)
 		return -ENOMEM;
-	collect(n);
-	if (n->no_memory)
-		return -ENOMEM;
-	spec->hosts = n->hosts;
-	spec->n_hosts = n->n_hosts;
 	return spec->n_hosts > 0 || !(spec->headless || n->settings->ignore_empty);
 }
 
@@ -211,16 +233,19 @@ int fb_names_build(const struct fb_store *store, const struct fb_names_settings 
 	int rc = 0;
 
 	if (fb_names_has_namespace(settings, namespace_) &&
-	    fb_store_view(store, namespace_, name, &view) && view.service != NULL) {
-		n.service = &view.service->service;
-		rc = fill(&n, &spec);
+	    fb_store_view(store, namespace_, name, &view)) {
+		n.service = view.service != NULL ? &view.service->service : NULL;
+		rc = n.service != NULL ? fill(&n, &spec) : fill_unknown(&n, &spec);
 	}
 	if (rc > 0) {
 		service = fb_dns_service_build(secret, &spec);
 		rc = service == NULL ? -errno : 0;
 	}
 	if (rc == -EINVAL) {
-		fb_errs_add(errs, view.service->place, FB_SEV_NOTICE,
+		const struct fb_object *named =
+			view.service != NULL ? view.service : view.slices[0];
+
+		fb_errs_add(errs, named->place, FB_SEV_NOTICE,
 			    "Service %s/%s: has no name in DNS: its name or externalName is none",
 			    namespace_, name);
 		rc = 0;

@@ -28,6 +28,30 @@ static inline struct part part_of(const struct fb_dns_name *name, uint32_t from,
 #define IS(part, text) \
 	((part).len == sizeof(text) - 1 && memcmp((part).bytes, text, sizeof(text) - 1) == 0)
 
+/* A label without the underscore in front. @return where the next one of either goes on */
+static const uint8_t *strip_label(const uint8_t *label, uint8_t **to)
+{
+	const uint8_t *text = label + 1;
+	const uint8_t *next = text + label[0];
+
+	text += label[0] > 0 && text[0] == '_';
+	*(*to)++ = (uint8_t)(next - text);
+	memcpy(*to, text, (size_t)(next - text));
+	*to += next - text;
+	return next;
+}
+
+/* A port's name and its protocol: CoreDNS takes them with and without underscores. */
+static const struct fb_dns_node *find_port(const struct fb_dns_zone *zone,
+					   const struct fb_dns_service *svc, struct part labels)
+{
+	uint8_t bytes[2 * (FB_DNS_LABEL_MAX + 1)];
+	uint8_t *end = bytes;
+
+	(void)strip_label(strip_label(labels.bytes, &end), &end);
+	return fb_dns_find_node(zone, svc, bytes, (uint32_t)(end - bytes));
+}
+
 /* [_port._protocol.|host.]service.namespace.svc */
 static void find_below_svc(const struct fb_dns_zone *zone, const struct fb_dns_name *name,
 			   uint32_t n, struct fb_dns_found *ret)
@@ -47,7 +71,7 @@ static void find_below_svc(const struct fb_dns_zone *zone, const struct fb_dns_n
 	}
 	key = part_of(name, n - 3, n - 1);
 	ret->service = fb_dns_find_service(zone, key.bytes, key.len);
-	if (ret->service == NULL)
+	if (ret->service == NULL || ret->service->unknown)
 		return;
 	if (n == 3) {
 		ret->node = fb_dns_service_node(ret->service, 0);
@@ -55,7 +79,8 @@ static void find_below_svc(const struct fb_dns_zone *zone, const struct fb_dns_n
 		return;
 	}
 	prefix = part_of(name, 0, n - 3);
-	ret->node = fb_dns_find_node(zone, ret->service, prefix.bytes, prefix.len);
+	ret->node = n == 5 ? find_port(zone, ret->service, prefix)
+			   : fb_dns_find_node(zone, ret->service, prefix.bytes, prefix.len);
 	if (ret->node != NULL)
 		ret->kind = FB_DNS_NODE;
 }

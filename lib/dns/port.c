@@ -15,16 +15,17 @@ static bool is_port(const struct fb_dns_port_spec *a, const struct fb_dns_port_s
 	return a != NULL && a->proto == b->proto && strcasecmp(a->name, b->name) == 0;
 }
 
-/* "_http._tcp". @return its bytes; 0: not asked for by name */
+/* "http.tcp": without the underscores, which may be left out of a query. @return its bytes; 0: not asked
+ * for by name */
 static uint32_t write_port_name(uint8_t *out, const struct fb_dns_port_spec *port)
 {
 	static const char *const protos[] = {"tcp", "udp", "sctp"};
 	const char *proto = protos[port->proto == IPPROTO_TCP   ? 0
 				   : port->proto == IPPROTO_UDP ? 1
 								: 2];
-	uint32_t n = port->name[0] != '\0' ? fb_dns_label_write(out, "_", port->name) : 0;
+	uint32_t n = port->name[0] != '\0' ? fb_dns_label_write(out, "", port->name) : 0;
 
-	return n != 0 ? n + fb_dns_label_write(out + n, "_", proto) : 0;
+	return n != 0 ? n + fb_dns_label_write(out + n, "", proto) : 0;
 }
 
 static int add_port(struct fb_dns_ports *ports, const struct fb_dns_port_spec *port)

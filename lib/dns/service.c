@@ -61,6 +61,7 @@ static void write_all(struct fb_dns_build *b, const struct fb_hash_secret *secre
 	fb_dns_build_head(b)->nodes = at;
 	fb_dns_build_head(b)->n_hosts = n_hosts;
 	fb_dns_build_head(b)->n_nodes = 1 + n_hosts + ports->n;
+	fb_dns_build_head(b)->unknown = spec->unknown;
 	fb_dns_build_head(b)->has_cluster_ip = !spec->headless && spec->n_addrs > 0;
 	/* First what is asked for most, close to the beginning. */
 	if (!spec->headless)

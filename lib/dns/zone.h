@@ -65,7 +65,8 @@ struct fb_dns_srv {
 
 /* A name in a Service: 0 is the Service, then hosts, then ports. */
 struct fb_dns_node {
-	uint32_t name;     /* offset: labels in front of the Service's, without a root */
+	uint32_t name;     /* offset: labels in front of the Service's, without a root; of a port without
+			    * underscores */
 	uint32_t addrs[2]; /* offsets: 4 or 16 bytes each, by enum fb_family */
 	uint32_t srvs;     /* offset: struct fb_dns_srv */
 	uint32_t n_addrs[2];
@@ -86,7 +87,8 @@ struct fb_dns_service {
 	uint32_t nodes;   /* offset */
 	uint32_t slots;   /* offset: uint32_t, place of a node, 0 is free; open addressing */
 	uint32_t slot_mask;
-	uint32_t pad;
+	bool unknown; /* there is no such Service, only slices of it: they are for PTR */
+	uint8_t pad[3];
 };
 
 /* Who has an address. */
