@@ -159,18 +159,24 @@ static const char *article(enum fb_node_kind kind)
 bool field_is(const struct field *f, enum fb_node_kind kind)
 {
 	char shown[FIELD_SHOWN_SIZE];
+	enum fb_node_kind found;
+	int64_t value;
 
 	if (f->node == NULL)
 		return false;
-	if (f->node->kind == kind)
+	found = scalar_kind_of(f->node, kind, &value);
+	if (found == kind)
 		return true;
-	if (f->node->kind >= FB_NODE_SEQUENCE)
+	if (found >= FB_NODE_SEQUENCE)
 		field_error(f, "must be %s %s, not a %s", article(kind), fb_node_kind_names[kind],
-			    fb_node_kind_names[f->node->kind]);
+			    fb_node_kind_names[found]);
 	else
-		field_error(f, "\"%s\" is %s %s; %s %s is wanted", field_show(f, shown),
-			    article(f->node->kind), fb_node_kind_names[f->node->kind],
-			    article(kind), fb_node_kind_names[kind]);
+		field_error(f, "\"%s\" is %s %s; %s %s is wanted%s", field_show(f, shown),
+			    article(found), fb_node_kind_names[found], article(kind),
+			    fb_node_kind_names[kind],
+			    f->node->kind == FB_NODE_STRING && kind == FB_NODE_STRING
+				    ? ", so it wants quotes"
+				    : "");
 	return false;
 }
 
@@ -193,43 +199,27 @@ const char *field_string(const struct field *f)
 	return copy;
 }
 
-/* The words of YAML 1.1, which kubectl's reader goes by; in quotes they are text there too. */
-static bool is_old_bool(const struct fb_node *node, bool *ret)
-{
-	static const char *const words[] = {"no", "off", "n", "yes", "on", "y"};
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		const char *text = node->text;
-		size_t len = strlen(words[i]);
-
-		/* As a whole in lower or upper case, or capitalized. */
-		if (strcasecmp(text, words[i]) != 0 ||
-		    (strcmp(text + 1, words[i] + 1) != 0 && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != len))
-			continue;
-		*ret = i >= 3;
-		return true;
-	}
-	return false;
-}
-
 bool field_bool(const struct field *f, bool otherwise)
 {
-	bool value;
+	int64_t value;
 
-	if (f->node != NULL && f->node->kind == FB_NODE_STRING && f->node->plain &&
-	    is_old_bool(f->node, &value))
-		return value;
-	return field_is(f, FB_NODE_BOOL) ? f->node->integer != 0 : otherwise;
+	if (!field_is(f, FB_NODE_BOOL))
+		return otherwise;
+	(void)scalar_kind_of(f->node, FB_NODE_BOOL, &value);
+	return value != 0;
 }
 
 int64_t field_int(const struct field *f, int64_t least, int64_t most, const char *what,
 		  int64_t otherwise)
 {
+	int64_t value;
+
 	if (!field_is(f, FB_NODE_INT))
 		return otherwise;
-	if (f->node->integer >= least && f->node->integer <= most)
-		return f->node->integer;
-	field_error(f, "%lld is not %s (%lld to %lld)", (long long)f->node->integer, what,
+	(void)scalar_kind_of(f->node, FB_NODE_INT, &value);
+	if (value >= least && value <= most)
+		return value;
+	field_error(f, "%lld is not %s (%lld to %lld)", (long long)value, what,
 		    (long long)least, (long long)most);
 	return otherwise;
 }
@@ -384,7 +374,7 @@ bool field_is_ready(const struct field *status)
 		struct field f = field_get(&item, "status");
 
 		if (field_says(&type, "Ready"))
-			return field_says(&f, "True");
+			return field_is(&f, FB_NODE_STRING) && field_says(&f, "True");
 	}
 	return false;
 }

@@ -68,7 +68,11 @@ const char *field_show(const struct field *f, char buf[static FIELD_SHOWN_SIZE])
 /** Memory of the object; NULL also marks the reader. */
 void *field_alloc(const struct field *f, uint32_t n, size_t size);
 
-/** Is it of that kind? false when absent; false and an error when it is something else. */
+/** scalar.c: what a node is to kubectl, and the value of an integer or boolean. */
+enum fb_node_kind scalar_kind_of(const struct fb_node *node, enum fb_node_kind wanted,
+				 int64_t *ret_integer);
+
+/** Is it of that kind, to kubectl? false when absent; false and an error when it is something else. */
 bool field_is(const struct field *f, enum fb_node_kind kind);
 
 /** Is it this very string? */

@@ -59,8 +59,9 @@ const char *field_name(const struct field *f, enum field_name_kind kind)
 {
 	const char *name = field_string(f);
 	char shown[FIELD_SHOWN_SIZE];
+	int64_t number;
 
-	if (f->node == NULL || f->node->kind != FB_NODE_STRING)
+	if (f->node == NULL || scalar_kind_of(f->node, FB_NODE_STRING, &number) != FB_NODE_STRING)
 		return name;
 	if (kind == NAME_LABEL && !is_label(name, strlen(name)))
 		field_error(f,

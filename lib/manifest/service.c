@@ -13,11 +13,13 @@
 
 static void read_target_port(const struct field *f, struct fb_service_port *port)
 {
+	int64_t number;
+
 	port->target_name = "";
 	port->target_port = port->port;
 	if (f->node == NULL)
 		return;
-	if (f->node->kind == FB_NODE_STRING) {
+	if (scalar_kind_of(f->node, FB_NODE_STRING, &number) == FB_NODE_STRING) {
 		port->target_name = f->node->text[0] != '\0' ? field_name(f, NAME_PORT) : "";
 		if (port->target_name[0] != '\0')
 			port->target_port = 0;
