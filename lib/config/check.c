@@ -337,14 +337,6 @@ static void check_pools(struct reader *reader, const struct fb_node *list,
 					 "services.pools[%u] already",
 					 i, pool->name, j);
 		}
-		for (uint32_t j = 0; j < pool->n_labels; j++) {
-			const char *label = pool->labels[j];
-
-			if (label != NULL && (label[0] == '=' || strchr(label, '=') == NULL))
-				COMPLAIN(reader, entry(entry(list, i, "labels"), j, NULL),
-					 "services.pools[%u].labels[%u]: \"%s\" is not KEY=VALUE", i,
-					 j, label);
-		}
 	}
 }
 
@@ -446,6 +438,8 @@ void check_settings(struct reader *reader, const struct fb_node *root, struct se
 	const struct fb_config *config = &settings->config;
 	const struct fb_node *ports = fb_node_get(root, "ports");
 
+	read_selectors(reader, fb_node_get(fb_node_get(root, "services"), "pools"),
+		       &settings->config);
 	for (uint32_t i = 0; i < config->n_ports; i++)
 		check_port(reader, ports, i, config);
 	check_port_addresses(reader, ports, config);

@@ -126,6 +126,7 @@ void fb_config_free(struct fb_config *config)
 
 	if (settings == NULL)
 		return;
+	free_selectors(config);
 	free_rows(fb_config_rows, settings);
 	free(settings);
 }

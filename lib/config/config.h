@@ -64,6 +64,8 @@ struct fb_config_range {
 	struct fb_addr last;
 };
 
+struct fb_selector; /* model/selector.h */
+
 /* Where LoadBalancer Services get their addresses; an empty list of whom it is for means anybody. */
 struct fb_config_pool {
 	char *name;
@@ -73,8 +75,10 @@ struct fb_config_pool {
 	uint32_t n_namespaces;
 	char **classes; /* loadBalancerClass */
 	uint32_t n_classes;
-	char **labels; /* "key=value": all of them */
+	char **labels; /* as written */
 	uint32_t n_labels;
+	struct fb_selector *selectors; /* of the labels; all of them have to pick a Service */
+	uint32_t n_selectors;
 	bool avoid_edges; /* leave IPv4 addresses that end in .0 or .255 out */
 	bool automatic;   /* also for Services that do not ask for it */
 };

@@ -211,9 +211,10 @@ static const struct setting pool_rows[] = {
 	 .standard = "[]", .example = "[example.com/internal]",
 	 .help = "Only for Services with one of these as loadBalancerClass; \"\" stands for none. "
 		 "Empty: for any that load-balancer-classes lets in."},
-	{"labels", TEXTS_IN_POOL(labels, n_labels), .least = 2, .most = 381, .most_n = 64,
-	 .standard = "[]", .example = "[tier=front]",
-	 .help = "Only for Services that have all of these labels, each as KEY=VALUE. Empty: for any."},
+	{"labels", TEXTS_IN_POOL(labels, n_labels), .least = 1, .most = 4095, .most_n = 64,
+	 .standard = "[]", .example = "[tier=front, \"env notin (test, dev)\"]",
+	 .help = "Only for Services that all of these label selectors pick, each as for kubectl -l: "
+		 "KEY=VALUE, KEY!=VALUE, KEY in (A, B), KEY notin (A, B), KEY or !KEY. Empty: for any."},
 	{"avoid-edges", .type = SETTING_BOOL, .size = sizeof(bool), IN_POOL(avoid_edges),
 	 .standard = "false",
 	 .help = "Allot no IPv4 address that ends in .0 or .255: some old devices refuse to talk to "

@@ -83,4 +83,8 @@ void free_rows(const struct setting *rows, void *base);
 /* check.c: what rows cannot say alone; fills in what depends on several. */
 void check_settings(struct reader *reader, const struct fb_node *root, struct settings *settings);
 
+/* selectors.c: the label selectors of pools, from their texts. */
+void read_selectors(struct reader *reader, const struct fb_node *pools, struct fb_config *config);
+void free_selectors(struct fb_config *config);
+
 #endif

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "model/selector.h"
 #include "pool/parts.h"
 
 typedef __uint128_t number;
@@ -101,18 +102,6 @@ static bool is_among(const char *text, char *const *list, uint32_t n)
 	return is;
 }
 
-static bool has_label(const struct fb_labels *labels, const char *pair)
-{
-	size_t key_len = strcspn(pair, "=");
-
-	for (uint32_t i = 0; i < labels->n; i++) {
-		if (strlen(labels->v[i].key) == key_len &&
-		    memcmp(labels->v[i].key, pair, key_len) == 0)
-			return strcmp(labels->v[i].value, pair + key_len + 1) == 0;
-	}
-	return false;
-}
-
 const char *fb_pool_refuses(const struct fb_config_pool *of, const struct fb_object *object)
 {
 	const char *wish = fb_labels_get(&object->meta.annotations, FB_ANNOTATION_POOL);
@@ -123,8 +112,8 @@ const char *fb_pool_refuses(const struct fb_config_pool *of, const struct fb_obj
 		return "is for other namespaces";
 	if (!is_among(object->service.load_balancer_class, of->classes, of->n_classes))
 		return "is for other classes";
-	for (uint32_t i = 0; i < of->n_labels; i++) {
-		if (!has_label(&object->meta.labels, of->labels[i]))
+	for (uint32_t i = 0; i < of->n_selectors; i++) {
+		if (!fb_selector_matches(&of->selectors[i], &object->meta.labels))
 			return "is for other labels";
 	}
 	return NULL;

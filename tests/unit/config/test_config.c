@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "config/config.h"
+#include "model/selector.h"
 #include "config/schema.h"
 #include "nat/port.h"
 #include "table/spec.h"
@@ -136,7 +137,7 @@ static void pools_are_ranges_and_for_whom_they_are(void **state)
 		"  load-balancer-classes: ['', example.com/a]\n"
 		"  pools:\n"
 		"  - {name: a, addresses: [192.0.2.10-192.0.2.20, 198.51.100.7, '2001:db8::/120'],\n"
-		"     namespaces: [shop, bank], classes: [example.com/a], labels: ['tier=a=b', 'x='],\n"
+		"     namespaces: [shop, bank], classes: [example.com/a], labels: ['tier in (a, b),!c', 'x='],\n"
 		"     avoid-edges: true, automatic: false}\n"
 		"  - {name: b, addresses: [198.51.100.8/30]}\n");
 	const struct fb_config_pool *pool = &config->pools[0];
@@ -156,7 +157,10 @@ static void pools_are_ranges_and_for_whom_they_are(void **state)
 	assert_true(fb_addr_equal(&pool->ranges[1].first, &pool->ranges[1].last));
 	assert_string_equal(fb_addr_format(&pool->ranges[2].last, text), "2001:db8::ff");
 	assert_string_equal(pool->namespaces[1], "bank");
-	assert_string_equal(pool->labels[0], "tier=a=b");
+	assert_string_equal(pool->labels[0], "tier in (a, b),!c");
+	assert_int_equal(pool->n_selectors, 2);
+	assert_int_equal(pool->selectors[0].n, 2);
+	assert_int_equal(pool->selectors[1].n, 1);
 	assert_true(pool->avoid_edges && !pool->automatic);
 	pool = &config->pools[1];
 	assert_string_equal(fb_addr_format(&pool->ranges[0].last, text), "198.51.100.11");
@@ -277,6 +281,10 @@ static void what_is_wrong_with_one_value_says_what_is_allowed(void **state)
 		expect_errs(cases[i].text, cases[i].want);
 }
 
+#define SELECTORS                                                                                  \
+	"; allowed is a label selector such as tier=front, tier!=test, \"tier in (front, edge)\", "  \
+	"tier or \"!tier\"\n"
+
 static void settings_that_contradict_each_other_are_refused(void **state)
 {
 	static const struct {
@@ -307,9 +315,11 @@ static void settings_that_contradict_each_other_are_refused(void **state)
 		 "  cluster-cidrs: [10.96.0.0/16]\n"
 		 "  pools:\n"
 		 "  - {name: a, addresses: [192.0.2.0-192.0.2.20, 192.0.2.20]}\n"
-		 "  - {name: a, addresses: [10.96.7.0/24], labels: [tier]}\n",
+		 "  - {name: a, addresses: [10.96.7.0/24], labels: ['a==b', tier is front, '=x']}\n",
+		 "c:5:59: services.pools[1].labels[1]: \"is\" where \"=\", \"!=\", \"in\", \"notin\", "
+		 "\">\", \"<\" or \",\" should be" SELECTORS
+		 "c:5:74: services.pools[1].labels[2]: \"=\" where a label's key should be" SELECTORS
 		 "c:5:12: services.pools[1].name: \"a\" is the name of services.pools[0] already\n"
-		 "c:5:51: services.pools[1].labels[0]: \"tier\" is not KEY=VALUE\n"
 		 "c:5:27: services.pools[1].addresses[0]: overlaps services.cluster-cidrs[0], which is "
 		 "10.96.0.0 to 10.96.255.255\n"
 		 "c:4:49: services.pools[0].addresses[1]: overlaps services.pools[0].addresses[0], which "

@@ -529,6 +529,14 @@ static const struct rule rules[] = {
 	 "pools: [{name: p, addresses: [203.0.113.1], labels: [tier=front, a=]}, {name: q, addresses: "
 	 "[203.0.113.2]}]",
 	 LB_META("b", ", labels: {tier: front}", PORT80), "b", NULL, "lb 203.0.113.2", ""},
+	{"a pool may be for whatever a selector picks",
+	 "pools: [{name: p, addresses: [203.0.113.1], labels: ['tier in (front, edge)', 'env!=test,!old']}, "
+	 "{name: q, addresses: [203.0.113.2]}]",
+	 LB_META("a", ", labels: {tier: edge}", PORT80), "a", NULL, "lb 203.0.113.1", ""},
+	{"and not what another does",
+	 "pools: [{name: p, addresses: [203.0.113.1], labels: ['tier in (front, edge)', 'env!=test,!old']}, "
+	 "{name: q, addresses: [203.0.113.2]}]",
+	 LB_META("a", ", labels: {tier: edge, old: ''}", PORT80), "a", NULL, "lb 203.0.113.2", ""},
 	{"a pool may be for classes",
 	 "load-balancer-classes: ['', x/y], pools: [{name: p, addresses: [203.0.113.1], classes: "
 	 "[x/y]}, {name: q, addresses: [203.0.113.2], classes: ['']}]",
