@@ -22,11 +22,11 @@ static void read_one(struct reader *reader, const struct fb_node *list, uint32_t
 	else if (rc == -ENOMEM)
 		reader->no_memory = true;
 	else
-		fb_errs_add(reader->errs, fb_node_place(reader->yaml, list->children[i]),
-			    FB_SEV_ERROR,
-			    "services.pools[%u].labels[%u]: %s; allowed is a label selector such as "
-			    "tier=front, tier!=test, \"tier in (front, edge)\", tier or \"!tier\"",
-			    p, i, why);
+		fb_errs_add(
+			reader->errs, fb_node_place(reader->yaml, list->children[i]), FB_SEV_ERROR,
+			"services.pools[%u].labels[%u]: %s; allowed is a label selector such as "
+			"tier=front, tier!=test, \"tier in (front, edge)\", tier or \"!tier\"",
+			p, i, why);
 }
 
 void read_selectors(struct reader *reader, const struct fb_node *pools, struct fb_config *config)

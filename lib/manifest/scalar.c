@@ -50,7 +50,7 @@ static bool is_integer(const char *text, int64_t *ret)
 	if (at[0] == '0' && at[1] != '\0') {
 		const char *letter = strchr("xXoObB", at[1]);
 
-		base = letter == NULL                      ? 8
+		base = letter == NULL                       ? 8
 		       : (*letter == 'x' || *letter == 'X') ? 16
 		       : (*letter == 'o' || *letter == 'O') ? 8
 							    : 2;
@@ -136,6 +136,6 @@ enum fb_node_kind scalar_kind_of(const struct fb_node *node, enum fb_node_kind w
 	/* y and n alone are names where one is wanted: readers are not of one mind about them. */
 	if (is_old_bool(node->text, ret_integer))
 		return wanted != FB_NODE_BOOL && node->text[1] == '\0' ? FB_NODE_STRING
-									: FB_NODE_BOOL;
+								       : FB_NODE_BOOL;
 	return kind_of_number(node->text, ret_integer);
 }

@@ -167,6 +167,8 @@ static void read_cluster_ips(const struct field *spec, struct fb_model_service *
 	}
 	if (is_none(&one) || is_none(&first)) {
 		service->headless = true;
+		if (n > 1)
+			field_error(&list, "None stands alone; there cannot be a second address");
 		return;
 	}
 	if (!is_empty(&one) && field_addr(&one, &single)) {

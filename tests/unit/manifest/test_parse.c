@@ -212,6 +212,8 @@ static const struct wrong wrongs[] = {
 	 "m:1:74: spec.clusterIP: \"10.0.0.256\" is not an IP address\n"},
 	{SERVICE("clusterIP: 10.0.0.1, clusterIPs: [10.0.0.2], ports: [{port: 80}]"),
 	 "m:1:97: spec.clusterIPs[0]: must be the same as clusterIP\n"},
+	{SERVICE("clusterIPs: [None, 10.0.0.1], ports: [{port: 80}]"),
+	 "m:1:75: spec.clusterIPs: None stands alone; there cannot be a second address\n"},
 	{SERVICE("clusterIPs: ['', 10.0.0.1], ports: [{port: 80}]"),
 	 "m:1:76: spec.clusterIPs[0]: is empty\n"},
 	{SERVICE("clusterIPs: [10.0.0.1, ~], ports: [{port: 80}]"),
