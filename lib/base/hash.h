@@ -18,11 +18,19 @@
 #include <string.h>
 
 struct fb_hash_secret {
-	uint64_t k[4]; /* never zero; filled by fb_hash_secret_init() */
+	uint64_t k[4]; /* never zero; filled by fb_hash_secret_init() or _draw() */
 };
 
 /** Expand any string (the config's `secret`) into a key. Same text, same key, everywhere. */
 void fb_hash_secret_init(struct fb_hash_secret *secret, const char *text);
+
+/**
+ * A key that nobody can know, and another one each time: for whatever need not be the same on two boxes or
+ * in two runs. Waits, early in boot, until the kernel has random bits.
+ *
+ * @return 0; -errno: the kernel gives none, and the key is a fixed one
+ */
+int fb_hash_secret_draw(struct fb_hash_secret *ret);
 
 static inline uint64_t fb_hash_mix(uint64_t a, uint64_t b)
 {

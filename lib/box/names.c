@@ -4,10 +4,8 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 struct fb_names {
 	const struct fb_config *config;
@@ -23,18 +21,6 @@ struct fb_names {
 };
 
 #define STALE UINT64_MAX
-
-/* Hostile names must not pile up in the zone, so nobody else may know the key. */
-static void draw_secret(struct fb_hash_secret *secret)
-{
-	uint64_t seed[2] = {0, 0};
-	char text[40];
-
-	(void)!getrandom(seed, sizeof(seed), GRND_NONBLOCK);
-	(void)snprintf(text, sizeof(text), "%016lx%016lx", (unsigned long)seed[0],
-		       (unsigned long)seed[1]);
-	fb_hash_secret_init(secret, text);
-}
 
 /* "kube-system/kube-dns" becomes two strings. */
 static int split_service(struct fb_names *names, const char *service)
@@ -86,7 +72,8 @@ int fb_names_open(const struct fb_config *config, struct fb_table *table, struct
 		.n_namespaces = config->n_dns_namespaces,
 	};
 	fb_names_abort(names);
-	draw_secret(&names->secret);
+	/* Hostile names must not pile up in the zone, so nobody else may know the key. */
+	(void)fb_hash_secret_draw(&names->secret);
 	names->addrs = calloc(FB_DNS_ADDRESSES_MAX, sizeof(*names->addrs));
 	if (names->addrs == NULL || split_service(names, config->dns_service) != 0) {
 		fb_names_close(names);

@@ -2,26 +2,19 @@
 
 /* The store as a whole: making, copying, asking, walking. Changes are in store_change.c. */
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "model/store_parts.h"
 
 struct fb_store *fb_store_create(void)
 {
 	struct fb_store *store = calloc(1, sizeof(*store));
-	uint64_t seed[2] = {0, 0};
-	char text[40];
 
 	if (store == NULL)
 		return NULL;
 	/* Too early in boot for randomness: then the order of a chain can be guessed, no more. */
-	(void)!getrandom(seed, sizeof(seed), GRND_NONBLOCK);
-	(void)snprintf(text, sizeof(text), "%016lx%016lx", (unsigned long)seed[0],
-		       (unsigned long)seed[1]);
-	fb_hash_secret_init(&store->secret, text);
+	(void)fb_hash_secret_draw(&store->secret);
 	store->next_seq = 1;
 	if (fb_index_init(&store->entries) != 0 || fb_index_init(&store->services) != 0 ||
 	    fb_index_init(&store->origins) != 0 || fb_index_init(&store->pairs) != 0 ||

@@ -251,7 +251,8 @@ struct fb_neigh *fb_neigh_open(const struct fb_config *config, const struct fb_n
 
 	if (n == NULL || fb_neigh_map_init(&n->destinations) != 0)
 		goto fail;
-	fb_hash_secret_init(&n->secret, config->secret != NULL ? config->secret : "");
+	/* Neighbours choose their addresses: they must not be able to choose where they are put. */
+	(void)fb_hash_secret_draw(&n->secret);
 	n->pokes_left = POKES_PER_TICK;
 	for (uint32_t i = 0; i < config->n_ports && i < FB_CONFIG_MAX_PORTS; i++)
 		n->mtu[i] = config->ports[i].mtu;

@@ -19,6 +19,22 @@ static void the_same_text_gives_the_same_key_and_another_another(void **state)
 	assert_int_not_equal(fb_hash_2(&a, 1, 2), fb_hash_2(&c, 1, 2));
 }
 
+static void a_key_that_is_drawn_is_another_one_each_time(void **state)
+{
+	struct fb_hash_secret a;
+	struct fb_hash_secret b;
+	struct fb_hash_secret fixed;
+
+	(void)state;
+	assert_int_equal(fb_hash_secret_draw(&a), 0);
+	assert_int_equal(fb_hash_secret_draw(&b), 0);
+	fb_hash_secret_init(&fixed, "");
+	for (int i = 0; i < 4; i++) {
+		assert_int_not_equal(a.k[i], b.k[i]);
+		assert_int_not_equal(a.k[i], fixed.k[i]);
+	}
+}
+
 static void values_are_the_same_on_every_machine(void **state)
 {
 	struct fb_hash_secret s;
@@ -64,6 +80,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_same_text_gives_the_same_key_and_another_another),
+		cmocka_unit_test(a_key_that_is_drawn_is_another_one_each_time),
 		cmocka_unit_test(values_are_the_same_on_every_machine),
 		cmocka_unit_test(low_and_high_bits_spread_over_sequential_input),
 		cmocka_unit_test(reduce_stays_below_n_and_reaches_both_ends),
