@@ -7,13 +7,11 @@
 
 #include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 
 #include <rte_mempool.h>
 #include <rte_version.h>
@@ -23,6 +21,7 @@
 #include "eal.h"
 #include "log.h"
 #include "ports.h"
+#include "privileges.h"
 
 static const char usage[] =
 	"usage: forebay --config FILE [--check] [--foreground] [-- EAL-ARGUMENTS]\n"
@@ -205,16 +204,10 @@ static void ready(void *arg)
  */
 static int draw_secret(struct fb_hash_secret *ret, struct fb_errs *errs)
 {
-	char text[2 * sizeof(uint64_t) * 2 + 1];
-	uint64_t bits[2];
-
-	if (getrandom(bits, sizeof(bits), 0) != (ssize_t)sizeof(bits)) {
-		fail_errno(errs, "no random bits to be had");
-		return -1;
-	}
-	(void)snprintf(text, sizeof(text), "%016" PRIx64 "%016" PRIx64, bits[0], bits[1]);
-	fb_hash_secret_init(ret, text);
-	return 0;
+	if (fb_hash_secret_draw(ret) == 0)
+		return 0;
+	fb_errs_add(errs, (struct fb_place){0}, FB_SEV_ERROR, "no random bits to be had");
+	return -1;
 }
 
 static int build(struct daemon *d, const struct options *o, char *program, struct fb_errs *errs)
@@ -272,6 +265,8 @@ static int run(struct daemon *d, struct fb_errs *errs)
 	if (mlockall(MCL_CURRENT) != 0)
 		fb_log_line(FB_LOG_NOTICE, "memory cannot be locked (CAP_IPC_LOCK, RLIMIT_MEMLOCK); "
 					   "pages of the tables may be swapped out");
+	if (!fb_privileges_drop(d->config, errs))
+		return -1;
 	for (uint32_t i = 0; i < d->config->n_workers; i++)
 		lcores[i] = fb_eal_worker_lcore((uint16_t)i);
 	err = fb_datapath_start(d->datapath, lcores);
@@ -357,6 +352,7 @@ int main(int argc, char **argv)
 	fb_log_open(options.foreground, config->log_level);
 	fb_log_errs(&errs);
 	block_signals();
+	fb_privileges_fix();
 	the_daemon.config = config;
 	status = EXIT_FAILURE;
 	if (build(&the_daemon, &options, argv[0], &errs) == 0) {

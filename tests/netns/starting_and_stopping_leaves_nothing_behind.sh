@@ -44,6 +44,26 @@ survives_kill() {
 	lab_forebay_stop TERM
 }
 
+# What it needed to start (all of root's here) is gone in every thread: NET_BIND_SERVICE (10), NET_ADMIN (12),
+# NET_RAW (13) and IPC_LOCK (14), DAC_READ_SEARCH (2) are left, and BPF (39) for af_xdp alone.
+keeps_few_privileges() {
+	local allowed=$((1 << 10 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 2)) field thread caps
+	[ "${LAB_DRIVER-}" != af_xdp ] || allowed=$((allowed | 1 << 39))
+	lab_forebay
+	for thread in /proc/"$LAB_FOREBAY_PID"/task/*; do
+		for field in CapInh CapPrm CapEff CapAmb; do
+			caps=$((0x$(awk -v f="$field:" '$1 == f { print $2 }' "$thread/status")))
+			echo "$(cat "$thread/comm") $field $(printf %x "$caps")"
+			[ $((caps & ~allowed)) -eq 0 ]
+		done
+		[ "$caps" = 0 ]
+		grep -q '^NoNewPrivs:	1$' "$thread/status"
+	done
+	[ $((0x$(awk '$1 == "CapEff:" { print $2 }' "/proc/$LAB_FOREBAY_PID/status"))) -eq "$allowed" ]
+	requests http://192.0.2.20 5
+	lab_forebay_stop TERM
+}
+
 # refuses EXPECTED... : --check and a start end with status 1 and say each of these.
 refuses() {
 	local status=0 text
@@ -120,6 +140,7 @@ usage_errors() {
 check "it stops on SIGTERM" stops_on TERM
 check "it stops on SIGINT" stops_on INT
 check "after a crash it starts again" survives_kill
+check "once it has started it keeps few privileges, in all threads" keeps_few_privileges
 # Refused before it has opened, probed or set anything of the devices that the first one runs on.
 same_ports_refused() {
 	second_refused "s/forebay.sock/second.sock/; s/:9464/:9465/" "fb-lan exists already"
