@@ -18,6 +18,9 @@
 
 #define FB_CONFIG_MAX_PORTS   32
 #define FB_CONFIG_MAX_WORKERS 64
+/* Who may use the control socket where the config does not say: the installed sysusers file makes it. */
+#define FB_CONFIG_GROUP "forebay"
+
 
 /* An interface address: the host part is kept. */
 struct fb_config_addr {
@@ -179,7 +182,7 @@ struct fb_config {
 	uint32_t n_routes;
 
 	char *control_socket;
-	char *control_group;   /* group that may use the socket; "" : root only */
+	char *control_group;   /* group that may use the socket; "": root only */
 	char *metrics_listen;  /* "127.0.0.1:9464"; "" : off */
 	enum fb_config_log log_level;
 };

@@ -399,8 +399,9 @@ static const struct setting lab_rows[] = {
 static const struct setting control_rows[] = {
 	{"socket", TEXT(control_socket), .least = 1, .most = SOCKET_LEN,
 	 .standard = "/run/forebay/control.sock", .help = "Where forebayctl finds the daemon."},
-	{"group", TEXT(control_group), .most = 255, .standard = "\"\"",
-	 .help = "The group that may use the socket. Empty: root only."},
+	{"group", TEXT(control_group), .most = 255, .standard = FB_CONFIG_GROUP,
+	 .help = "The group that may use the socket (mode 0660). Empty: root only; so it is too while the "
+		 "system has no group " FB_CONFIG_GROUP ". Any other has to exist."},
 	{0},
 };
 

@@ -331,6 +331,13 @@ struct fb_server *fb_server_open(struct fb_control *c, const char *path, const c
 		server->path = strdup(path);
 		fd = server->path != NULL ? fb_listen_unix(path, group) : -ENOMEM;
 	}
+	if (fd == -ESRCH && strcmp(group, FB_CONFIG_GROUP) == 0) {
+		fd = fb_listen_unix(path, "");
+		if (fd >= 0)
+			fb_errs_add(errs, (struct fb_place){.file = path}, FB_SEV_NOTICE,
+				    "control socket: there is no group '%s', so it is root's alone",
+				    group);
+	}
 	if (fd >= 0) {
 		server->watch = (struct fb_watch){
 			.fd = fd,

@@ -30,7 +30,12 @@ struct fb_server;
 /** Whether a line that begins like this may be up to FB_SERVER_LONG_BYTES long. */
 int fb_server_may_be_long(const char *line, size_t len);
 
-/** Listen; on failure NULL with a line in errs. */
+/**
+ * Listen, on a socket of mode 0660 that is the group's: root's alone where it is "", and with a notice where
+ * it is FB_CONFIG_GROUP and the system has none.
+ *
+ * @return NULL with an error in errs
+ */
 struct fb_server *fb_server_open(struct fb_control *c, const char *path, const char *group,
 				 struct fb_errs *errs);
 void fb_server_close(struct fb_server *server);

@@ -181,7 +181,7 @@ static void an_empty_file_has_the_defaults(void **state)
 	assert_int_equal(config->announce_kinds,
 			 1 << FB_FRONTEND_LOAD_BALANCER | 1 << FB_FRONTEND_EXTERNAL_IP);
 	assert_string_equal(config->control_socket, "/run/forebay/control.sock");
-	assert_string_equal(config->control_group, "");
+	assert_string_equal(config->control_group, FB_CONFIG_GROUP);
 	fb_config_free(config);
 }
 

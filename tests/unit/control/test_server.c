@@ -2,6 +2,7 @@
 
 #include "unit.h"
 
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -400,6 +401,38 @@ static void a_group_that_is_not_there_is_refused(void **state)
 	fb_errs_fini(&errs);
 }
 
+/* Which groups there are is the machine's; each has something to say. */
+static void the_socket_is_the_groups(void **state)
+{
+	struct fixture *f = *state;
+	const struct group *usual = getgrnam(FB_CONFIG_GROUP);
+	gid_t usual_gid = usual != NULL ? usual->gr_gid : getgid();
+	bool missing = usual == NULL;
+	const struct group *other = getgrgid(geteuid() == 0 ? 1 : getgid());
+	struct fb_errs errs = FB_ERRS_INIT;
+	struct stat st;
+
+	assert_non_null(other);
+	fb_server_close(f->control.server);
+	f->control.server = fb_server_open(&f->control, f->path, other->gr_name, &errs);
+	assert_non_null(f->control.server);
+	assert_int_equal(errs.n, 0);
+	assert_int_equal(stat(f->path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0660);
+	assert_int_equal(st.st_gid, other->gr_gid);
+	fb_server_close(f->control.server);
+	if (!missing && geteuid() != 0)
+		skip();
+	f->control.server = fb_server_open(&f->control, f->path, FB_CONFIG_GROUP, &errs);
+	assert_non_null(f->control.server);
+	assert_int_equal(errs.n_errors, 0);
+	assert_int_equal(errs.n, missing);
+	assert_int_equal(stat(f->path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0660);
+	assert_int_equal(st.st_gid, usual_gid);
+	fb_errs_fini(&errs);
+}
+
 static void a_socket_in_use_is_not_taken_over(void **state)
 {
 	struct fixture *f = *state;
@@ -460,6 +493,7 @@ int main(void)
 		T(without_descriptors_it_waits_for_the_next_second),
 		T(answers_together_have_a_bound),
 		T(a_group_that_is_not_there_is_refused),
+		T(the_socket_is_the_groups),
 		T(a_socket_in_use_is_not_taken_over),
 		T(a_file_left_by_a_crash_is_replaced),
 		T(only_the_sockets_own_directory_is_made),
