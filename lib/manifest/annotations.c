@@ -10,6 +10,12 @@
 
 #define DAY_S 86400
 
+/* A null is the empty text to the API server, and neither says anything. */
+static bool is_said(const struct field *f)
+{
+	return field_is(f, FB_NODE_STRING) && f->node->text[0] != '\0';
+}
+
 /* A decimal number up to FB_WEIGHT_MAX and nothing else. */
 static bool parse_weight(const char *text, size_t len, uint32_t *ret)
 {
@@ -101,7 +107,7 @@ static void read_weights(const struct field *f, struct fb_model_service *service
 	uint32_t n_max = 1;
 	uint32_t n = 0;
 
-	if (!field_is(f, FB_NODE_STRING))
+	if (!is_said(f))
 		return;
 	for (const char *p = f->node->text; *p != '\0'; p++)
 		n_max += *p == ',';
@@ -133,7 +139,7 @@ static uint32_t read_duration(const struct field *f, uint32_t most_s, const char
 	char shown[FIELD_SHOWN_SIZE];
 	uint32_t s = FB_UNSAID;
 
-	if (!field_is(f, FB_NODE_STRING))
+	if (!is_said(f))
 		return FB_UNSAID;
 	if (fb_duration_parse(f->node->text, &s) == 0 && s <= most_s)
 		return s;
@@ -186,7 +192,7 @@ void kind_read_pod_annotations(const struct field *root, struct fb_pod *pod)
 	char shown[FIELD_SHOWN_SIZE];
 
 	pod->weight = FB_WEIGHT_DEFAULT;
-	if (!field_is(&f, FB_NODE_STRING))
+	if (!is_said(&f))
 		return;
 	pod->has_weight = parse_weight(f.node->text, strlen(f.node->text), &pod->weight);
 	if (!pod->has_weight)

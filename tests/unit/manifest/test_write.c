@@ -62,6 +62,11 @@ static const char *const texts[] = {
 	"status: {phase: Failed, conditions: [{type: Ready, status: 'True'}], podIPs: [{ip: "
 	"10.2.0.1}, {ip: '2001:db8::4'}]}\n",
 	"{apiVersion: v1, kind: Pod, metadata: {name: bare}}",
+	/* Nulls of annotations, which are written as empty texts. */
+	"{apiVersion: v1, kind: Pod, metadata: {name: nulls, annotations: {forebay.io/weight: ~}}}",
+	"{apiVersion: v1, kind: Service, metadata: {name: nulls, annotations: {forebay.io/weights: ~, "
+	"forebay.io/drain-deadline: ~, forebay.io/removed-tcp: ~, forebay.io/slow-start: ~, "
+	"forebay.io/selection: ~, forebay.io/mode: ~, forebay.io/port-ranges: ~}}, spec: {clusterIP: None}}",
 	"apiVersion: v1\nkind: Node\nmetadata: {name: n, labels: {zone: zone-1}}\n"
 	"spec: {taints: [{key: a, effect: NoSchedule}, {key: ToBeDeletedByClusterAutoscaler, effect: "
 	"NoSchedule}]}\n"
