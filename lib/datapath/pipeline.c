@@ -3,7 +3,7 @@
 /*
  * The packet's way: the stages in their order.
  *
- *     rx -> parse -> (port 53: dns) -> flow -> (miss: service -> select -> flow create) -> rewrite -> tx
+ *     rx -> parse -> (port 53: dns) -> flow -> (miss: warm -> service -> select -> flow create) -> rewrite -> tx
  *              \-> other: ICMP, ARP, NDP, fragments, what the kernel should see
  *
  * Each packet of the burst ends in exactly one of forward, drop, punt, answer, or goes to its owner
@@ -34,6 +34,7 @@ static void run(struct fb_worker *w)
 	fb_stage_rewrite(w, b);
 	/* After the hits have left, so that a flow which has to go is in nobody's hands. */
 	if (b->n_misses != 0) {
+		fb_stage_warm(w, b);
 		fb_stage_service(w, b);
 		fb_stage_rewrite(w, b);
 	}

@@ -25,6 +25,8 @@ void fb_stage_dns(struct fb_worker *w, struct fb_burst *b);
 bool fb_dns_is_ours(const struct fb_worker *w, const struct fb_tuple *to);
 /* flow.c: lookups to hits and misses. */
 void fb_stage_flow(struct fb_worker *w, struct fb_burst *b);
+/* warm.c: nothing but prefetches, for what service.c will read. */
+void fb_stage_warm(struct fb_worker *w, struct fb_burst *b);
 /* service.c: misses to hits (with a new flow), or to their end. */
 void fb_stage_service(struct fb_worker *w, struct fb_burst *b);
 /* rewrite.c: hits out of the door; the list is empty afterwards. */

@@ -4,8 +4,7 @@
 
 /*
  * The usual packet, parsed in one go: an untagged frame with IPv4 without options or IPv6 without
- * extension headers, whole, with a UDP datagram or a TCP segment in the middle of a connection, from
- * and to hosts' addresses.
+ * extension headers, whole, with a UDP datagram or a TCP segment, from and to hosts' addresses.
  *
  * This makes fb_packet_parse() faster and decides nothing: whoever gets false asks that one, which is
  * also what this is held against (tests/unit/net/test_usual.c): where it says true, both have written
@@ -49,7 +48,18 @@ static __rte_always_inline bool fb_usual_host6(const uint8_t *addr)
 }
 
 /*
- * Ports of somebody, a sound header, and of TCP ACK without SYN, FIN or RST. Of l4_len bytes `have` are
+ * Of each combination of the lowest five flags, FIN to ACK, a bit: whether a stack may send it. With PSH and
+ * whatever the others are: with ACK all but SYN beside FIN or RST; without it SYN alone, RST, RST and FIN
+ * (net/packet.c, tcp_flags_bad()).
+ */
+#define FB_USUAL_TCP_WITHOUT_ACK (1u << 2 | 1u << 4 | 1u << 5)
+#define FB_USUAL_TCP_WITH_ACK    (1u << 0 | 1u << 1 | 1u << 2 | 1u << 4 | 1u << 5)
+#define FB_USUAL_TCP_FLAGS                                                                        \
+	(FB_USUAL_TCP_WITHOUT_ACK | FB_USUAL_TCP_WITHOUT_ACK << 8 | FB_USUAL_TCP_WITH_ACK << 16 | \
+	 FB_USUAL_TCP_WITH_ACK << 24)
+
+/*
+ * Ports of somebody, a sound header, and of TCP flags that go together. Of l4_len bytes `have` are
  * in the first segment.
  */
 static __rte_always_inline bool fb_usual_l4(const uint8_t *l4, uint32_t l4_len, uint32_t have,
@@ -63,8 +73,7 @@ static __rte_always_inline bool fb_usual_l4(const uint8_t *l4, uint32_t l4_len, 
 		header_len = (uint32_t)(l4[12] >> 4) * 4;
 		ret->tcp_flags = l4[13];
 		return header_len >= FB_TCP_LEN && header_len <= l4_len &&
-		       (l4[13] & (RTE_TCP_SYN_FLAG | RTE_TCP_FIN_FLAG | RTE_TCP_RST_FLAG |
-				  RTE_TCP_ACK_FLAG)) == RTE_TCP_ACK_FLAG;
+		       (FB_USUAL_TCP_FLAGS >> (l4[13] & 0x1f) & 1) != 0;
 	}
 	if (likely(proto == IPPROTO_UDP)) {
 		uint32_t udp_len;

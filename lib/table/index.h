@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include <rte_byteorder.h>
+#include <rte_prefetch.h>
 
 #include "base/addr.h"
 #include "base/hash.h"
@@ -92,6 +93,16 @@ fb_frontend_index_at(const struct fb_frontend_index *index, const struct fb_hash
 	}
 }
 
+/* Ask for the line where the search of fb_frontend_index_at() begins. */
+static inline void fb_frontend_index_prefetch(const struct fb_frontend_index *index,
+					      const struct fb_hash_secret *s,
+					      const struct fb_addr *addr, rte_be16_t port_be,
+					      uint8_t proto)
+{
+	rte_prefetch0(&index->entries[(uint32_t)fb_index_frontend_hash(s, addr, port_be, proto) &
+				      index->mask]);
+}
+
 /* Order of ranges: is e wholly before that port of that address and protocol? */
 static inline bool fb_frontend_range_before(const struct fb_frontend_entry *e,
 					    const struct fb_addr *addr, uint8_t proto,
@@ -129,6 +140,14 @@ fb_frontend_ranges_at(const struct fb_frontend_ranges *r, const struct fb_addr *
 			       fb_addr_equal(&e->addr, addr)
 		       ? e
 		       : NULL;
+}
+
+/* The same for fb_address_index_at(). */
+static inline void fb_address_index_prefetch(const struct fb_address_index *index,
+					     const struct fb_hash_secret *s,
+					     const struct fb_addr *addr)
+{
+	rte_prefetch0(&index->entries[(uint32_t)fb_index_address_hash(s, addr) & index->mask]);
 }
 
 static inline const struct fb_address_entry *

@@ -46,6 +46,16 @@ static const struct fb_frontend_entry *find(const struct fb_snapshot *snap,
 	return e->proto != 0 ? e : NULL;
 }
 
+void fb_table_prefetch(const struct fb_snapshot *snap, const struct fb_tuple *tuple)
+{
+	struct fb_addr src = address(tuple->family, &tuple->v4.src, tuple->v6.src);
+	struct fb_addr dst = address(tuple->family, &tuple->v4.dst, tuple->v6.dst);
+
+	fb_frontend_index_prefetch(snap->frontends, &snap->secret, &dst, fb_tuple_dport(tuple),
+				   tuple->proto);
+	fb_address_index_prefetch(snap->addresses, &snap->secret, &src);
+}
+
 const struct fb_service *fb_table_lookup(const struct fb_snapshot *snap,
 					 const struct fb_tuple *tuple)
 {

@@ -19,6 +19,7 @@
 
 #include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
+#include <rte_prefetch.h>
 
 #include "base/addr.h"
 #include "base/hash.h"
@@ -149,6 +150,24 @@ struct fb_snapshot {
  */
 const struct fb_service *fb_table_lookup(const struct fb_snapshot *snap,
 					 const struct fb_tuple *tuple);
+
+/**
+ * Ask for the lines that fb_table_lookup() and fb_table_source_is_forged() read first of this tuple; of a
+ * service; of its slot for a hash (of one level, or the first), svc->n_slots not 0. Nothing is read here but
+ * what the step before has brought. Thread: as for the rest.
+ */
+void fb_table_prefetch(const struct fb_snapshot *snap, const struct fb_tuple *tuple);
+
+static inline void fb_table_prefetch_service(const struct fb_service *svc)
+{
+	rte_prefetch0(svc);
+	rte_prefetch0((const uint8_t *)svc + 64);
+}
+
+static inline void fb_table_prefetch_slot(const struct fb_service *svc, uint64_t hash)
+{
+	rte_prefetch0(&svc->slots[fb_hash_reduce((uint32_t)(hash >> 32), svc->n_slots)]);
+}
 
 /**
  * The port towards an endpoint, for a packet that leads to it: the endpoint's own; or, where a range or

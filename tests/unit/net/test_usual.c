@@ -27,9 +27,9 @@ static const struct sample usual[] = {
 };
 
 static const struct sample unusual[] = {
-	{.proto = IPPROTO_TCP, .tcp_flags = 0x02},
-	{.proto = IPPROTO_TCP, .tcp_flags = ACK | 0x01},
-	{.proto = IPPROTO_TCP, .tcp_flags = ACK | 0x04},
+	{.proto = IPPROTO_TCP, .tcp_flags = 0x03},
+	{.proto = IPPROTO_TCP, .tcp_flags = 0x01},
+	{.proto = IPPROTO_TCP, .tcp_flags = ACK | 0x06},
 	{.proto = IPPROTO_TCP, .tcp_flags = ACK, .vlan = true},
 	{.proto = IPPROTO_TCP, .tcp_flags = ACK, .l3_extra = "\1\1\1\0", .l3_extra_len = 4},
 	{.proto = IPPROTO_TCP, .tcp_flags = ACK, .src = "127.0.0.1"},
@@ -91,6 +91,20 @@ static void whatever_else_is_left_to_the_parser(void **state)
 		uint32_t len = sample_build(&unusual[i], frame);
 
 		assert_false(agree(frame, len, len));
+	}
+}
+
+static void tcp_flags_are_judged_alike(void **state)
+{
+	uint8_t frame[SAMPLE_MAX];
+	struct fb_packet pkt;
+	uint32_t len = sample_build(&usual[0], frame);
+
+	(void)state;
+	for (uint32_t flags = 0; flags <= UINT8_MAX; flags++) {
+		frame[47] = (uint8_t)flags;
+		assert_int_equal(agree(frame, len, len),
+				 fb_packet_parse(frame, len, len, &pkt) == FB_PARSE_SERVICE);
 	}
 }
 
@@ -178,6 +192,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_usual_packet_is_seen_and_read_alike),
 		cmocka_unit_test(whatever_else_is_left_to_the_parser),
+		cmocka_unit_test(tcp_flags_are_judged_alike),
 		cmocka_unit_test(a_packet_cut_anywhere_is_never_read_beyond),
 		cmocka_unit_test(random_changes_are_judged_alike),
 		cmocka_unit_test(every_wrong_header_checksum_is_seen),
