@@ -90,6 +90,7 @@ void ctl_print_workers(const struct ctl *ctl, const json_t *items)
 		{"ANSWERS", "answers"},
 		{"FLOWS-V4", "flows_ipv4"},
 		{"FLOWS-V6", "flows_ipv6"},
+		{"BOUNDS", "bounds"},
 		{"CREATED", "flows_created"},
 		{"EXPIRED", "flows_expired"},
 		{"HALF-OPEN-V4", "half_open_ipv4"},
@@ -101,7 +102,7 @@ void ctl_print_workers(const struct ctl *ctl, const json_t *items)
 		{"TX-BYTES", "tx_bytes"},
 	};
 
-	print_columns(items, columns, ctl->output == OUTPUT_WIDE ? COUNT(columns) : 10);
+	print_columns(items, columns, ctl->output == OUTPUT_WIDE ? COUNT(columns) : 11);
 }
 
 void ctl_print_ports(const struct ctl *ctl, const json_t *items)
@@ -158,6 +159,8 @@ void ctl_print_status(const struct ctl *ctl, const json_t *items)
 		(void)printf("%-12s %s\n", "Conflict", json_string_value(file));
 	json_array_foreach(json_object_get(o, "lacking"), i, file)
 		(void)printf("%-12s %s\n", "Lacking", json_string_value(file));
+	json_array_foreach(json_object_get(o, "bounds"), i, file)(void)
+		printf("%-12s %s\n", "Bound", json_string_value(file));
 	json_array_foreach(json_object_get(o, "files"), i, file) {
 		(void)printf("%-12s %s: %lld errors%s\n", "File", ctl_string(file, "file"),
 			     ctl_integer(file, "errors"),

@@ -109,6 +109,7 @@ struct fb_config {
 	uint32_t flows_ipv4;
 	uint32_t flows_ipv6;
 	uint32_t affinity_clients; /* of all workers together */
+	uint32_t pressure;         /* percent of a bound */
 	uint32_t half_open_share;  /* percent of a table, for each kind (enum fb_flow_queue) */
 	uint32_t tcp_opening_s;
 	uint32_t tcp_established_s;

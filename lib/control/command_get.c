@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "control/answer.h"
+#include "control/bounds.h"
 #include "control/items.h"
 
 static json_t *integer(uint64_t value)
@@ -54,6 +55,7 @@ static json_t *get_workers(struct fb_control *c, const json_t *request)
 				    v.flows_evicted[FB_EVICTED_SHARE] +
 					    v.flows_evicted[FB_EVICTED_TABLE] +
 					    v.flows_evicted[FB_EVICTED_PORTS]);
+		(void)json_object_set_new(o, "bounds", fb_bounds_json(&v));
 		fb_json_set_integer(o, "affinity_full", v.affinity_full);
 		fb_json_set_integer(o, "handover_in", v.handover_in);
 		fb_json_set_integer(o, "handover_out", v.handover_out);
@@ -149,6 +151,30 @@ static void append_trouble(void *arg, const char *namespace_, const char *name, 
 	(void)json_array_append_new(arg, json_sprintf("%s/%s: %s", namespace_, name, trouble));
 }
 
+/* "worker 0: flows-ipv4 full" */
+static json_t *all_bounds_json(const struct fb_control *c)
+{
+	json_t *all = json_array();
+
+	for (uint16_t w = 0; w < fb_datapath_n_workers(c->p.datapath); w++) {
+		struct fb_worker_counters v;
+		const json_t *text;
+		json_t *list;
+		size_t i;
+
+		fb_datapath_worker_counters(c->p.datapath, w, &v);
+		list = fb_bounds_json(&v);
+		json_array_foreach(list, i, text)(void)
+			json_array_append_new(all, json_sprintf("worker %u: %s", w,
+								json_string_value(text)));
+		json_decref(list);
+	}
+	if (c->buffers.level != FB_LEVEL_NORMAL)
+		(void)json_array_append_new(all, json_sprintf("packet buffers: %s",
+							      fb_level_name(c->buffers.level)));
+	return all;
+}
+
 static json_t *get_status(struct fb_control *c, const json_t *request)
 {
 	const struct fb_snapshot *snap = fb_control_snapshot(c);
@@ -184,6 +210,7 @@ static json_t *get_status(struct fb_control *c, const json_t *request)
 	(void)json_object_set_new(o, "conflicts", conflicts);
 	(void)json_object_set_new(o, "lacking", lacking);
 	(void)json_object_set_new(o, "missing", missing);
+	(void)json_object_set_new(o, "bounds", all_bounds_json(c));
 	(void)json_object_set_new(o, "files", origins_json(c));
 	(void)json_object_set_new(o, "metrics", json_string(c->p.config->metrics_listen));
 	return json_pack("[o]", o);

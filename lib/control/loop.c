@@ -12,6 +12,7 @@
 #include <sys/signalfd.h>
 
 #include "control/announce.h"
+#include "control/bounds.h"
 #include "control/dns_server.h"
 #include "control/loop.h"
 #include "control/reconcile.h"
@@ -127,6 +128,7 @@ static void tick(struct fb_control *c)
 	fb_reconcile_tick(c);
 	fb_health_process(c->health); /* connections that idle too long */
 	fb_shuttle_carriers(c);
+	fb_bounds_tick(c);
 	fb_server_tick(c);
 }
 

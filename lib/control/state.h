@@ -116,6 +116,10 @@ struct fb_control {
 	uint8_t *frame; /* one frame, linear */
 	bool link_up[FB_CONFIG_MAX_PORTS];
 
+	/* bounds.c: what was said last of each worker */
+	uint8_t levels[FB_CONFIG_MAX_WORKERS][FB_BOUND_COUNT];
+	struct fb_level_state buffers; /* of the pool */
+
 	/* server.c */
 	struct fb_server *server;
 	struct fb_job *jobs;

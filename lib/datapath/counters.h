@@ -13,6 +13,7 @@
 
 #include <stdint.h>
 
+#include "datapath/level.h"
 #include "flow/table.h"
 #include "net/verdict.h"
 #include "table/read.h"
@@ -49,6 +50,7 @@ struct fb_worker_counters {
 	uint64_t flows_live
 		[FB_FAMILY_COUNT]; /* these are stored with each ageing step, once a millisecond */
 	uint64_t flows_half_open[FB_FAMILY_COUNT][FB_QUEUE_COUNT];
+	uint64_t levels[FB_BOUND_COUNT]; /* enum fb_level */
 };
 
 /* Per worker and port. */

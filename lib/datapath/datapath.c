@@ -73,6 +73,22 @@ static struct fb_flow_timeouts timeouts_of(const struct fb_config *config)
 	return t;
 }
 
+/*
+ * Under pressure what has ended, and what nobody has answered, makes room after so long. Late segments of
+ * a connection that ended may then be reset; nobody waits for them.
+ */
+#define PRESSED_MS 10000
+
+static struct fb_flow_timeouts pressed(struct fb_flow_timeouts t)
+{
+	static const uint8_t states[] = {FB_FLOW_CLOSING, FB_FLOW_CLOSED, FB_FLOW_SHUTDOWN,
+					 FB_FLOW_RESET, FB_FLOW_UDP_NEW};
+
+	for (size_t i = 0; i < sizeof(states); i++)
+		t.ms[states[i]] = RTE_MIN(t.ms[states[i]], (uint32_t)PRESSED_MS);
+	return t;
+}
+
 static struct fb_worker *worker_create(struct fb_datapath *dp, uint16_t idx,
 				       const struct fb_config *config, struct fb_rcu *rcu, int node)
 {
@@ -103,9 +119,12 @@ static struct fb_worker *worker_create(struct fb_datapath *dp, uint16_t idx,
 	w->rcu = rcu;
 	w->pool = dp->pool;
 	w->timeouts = timeouts_of(config);
+	w->timeouts_pressed = pressed(w->timeouts);
+	w->pressure = config->pressure;
 	for (int family = 0; family < FB_FAMILY_COUNT; family++)
-		w->half_open_most[family] =
-			(uint32_t)((uint64_t)capacity[family] * config->half_open_share / 100);
+		w->half_open_most[family] = RTE_MAX((uint32_t)((uint64_t)capacity[family] *
+							       config->half_open_share / 100),
+						    1u);
 	w->reject_limit.rate = config->reject_rate;
 	w->reject_limit.credit = (uint64_t)config->reject_rate * 1000;
 	w->icmp_limit.rate = config->icmp_rate;
@@ -124,6 +143,7 @@ static struct fb_worker *worker_create(struct fb_datapath *dp, uint16_t idx,
 	w->handover_ring = ring_create("handover", idx, config->ring_size, node, RING_F_SC_DEQ);
 	w->egress_ring = ring_create("egress", idx, config->ring_size, node, RING_F_SC_DEQ);
 	w->request_ring = ring_create("request", idx, 64, node, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	w->ring_size = config->ring_size - 1; /* what DPDK's rings hold */
 	if (w->handover_ring == NULL || w->egress_ring == NULL || w->request_ring == NULL)
 		goto fail;
 	return w;
@@ -309,6 +329,12 @@ int fb_datapath_request(struct fb_datapath *dp, uint16_t worker, struct fb_reque
 {
 	request->done = 0;
 	return rte_ring_sp_enqueue(dp->workers[worker]->request_ring, request) == 0 ? 0 : -EAGAIN;
+}
+
+uint32_t fb_datapath_buffers(const struct fb_datapath *dp, uint32_t *ret_size)
+{
+	*ret_size = dp->pool->size;
+	return rte_mempool_in_use_count(dp->pool);
 }
 
 uint32_t fb_datapath_punted(struct fb_datapath *dp, struct rte_mbuf **mbufs, uint32_t n)

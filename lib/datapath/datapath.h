@@ -84,6 +84,9 @@ void fb_datapath_worker_port_counters(const struct fb_datapath *dp, uint16_t wor
 void fb_datapath_worker_endpoint_counters(const struct fb_datapath *dp, uint16_t worker,
 					  uint32_t ep_id, struct fb_endpoint_counters *ret);
 
+/** Packet buffers in use, of how many: all devices' and rings' together. */
+uint32_t fb_datapath_buffers(const struct fb_datapath *dp, uint32_t *ret_size);
+
 /** Ask a worker. @return 0, or -EAGAIN when its ring is full. The request must live until done. */
 int fb_datapath_request(struct fb_datapath *dp, uint16_t worker, struct fb_request *request);
 

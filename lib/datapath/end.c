@@ -44,7 +44,10 @@ void fb_end_punt(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 void fb_end_handover(struct fb_worker *w, struct fb_burst *b, uint16_t i, uint16_t owner)
 {
 	note(b, i, FB_VERDICT_COUNT, FB_REASON_NONE);
-	w->handover[owner][w->n_handover[owner]++] = b->mbufs[i];
+	if (fb_packet_opens(&b->pkts[i]))
+		w->handover[owner][FB_BURST_MAX - ++w->n_handover_new[owner]] = b->mbufs[i];
+	else
+		w->handover[owner][w->n_handover[owner]++] = b->mbufs[i];
 	b->mbufs[i] = NULL;
 }
 

@@ -34,6 +34,33 @@ void fb_flow_forget(struct fb_worker *w, enum fb_family family, struct fb_flow *
 	fb_flow_remove(w->flows[family], flow);
 }
 
+static void step(struct fb_worker *w, int bound, uint64_t used, uint64_t most)
+{
+	if (fb_level_step(&w->levels[bound], used, most, w->pressure, w->now_ms))
+		w->counters.levels[bound] = w->levels[bound].level;
+}
+
+static void step_levels(struct fb_worker *w)
+{
+	for (int f = 0; f < FB_FAMILY_COUNT; f++) {
+		const struct fb_flow_table *t = w->flows[f];
+
+		step(w, FB_BOUND_FLOWS + f, fb_flow_count(t), fb_flow_capacity(t));
+		step(w, FB_BOUND_CONNECTIONS + f, fb_flow_queued(t, FB_QUEUE_CONNECTIONS),
+		     w->half_open_most[f]);
+		step(w, FB_BOUND_UDP + f, fb_flow_queued(t, FB_QUEUE_UDP), w->half_open_most[f]);
+	}
+	/* How many ports are taken differs by endpoint; what counts is whether the searches find any. */
+	step(w, FB_BOUND_SNAT_PORTS,
+	     w->ports_level == FB_LEVEL_FULL       ? 100
+	     : w->ports_level == FB_LEVEL_PRESSURE ? w->pressure
+						   : 0,
+	     100);
+	w->ports_level = FB_LEVEL_NORMAL;
+	step(w, FB_BOUND_HANDOVER, w->handover_used, w->ring_size);
+	w->handover_used = 0;
+}
+
 void fb_worker_expire(struct fb_worker *w)
 {
 	uint32_t elapsed_ms = w->now_ms - w->expire_ms;
@@ -52,14 +79,20 @@ void fb_worker_expire(struct fb_worker *w)
 		struct fb_flow_table *t = w->flows[family];
 		uint64_t high = fb_flow_high_water(t);
 
+		const struct fb_flow_timeouts *timeouts =
+			likely(w->levels[FB_BOUND_FLOWS + family].level == FB_LEVEL_NORMAL)
+				? &w->timeouts
+				: &w->timeouts_pressed;
+
 		if (high != 0)
-			fb_flow_expire(t, w->now_ms, &w->timeouts,
+			fb_flow_expire(t, w->now_ms, timeouts,
 				       (uint32_t)((high * elapsed_ms) >> 10) + 1, gone, w);
 		w->counters.flows_live[family] = fb_flow_count(t);
 		for (int q = 0; q < FB_QUEUE_COUNT; q++)
 			w->counters.flows_half_open[family][q] =
 				fb_flow_queued(t, (enum fb_flow_queue)q);
 	}
+	step_levels(w);
 }
 
 /*

@@ -86,8 +86,12 @@ static int choose_port(struct fb_worker *w, const struct fb_tuple *client,
 	}
 	err = fb_nat_choose_taken(&w->dp->nat, w->idx, w->flows[family], client, ep_addr, port_be,
 				  pool->addrs, pool->n, steer, ret_reply, &victim);
-	if (err == 0 && victim != NULL)
+	if (err == 0 && victim != NULL) {
 		fb_room_evict(w, family, victim, FB_EVICTED_PORTS);
+		w->ports_level = RTE_MAX(w->ports_level, (uint8_t)FB_LEVEL_PRESSURE);
+	} else if (err == -EADDRNOTAVAIL) {
+		w->ports_level = FB_LEVEL_FULL;
+	}
 	return err;
 }
 

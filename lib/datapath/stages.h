@@ -67,6 +67,14 @@ void fb_end_drained(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct 
 /* answer.c: a reset (of TCP or SCTP) in answer, whatever the rates. */
 void fb_end_reset(struct fb_worker *w, struct fb_burst *b, uint16_t i, enum fb_reason reason);
 
+/* A SYN or INIT of somebody who wants a connection; with UDP nobody can tell. */
+static inline bool fb_packet_opens(const struct fb_packet *pkt)
+{
+	const uint8_t answers = RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG;
+
+	return pkt->proto != IPPROTO_UDP && (pkt->tcp_flags & answers) == RTE_TCP_SYN_FLAG;
+}
+
 /* tx.c: a port's buffer is full. */
 void fb_tx_flush(struct fb_worker *w, uint16_t port);
 

@@ -106,17 +106,41 @@ static void flush_punted(struct fb_worker *w)
 	w->n_punted = 0;
 }
 
+/* The first `most` of n; the rest is dropped. */
+static void hand_over(struct fb_worker *w, struct rte_ring *ring, struct rte_mbuf **mbufs,
+		      unsigned int n, unsigned int most)
+{
+	unsigned int free_places = 0;
+	unsigned int taken = 0;
+
+	if (n == 0)
+		return;
+	if (most != 0)
+		taken = rte_ring_mp_enqueue_burst(ring, (void **)mbufs, RTE_MIN(n, most),
+						  &free_places);
+	w->handover_used =
+		RTE_MAX(w->handover_used, taken < n ? w->ring_size : w->ring_size - free_places);
+	w->counters.handover_out += taken;
+	w->counters.drops[FB_REASON_HANDOVER_FULL] += n - taken;
+	rte_pktmbuf_free_bulk(mbufs + taken, n - taken);
+}
+
+/* What opens a flow leaves a quarter of the ring to those that are open. */
 static void flush_handover(struct fb_worker *w, uint16_t owner)
 {
-	struct fb_worker *to = w->dp->workers[owner];
-	unsigned int n;
+	struct rte_ring *ring = w->dp->workers[owner]->handover_ring;
+	const unsigned int n_new = w->n_handover_new[owner];
 
-	n = rte_ring_mp_enqueue_burst(to->handover_ring, (void **)w->handover[owner],
-				      w->n_handover[owner], NULL);
-	w->counters.handover_out += n;
-	w->counters.drops[FB_REASON_HANDOVER_FULL] += w->n_handover[owner] - n;
-	rte_pktmbuf_free_bulk(w->handover[owner] + n, w->n_handover[owner] - n);
+	hand_over(w, ring, w->handover[owner], w->n_handover[owner], w->ring_size);
+	if (n_new != 0) {
+		const unsigned int places = rte_ring_free_count(ring);
+		const unsigned int reserve = w->ring_size / 4;
+
+		hand_over(w, ring, w->handover[owner] + FB_BURST_MAX - n_new, n_new,
+			  places > reserve ? places - reserve : 0);
+	}
 	w->n_handover[owner] = 0;
+	w->n_handover_new[owner] = 0;
 }
 
 void fb_stage_tx(struct fb_worker *w, struct fb_burst *b)
@@ -124,7 +148,7 @@ void fb_stage_tx(struct fb_worker *w, struct fb_burst *b)
 	flush_all(w);
 	flush_punted(w);
 	for (uint16_t owner = 0; owner < w->dp->n_workers; owner++)
-		if (w->n_handover[owner] != 0)
+		if (w->n_handover[owner] + w->n_handover_new[owner] != 0)
 			flush_handover(w, owner);
 	if (b->n_freed != 0)
 		rte_pktmbuf_free_bulk(b->freed, b->n_freed);

@@ -104,7 +104,10 @@ struct fb_worker {
 	struct rte_mempool *pool;
 	struct fb_flow_table *flows[FB_FAMILY_COUNT];
 	struct fb_flow_timeouts timeouts;
+	struct fb_flow_timeouts timeouts_pressed; /* while the table is under pressure */
 	uint32_t half_open_most[FB_FAMILY_COUNT]; /* of each kind */
+	uint32_t pressure;                        /* percent of a bound */
+	uint32_t ring_size;                       /* of the hand-over rings, in packets */
 	struct fb_endpoint_counters *endpoint_counters;
 	struct fb_service_counters *service_counters;
 	uint32_t *open;  /* least connections, by endpoint id: flows that have not ended yet */
@@ -120,13 +123,18 @@ struct fb_worker {
 	struct fb_dns_query dns_query; /* of the packet in hand */
 	struct fb_tx_buffer tx[FB_MAX_PORTS];
 	uint32_t tx_ports; /* bit per port with frames in tx */
+	/* Those that open a flow from the end downwards. */
 	struct rte_mbuf *handover[FB_NAT_MAX_WORKERS][FB_BURST_MAX];
 	uint16_t n_handover[FB_NAT_MAX_WORKERS];
+	uint16_t n_handover_new[FB_NAT_MAX_WORKERS];
 	struct rte_mbuf *punted[FB_BURST_MAX];
 	uint16_t n_punted;
 
 	struct fb_rate_limit reject_limit;
 	struct fb_rate_limit icmp_limit;
+	struct fb_level_state levels[FB_BOUND_COUNT];
+	uint8_t ports_level;    /* enum fb_level: the worst since the last step */
+	uint32_t handover_used; /* of a ring, the most since the last step */
 	bool ports_short; /* lately no SNAT port was free: half-open flows give theirs at once */
 	uint32_t ports_short_ms; /* since then */
 	uint32_t expire_ms;

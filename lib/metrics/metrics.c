@@ -121,6 +121,17 @@ static void render_workers(const struct fb_metrics_view *view, struct fb_text *t
 				       view->workers[w].flows_evicted[e]);
 		}
 	}
+	fb_text_family(text, "forebay_bound_level", "gauge",
+		       "How near the worker is to a bound: 0 normal, 1 under pressure, 2 full.");
+	for (uint32_t w = 0; w < view->n_workers; w++) {
+		(void)snprintf(worker, sizeof(worker), "%u", w);
+		for (uint32_t b = 0; b < FB_BOUND_COUNT; b++) {
+			struct fb_metrics_label labels[] = {{"worker", worker},
+							    {"bound", fb_bound_name(b)}};
+
+			fb_text_sample(text, labels, COUNT(labels), view->workers[w].levels[b]);
+		}
+	}
 	fb_text_family(text, "forebay_drops_total", "counter",
 		       "Packets dropped, by reason; `forebayctl get drops -o wide` explains each.");
 	for (uint32_t w = 0; w < view->n_workers; w++) {

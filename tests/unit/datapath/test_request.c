@@ -35,6 +35,8 @@ static int set_up(void **state)
 	memset(f->w, 0, sizeof(*f->w));
 	f->w->idx = 3;
 	f->w->endpoint_counters = f->endpoints;
+	f->w->pressure = 85;
+	f->w->ring_size = 63;
 	for (int family = 0; family < FB_FAMILY_COUNT; family++)
 		f->w->flows[family] = fb_flow_table_create(family, CAPACITY, &secret, -1);
 	/* A ring in plain memory: no EAL. */

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "unit.h"
+
+#include <stdlib.h>
+
+#include "datapath/stages.h"
+
+enum { RING = 64, PLACES = RING - 1 };
+
+struct fixture {
+	struct fb_datapath *dp;
+	struct fb_worker *w;
+	struct fb_worker *owner;
+	struct rte_ring *ring;
+	struct rte_mbuf mbufs[FB_BURST_MAX];
+};
+
+/* Buffers of no pool: what would be freed is only counted. */
+static unsigned int n_freed;
+void __wrap_rte_pktmbuf_free_bulk(struct rte_mbuf **mbufs, unsigned int n);
+
+void __wrap_rte_pktmbuf_free_bulk(struct rte_mbuf **mbufs, unsigned int n)
+{
+	n_freed += n;
+}
+
+static struct fb_worker *worker(struct fb_datapath *dp, uint16_t idx)
+{
+	struct fb_worker *w = aligned_alloc(64, sizeof(*w));
+
+	memset(w, 0, sizeof(*w));
+	w->dp = dp;
+	w->idx = idx;
+	w->ring_size = PLACES;
+	dp->workers[idx] = w;
+	return w;
+}
+
+static int set_up(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	f->dp = calloc(1, sizeof(*f->dp));
+	f->dp->n_workers = 2;
+	f->w = worker(f->dp, 0);
+	f->owner = worker(f->dp, 1);
+	/* A ring in plain memory: no EAL. */
+	f->ring = aligned_alloc(64, (size_t)rte_ring_get_memsize(RING));
+	assert_int_equal(rte_ring_init(f->ring, "handover", RING, RING_F_SC_DEQ), 0);
+	f->owner->handover_ring = f->ring;
+	n_freed = 0;
+	*state = f;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	free(f->ring);
+	free(f->w);
+	free(f->owner);
+	free(f->dp);
+	free(f);
+	return 0;
+}
+
+/* A burst of n packets of TCP with these flags, all of them the other worker's. */
+static void burst(struct fixture *f, uint16_t n, uint8_t tcp_flags)
+{
+	struct fb_burst *b = &f->w->burst;
+
+	for (uint16_t i = 0; i < n; i++) {
+		b->mbufs[i] = &f->mbufs[i];
+		b->pkts[i] = (struct fb_packet){.proto = IPPROTO_TCP, .tcp_flags = tcp_flags};
+		fb_end_handover(f->w, b, i, 1);
+	}
+	fb_stage_tx(f->w, b);
+}
+
+static void assert_counts(const struct fixture *f, uint64_t out, uint64_t drops)
+{
+	assert_int_equal(rte_ring_count(f->ring), out);
+	assert_int_equal(f->w->counters.handover_out, out);
+	assert_int_equal(f->w->counters.drops[FB_REASON_HANDOVER_FULL], drops);
+	assert_int_equal(n_freed, drops);
+}
+
+static void new_connections_leave_a_quarter_to_open_ones(void **state)
+{
+	struct fixture *f = *state;
+
+	burst(f, 40, RTE_TCP_SYN_FLAG);
+	assert_counts(f, 40, 0);
+	burst(f, 40, RTE_TCP_SYN_FLAG); /* 63 places, 15 of them for others */
+	assert_counts(f, 48, 32);
+	burst(f, 40, RTE_TCP_SYN_FLAG);
+	assert_counts(f, 48, 72);
+	burst(f, 10, RTE_TCP_ACK_FLAG);
+	assert_counts(f, 58, 72);
+	burst(f, 10, RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG); /* an answer opens nothing */
+	assert_counts(f, 63, 77);
+}
+
+static void in_one_burst_open_connections_go_first(void **state)
+{
+	struct fixture *f = *state;
+	struct fb_burst *b = &f->w->burst;
+	void *m;
+
+	burst(f, 45, RTE_TCP_ACK_FLAG);
+	/* 18 places are left: all ten of the open ones fit, of the new ones none. */
+	for (uint16_t i = 0; i < 20; i++) {
+		b->mbufs[i] = &f->mbufs[i];
+		b->pkts[i] = (struct fb_packet){.proto = IPPROTO_TCP,
+						.tcp_flags = i % 2 ? RTE_TCP_ACK_FLAG
+								   : RTE_TCP_SYN_FLAG};
+		fb_end_handover(f->w, b, i, 1);
+	}
+	fb_stage_tx(f->w, b);
+	assert_counts(f, 55, 10);
+	for (int i = 0; i < 45; i++)
+		assert_int_equal(rte_ring_sc_dequeue(f->ring, &m), 0);
+	for (uint16_t i = 1; i < 20; i += 2) {
+		assert_int_equal(rte_ring_sc_dequeue(f->ring, &m), 0);
+		assert_ptr_equal(m, &f->mbufs[i]);
+	}
+}
+
+static void a_full_ring_shows_as_a_level(void **state)
+{
+	struct fixture *f = *state;
+
+	burst(f, 20, RTE_TCP_ACK_FLAG);
+	assert_int_equal(f->w->handover_used, 20);
+	burst(f, 20, RTE_TCP_SYN_FLAG);
+	assert_int_equal(f->w->handover_used, 40);
+	burst(f, 20, RTE_TCP_SYN_FLAG);
+	assert_int_equal(f->w->handover_used, PLACES);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(new_connections_leave_a_quarter_to_open_ones,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(in_one_burst_open_connections_go_first, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(a_full_ring_shows_as_a_level, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
