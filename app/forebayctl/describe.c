@@ -20,6 +20,9 @@ static void describe_selection(const json_t *port)
 	if (ctl_integer(port, "drain_deadline_s") > 0)
 		(void)printf("  %-14s flows of a terminating endpoint end after %s\n", "draining",
 			     ctl_duration(ctl_integer(port, "drain_deadline_s"), buf));
+	if (ctl_integer(port, "new_flow_rate") > 0)
+		(void)printf("  %-14s %lld new flows a second\n", "limit",
+			     ctl_integer(port, "new_flow_rate"));
 	if (json_object_get(port, "removed_tcp_s") == NULL)
 		return;
 	if (ctl_integer(port, "removed_tcp_s") == 0)

@@ -114,9 +114,11 @@ int fb_box_settings(const struct fb_config *config, struct fb_desired_settings *
 		.selection = config->selection,
 		.slow_start_s = config->slow_start_s,
 		.drain_deadline_s = config->drain_deadline_s,
-		.removed_tcp_s = config->removed_tcp == FB_REMOVED_KEEP	   ? FB_FOREVER
-				 : config->removed_tcp == FB_REMOVED_RESET ? 0
-									    : config->removed_tcp_timeout_s,
+		.new_flow_rate = config->service_rate,
+		.removed_tcp_s = config->removed_tcp == FB_REMOVED_KEEP ? FB_FOREVER
+				 : config->removed_tcp == FB_REMOVED_RESET
+					 ? 0
+					 : config->removed_tcp_timeout_s,
 		.to_nodes = config->targets == FB_TARGETS_NODES,
 		.node_addresses = nodes,
 		.n_node_addresses = n,

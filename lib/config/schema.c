@@ -352,6 +352,20 @@ static const struct setting limit_rows[] = {
 	{"icmp-rate", NUMBER(icmp_rate), .most = 1000000, .standard = "1000",
 	 .unit = "packets per second and worker",
 	 .help = "Other ICMP errors and answers to ping (RFC 4443, 2.4 f, wants a limit). 0: none."},
+	{"source-rate", NUMBER(source_rate), .most = 1000000, .standard = "0",
+	 .unit = "new flows per second",
+	 .help = "How many new flows one source may open, and at once; others are dropped. Established "
+		 "ones are not asked. Each worker gives its part of it. 0: as many as it likes."},
+	{"source-prefix-ipv4", NUMBER(source_bits[FB_IPV4]), .least = 8, .most = 32,
+	 .standard = "32", .unit = "bits",
+	 .help = "Addresses that agree in so many bits are one source."},
+	{"source-prefix-ipv6", NUMBER(source_bits[FB_IPV6]), .least = 16, .most = 128,
+	 .standard = "64", .unit = "bits",
+	 .help = "The same for IPv6, where a host has a whole /64 to choose from."},
+	{"service-rate", NUMBER(service_rate), .most = 1000000, .standard = "0",
+	 .unit = "new flows per second",
+	 .help = "How many new flows each port of a Service takes in each family, of those without the "
+		 "annotation forebay.io/new-flow-rate. 0: as many as come."},
 	{0},
 };
 

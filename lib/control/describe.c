@@ -47,6 +47,7 @@ static json_t *compiled_json(const struct fb_items_source *s, const struct fb_se
 		fb_json_set_integer(o, "removed_tcp_s", svc->removed_tcp_s);
 	if (svc->selection == FB_SELECT_LEAST_CONNECTIONS)
 		fb_json_set_integer(o, "slow_start_s", svc->slow_start_s);
+	fb_json_set_integer(o, "new_flow_rate", svc->new_flow_rate);
 	fb_json_set_integer(o, "source_ranges", svc->n_sources);
 	fb_json_set_integer(o, "rejected", counters.rejected);
 	fb_json_set_integer(o, "dropped", counters.dropped);

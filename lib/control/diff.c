@@ -198,6 +198,8 @@ static bool diff_manner(json_t *o, const struct fb_service *old, const struct fb
 		(void)json_object_set_new(o, "weights", json_true());
 	if (draining)
 		(void)json_object_set_new(o, "draining", json_true());
+	if (old->new_flow_rate != new->new_flow_rate)
+		(void)json_object_set_new(o, "new_flow_rate", json_integer(new->new_flow_rate));
 	return sources || weights || draining || old->mode != new->mode ||
 	       old->selection != new->selection || old->affinity_s != new->affinity_s;
 }

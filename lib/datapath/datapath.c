@@ -49,6 +49,7 @@ static void worker_free(struct fb_worker *w)
 	rte_ring_free(w->handover_ring);
 	rte_ring_free(w->egress_ring);
 	rte_ring_free(w->request_ring);
+	fb_region_unmap(&w->sources_region);
 	region = w->region;
 	fb_region_unmap(&region); /* the worker itself lies in it */
 }
@@ -99,18 +100,21 @@ static struct fb_worker *worker_create(struct fb_datapath *dp, uint16_t idx,
 		dp->max_services * sizeof(struct fb_service_counters));
 	struct fb_region region;
 	struct fb_worker *w;
+	size_t buckets_bytes = dp->max_services * sizeof(*w->service_buckets);
 	size_t turns_bytes = dp->max_services * sizeof(*w->turns);
 	size_t open_bytes = dp->max_endpoints * sizeof(*w->open);
 
 	/* The worker and its counters in one piece of its node's memory; each part begins a cache line. */
-	if (fb_region_map(sizeof(*w) + endpoints_bytes + services_bytes + turns_bytes + open_bytes, node,
-			  &region) != 0)
+	if (fb_region_map(sizeof(*w) + endpoints_bytes + services_bytes + buckets_bytes +
+				  turns_bytes + open_bytes,
+			  node, &region) != 0)
 		return NULL;
 	w = region.base;
 	w->region = region;
 	w->endpoint_counters = (void *)(w + 1);
 	w->service_counters = (void *)((uint8_t *)w->endpoint_counters + endpoints_bytes);
-	w->turns = (void *)((uint8_t *)w->service_counters + services_bytes);
+	w->service_buckets = (void *)((uint8_t *)w->service_counters + services_bytes);
+	w->turns = (void *)((uint8_t *)w->service_buckets + buckets_bytes);
 	w->open = (void *)((uint8_t *)w->turns + turns_bytes);
 	w->dp = dp;
 	w->idx = idx;
@@ -133,6 +137,13 @@ static struct fb_worker *worker_create(struct fb_datapath *dp, uint16_t idx,
 		w->tx[p].mtu = dp->ports[p].mtu;
 		w->tx[p].vlan = dp->ports[p].vlan;
 		memcpy(w->tx[p].mac, dp->ports[p].mac, sizeof(w->tx[p].mac));
+	}
+	w->source_rate = fb_limit_part(dp, config->source_rate);
+	if (config->source_rate != 0) {
+		if (fb_region_map(FB_LIMIT_SOURCES * sizeof(*w->sources), node,
+				  &w->sources_region) != 0)
+			goto fail;
+		w->sources = w->sources_region.base;
 	}
 	for (int family = 0; family < FB_FAMILY_COUNT; family++) {
 		w->flows[family] =
@@ -203,6 +214,8 @@ struct fb_datapath *fb_datapath_create(const struct fb_config *config,
 	if (!queues_have_workers(dp, ports, errs))
 		goto fail;
 	memcpy(dp->ports, ports, n_ports * sizeof(*ports));
+	dp->worker_part = (UINT64_C(1) << 32) / dp->n_workers;
+	memcpy(dp->source_bits, config->source_bits, sizeof(dp->source_bits));
 	dp->idle_sleep = config->idle == FB_IDLE_SLEEP;
 	dp->pool = pool;
 	dp->transmit = device_transmit;

@@ -263,7 +263,9 @@ static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 		reject(w, b, i, svc, FB_REASON_NO_FLOW);
 		return;
 	}
-	reason = create_flow(w, pkt, svc, &flow);
+	reason = fb_limit_new_flow(w, svc, &client);
+	if (likely(reason == FB_REASON_NONE))
+		reason = create_flow(w, pkt, svc, &flow);
 	if (reason != FB_REASON_NONE) {
 		w->service_counters[svc->id].dropped++;
 		fb_end_drop(w, b, i, reason);

@@ -171,6 +171,13 @@ void fb_room_in_share(struct fb_worker *w, enum fb_family family, uint8_t proto)
 /* The table is full. @return whether a half-open flow was there to go */
 bool fb_room_in_table(struct fb_worker *w, enum fb_family family, uint8_t proto);
 
+/*
+ * limit.c: whether a new flow may be made, by the rates of its source and its service; takes the credit.
+ * @return FB_REASON_NONE, or why not
+ */
+enum fb_reason fb_limit_new_flow(struct fb_worker *w, const struct fb_service *svc,
+				 const struct fb_addr *client);
+
 /* owner.c: the worker that owns a flow, found from a packet that is in nobody's table here. */
 uint16_t fb_owner_of_service(const struct fb_worker *w, const struct fb_service *svc, uint16_t port,
 			     const struct fb_tuple *client);

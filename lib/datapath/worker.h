@@ -20,6 +20,7 @@
 
 #include "affinity/table.h"
 #include "datapath/datapath.h"
+#include "datapath/limit.h"
 #include "dns/message.h"
 #include "flow/region.h"
 #include "flow/table.h"
@@ -111,6 +112,10 @@ struct fb_worker {
 	struct fb_endpoint_counters *endpoint_counters;
 	struct fb_service_counters *service_counters;
 	uint32_t *open;  /* least connections, by endpoint id: flows that have not ended yet */
+	struct fb_bucket *service_buckets; /* by service id */
+	struct fb_source_bucket *sources;  /* FB_LIMIT_SOURCES; NULL: sources have no limit */
+	struct fb_region sources_region;
+	uint32_t source_rate; /* this worker's part */
 	uint32_t *turns; /* round robin, by service id: the next turn + 1; 0: none taken yet */
 
 	/* Of the burst in hand. */
@@ -173,6 +178,8 @@ struct fb_datapath {
 	uint32_t max_endpoints;
 	uint32_t max_services;
 	uint64_t ms_per_tsc; /* 2^64 fraction */
+	uint64_t worker_part; /* of a box's rate, 2^32 fraction */
+	uint8_t source_bits[FB_FAMILY_COUNT];
 	uint64_t start_tsc;
 	bool stop;           /* written by control, read by workers once per loop */
 	bool started;        /* control only */
@@ -217,6 +224,12 @@ void fb_worker_drain(struct fb_worker *w);
 
 /** Serve a bounded piece of what control asked. */
 void fb_worker_serve_requests(struct fb_worker *w);
+
+/** A worker's part of a rate per box, rounded up. */
+static inline uint32_t fb_limit_part(const struct fb_datapath *dp, uint32_t rate)
+{
+	return (uint32_t)((rate * dp->worker_part + UINT32_MAX) >> 32);
+}
 
 /** Milliseconds since the datapath was created, wrapping. */
 static inline uint32_t fb_datapath_ms(const struct fb_datapath *dp, uint64_t tsc)

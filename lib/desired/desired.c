@@ -213,6 +213,7 @@ static int add_spec(struct build *b, struct port *p, const struct way *way)
 		.drain_deadline_s =
 			said_or(b->service->drain_deadline_s, b->settings->drain_deadline_s),
 		.removed_tcp_s = removed_tcp_of(b),
+		.new_flow_rate = said_or(b->service->new_flow_rate, b->settings->new_flow_rate),
 		.frontends = frontends,
 		.sources = way->filtered ? p->sources : NULL,
 		.n_sources = way->filtered ? p->n_sources : 0,

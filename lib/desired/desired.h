@@ -77,6 +77,7 @@ struct fb_desired_settings {
 	uint32_t slow_start_s;	     /* likewise, and those below */
 	uint32_t drain_deadline_s;   /* 0: none */
 	uint32_t removed_tcp_s;	     /* FB_FOREVER: keep */
+	uint32_t new_flow_rate;      /* 0: as many as come */
 	bool to_nodes; /* Services that do not say it are served by the nodes' NodePorts */
 	const struct fb_addr *node_addresses; /* NodePorts are answered here; both families */
 	uint32_t n_node_addresses;

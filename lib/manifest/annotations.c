@@ -2,6 +2,7 @@
 
 /* Annotations of forebay's own, on Services and Pods: text, as all annotations are. */
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,6 +160,24 @@ static uint32_t read_removed(const struct field *f)
 	return read_duration(f, 30 * DAY_S, "or keep, or reset; at most 30d");
 }
 
+static uint32_t read_rate(const struct field *f)
+{
+	char shown[FIELD_SHOWN_SIZE];
+	unsigned long rate;
+	char *end;
+
+	if (!field_is(f, FB_NODE_STRING))
+		return FB_UNSAID;
+	errno = 0;
+	rate = strtoul(f->node->text, &end, 10);
+	if (f->node->text[0] >= '0' && f->node->text[0] <= '9' && *end == '\0' && errno == 0 &&
+	    rate <= FB_RATE_MAX)
+		return (uint32_t)rate;
+	field_error(f, "\"%s\" is not a number of flows a second (0, which is no limit, to %d)",
+		    field_show(f, shown), FB_RATE_MAX);
+	return FB_UNSAID;
+}
+
 void kind_read_service_annotations(const struct field *root, struct fb_model_service *service)
 {
 	struct field metadata = field_get(root, "metadata");
@@ -178,6 +197,8 @@ void kind_read_service_annotations(const struct field *root, struct fb_model_ser
 	service->drain_deadline_s = read_duration(&f, 30 * DAY_S, "0s, which is none, to 30d");
 	f = field_get(&annotations, FB_ANNOTATION_REMOVED_TCP);
 	service->removed_tcp_s = read_removed(&f);
+	f = field_get(&annotations, FB_ANNOTATION_NEW_FLOW_RATE);
+	service->new_flow_rate = read_rate(&f);
 	f = field_get(&annotations, FB_ANNOTATION_WEIGHTS);
 	read_weights(&f, service);
 	f = field_get(&annotations, FB_ANNOTATION_PORT_RANGES);

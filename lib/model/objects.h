@@ -148,6 +148,7 @@ const char *fb_protocol_name(uint8_t proto);
 #define FB_ANNOTATION_DRAIN_DEADLINE "forebay.io/drain-deadline"
 #define FB_ANNOTATION_REMOVED_TCP    "forebay.io/removed-tcp"
 #define FB_ANNOTATION_PORT_RANGES    "forebay.io/port-ranges"
+#define FB_ANNOTATION_NEW_FLOW_RATE  "forebay.io/new-flow-rate"
 /* Of what is allotted: lib/pool. */
 #define FB_ANNOTATION_POOL    "forebay.io/pool"
 #define FB_ANNOTATION_SHARING "forebay.io/sharing-key"
@@ -208,6 +209,7 @@ struct fb_endpoint_weight {
 	uint32_t weight;
 };
 
+#define FB_RATE_MAX 1000000
 #define FB_UNSAID  UINT32_MAX
 #define FB_FOREVER (UINT32_MAX - 1)
 
@@ -233,6 +235,7 @@ struct fb_model_service {
 	uint32_t slow_start_s;
 	uint32_t drain_deadline_s; /* 0: none */
 	uint32_t removed_tcp_s;	   /* FB_FOREVER: keep; 0: reset at once */
+	uint32_t new_flow_rate;    /* a second, of each port; 0: as many as come */
 	uint16_t health_check_node_port;
 	struct fb_addr cluster_ips[2];
 	const char *cluster_ip; /* cluster_ips[0] as the user spelled it; "": it was allotted */

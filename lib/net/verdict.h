@@ -29,52 +29,59 @@ enum fb_verdict {
  * label and `forebayctl get drops`); the help is one sentence: what happened and what to do about it.
  * Reasons of drops come first; those from NO_SERVICE on explain other verdicts too.
  */
-#define FB_REASONS(X)                                                                              \
-	X(NONE, "none", "nothing to explain")                                                      \
-	X(TOO_SHORT, "too-short", "the frame ends before the headers that it announces")           \
-	X(BAD_VERSION, "bad-ip-version", "IP version does not match the EtherType")                \
-	X(BAD_HEADER_LEN, "bad-header-length", "an IP, TCP or UDP header length is impossible")    \
-	X(BAD_TOTAL_LEN, "bad-total-length", "the IP or UDP length does not fit into the frame")   \
-	X(BAD_IP_CHECKSUM, "bad-ip-checksum", "the IPv4 header checksum is wrong")                 \
-	X(BAD_ADDRESS, "bad-address", "source or destination cannot be forwarded (RFC 1122, 4291)")\
-	X(BAD_TCP_FLAGS, "bad-tcp-flags", "a combination of TCP flags that no stack sends")        \
-	X(BAD_SCTP, "bad-sctp-chunk", "an SCTP chunk that no stack sends: its length, or its company") \
-	X(BAD_EXTENSION, "bad-extension-header", "IPv6 extension headers malformed or too many")   \
-	X(HEADER_SPLIT, "header-split", "headers are not contiguous in the first buffer segment")  \
+#define FB_REASONS(X)                                                                               \
+	X(NONE, "none", "nothing to explain")                                                       \
+	X(TOO_SHORT, "too-short", "the frame ends before the headers that it announces")            \
+	X(BAD_VERSION, "bad-ip-version", "IP version does not match the EtherType")                 \
+	X(BAD_HEADER_LEN, "bad-header-length", "an IP, TCP or UDP header length is impossible")     \
+	X(BAD_TOTAL_LEN, "bad-total-length", "the IP or UDP length does not fit into the frame")    \
+	X(BAD_IP_CHECKSUM, "bad-ip-checksum", "the IPv4 header checksum is wrong")                  \
+	X(BAD_ADDRESS, "bad-address",                                                               \
+	  "source or destination cannot be forwarded (RFC 1122, 4291)")                             \
+	X(BAD_TCP_FLAGS, "bad-tcp-flags", "a combination of TCP flags that no stack sends")         \
+	X(BAD_SCTP, "bad-sctp-chunk",                                                               \
+	  "an SCTP chunk that no stack sends: its length, or its company")                          \
+	X(BAD_EXTENSION, "bad-extension-header", "IPv6 extension headers malformed or too many")    \
+	X(HEADER_SPLIT, "header-split", "headers are not contiguous in the first buffer segment")   \
 	X(FRAGMENT, "fragment", "a fragment of TCP or UDP, for whomever: never forwarded")          \
-	X(VLAN, "vlan", "the frame's VLAN tag is not the port's, or tags are stacked")             \
-	X(NOT_FOR_US, "not-for-us", "a unicast frame to another station's MAC address")            \
-	X(TTL_EXCEEDED, "ttl-exceeded",                                                            \
+	X(VLAN, "vlan", "the frame's VLAN tag is not the port's, or tags are stacked")              \
+	X(NOT_FOR_US, "not-for-us", "a unicast frame to another station's MAC address")             \
+	X(TTL_EXCEEDED, "ttl-exceeded",                                                             \
 	  "TTL or hop limit ran out, and the ICMP rate was used up or it was an ICMP error itself") \
-	X(TOO_BIG, "too-big", "larger than the next hop's MTU, and no ICMP error could be sent")   \
-	X(NO_LOCAL_ENDPOINT, "no-local-endpoint",                                                  \
-	  "the traffic policy is Local, and the Service's endpoints are on other nodes")           \
-	X(UNUSED_ADDRESS, "unused-address",                                                        \
-	  "the address is in a service CIDR, and no Service has it")                               \
-	X(SOURCE_RANGE, "source-range",                                                            \
-	  "the client is outside of the Service's loadBalancerSourceRanges")                       \
+	X(TOO_BIG, "too-big", "larger than the next hop's MTU, and no ICMP error could be sent")    \
+	X(NO_LOCAL_ENDPOINT, "no-local-endpoint",                                                   \
+	  "the traffic policy is Local, and the Service's endpoints are on other nodes")            \
+	X(UNUSED_ADDRESS, "unused-address",                                                         \
+	  "the address is in a service CIDR, and no Service has it")                                \
+	X(SOURCE_RANGE, "source-range",                                                             \
+	  "the client is outside of the Service's loadBalancerSourceRanges")                        \
 	X(BAD_UDP_CHECKSUM, "bad-udp-checksum", "a DNS query whose UDP checksum is wrong")          \
-	X(DNS_NO_QUERY, "dns-no-query",                                                            \
-	  "came to where DNS is answered, and is an answer itself or too short to be a query")     \
-	X(NOT_ANNOUNCED, "not-announced",                                                          \
-	  "ARP or NDP for an address where DNS is answered that is not announced on this port")    \
-	X(NO_SERVICE, "no-service", "no Service has this address and port")                        \
-	X(NO_ENDPOINTS, "no-endpoints", "the Service has no ready endpoint in this family")        \
-	X(REJECT_RATE, "reject-rate-limited", "would be rejected, but the reject rate is used up") \
-	X(ICMP_RATE, "icmp-rate-limited", "would be answered, but the ICMP rate is used up")       \
-	X(NO_FLOW, "no-flow", "a reply or a TCP packet without SYN that belongs to no known flow") \
-	X(DRAINED, "drained", "the endpoint went away, and the Service's time for its flows is over") \
-	X(ICMP_NO_FLOW, "icmp-no-flow", "an ICMP error that quotes no known flow")                 \
-	X(ICMP_MALFORMED, "icmp-malformed", "an ICMP message too short, untrue, or badly summed")    \
-	X(FLOW_TABLE_FULL, "flow-table-full", "the worker's flow capacity is used up")             \
-	X(SNAT_PORTS, "snat-ports-exhausted", "no free SNAT port towards this endpoint")           \
-	X(NO_SNAT_ADDRESS, "no-snat-address", "no SNAT address of this family is configured")      \
-	X(NO_ROUTE, "no-route", "the kernel has no route to the endpoint")                         \
-	X(NEXT_HOP, "next-hop-unresolved", "the next hop's MAC address is not known yet")          \
-	X(HANDOVER_FULL, "handover-ring-full", "the owning worker's hand-over ring is full")       \
-	X(PUNT_FULL, "punt-ring-full", "the ring to the kernel twin is full")                      \
-	X(TX_FULL, "tx-full", "the device's transmit queue did not take the packet")               \
-	X(NO_MBUF, "no-mbuf", "no buffer was left to build an answer in")                          \
+	X(DNS_NO_QUERY, "dns-no-query",                                                             \
+	  "came to where DNS is answered, and is an answer itself or too short to be a query")      \
+	X(NOT_ANNOUNCED, "not-announced",                                                           \
+	  "ARP or NDP for an address where DNS is answered that is not announced on this port")     \
+	X(NO_SERVICE, "no-service", "no Service has this address and port")                         \
+	X(NO_ENDPOINTS, "no-endpoints", "the Service has no ready endpoint in this family")         \
+	X(REJECT_RATE, "reject-rate-limited", "would be rejected, but the reject rate is used up")  \
+	X(ICMP_RATE, "icmp-rate-limited", "would be answered, but the ICMP rate is used up")        \
+	X(NO_FLOW, "no-flow", "a reply or a TCP packet without SYN that belongs to no known flow")  \
+	X(DRAINED, "drained",                                                                       \
+	  "the endpoint went away, and the Service's time for its flows is over")                   \
+	X(ICMP_NO_FLOW, "icmp-no-flow", "an ICMP error that quotes no known flow")                  \
+	X(ICMP_MALFORMED, "icmp-malformed", "an ICMP message too short, untrue, or badly summed")   \
+	X(FLOW_TABLE_FULL, "flow-table-full", "the worker's flow capacity is used up")              \
+	X(SNAT_PORTS, "snat-ports-exhausted", "no free SNAT port towards this endpoint")            \
+	X(NO_SNAT_ADDRESS, "no-snat-address", "no SNAT address of this family is configured")       \
+	X(SOURCE_RATE, "source-rate",                                                               \
+	  "the source has opened more new flows than limits.source-rate allows")                    \
+	X(SERVICE_RATE, "service-rate",                                                             \
+	  "the Service got more new flows than limits.service-rate or its annotation allows")       \
+	X(NO_ROUTE, "no-route", "the kernel has no route to the endpoint")                          \
+	X(NEXT_HOP, "next-hop-unresolved", "the next hop's MAC address is not known yet")           \
+	X(HANDOVER_FULL, "handover-ring-full", "the owning worker's hand-over ring is full")        \
+	X(PUNT_FULL, "punt-ring-full", "the ring to the kernel twin is full")                       \
+	X(TX_FULL, "tx-full", "the device's transmit queue did not take the packet")                \
+	X(NO_MBUF, "no-mbuf", "no buffer was left to build an answer in")                           \
 	X(UNSUPPORTED, "unsupported-protocol", "a protocol that services do not carry")
 
 enum fb_reason {

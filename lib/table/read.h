@@ -49,7 +49,8 @@ struct fb_service {
 	uint8_t proto;
 	uint8_t mode;         /* enum fb_service_mode */
 	bool by_client;       /* the hash is of the client's address alone */
-	bool elsewhere;       /* with n_slots 0: drop, since other nodes have endpoints */
+	bool limited : 1;     /* by new_flow_rate; else as many flows as come */
+	bool elsewhere : 1;   /* with n_slots 0: drop, since other nodes have endpoints */
 	bool ranged;          /* some frontend is more than one port: fb_table_port_be() */
 	uint8_t part;         /* parts of a port share id; each has the same endpoints, in other states */
 	uint8_t selection;    /* enum fb_selection */
@@ -65,6 +66,7 @@ struct fb_service {
 	/* From here on not for Maglev without affinity, but of a service with groups. */
 	const uint16_t *members; /* a group's from group * stride on: place in endpoints, or FB_NO_MEMBER */
 	uint32_t stride;
+	uint32_t new_flow_rate; /* a second, on the box */
 	uint32_t slow_start_s; /* least connections */
 	uint32_t drain_deadline_s; /* these two are for control */
 	uint32_t removed_tcp_s;

@@ -117,6 +117,7 @@ bool fb_service_equals(const struct fb_service_part *svc, const struct fb_servic
 	if (!fb_service_same_port(svc, spec) || svc->pub.mode != spec->mode ||
 	    svc->pub.selection != spec->selection || svc->pub.affinity_s != spec->affinity_s ||
 	    svc->pub.slow_start_s != spec->slow_start_s ||
+	    svc->pub.new_flow_rate != spec->new_flow_rate ||
 	    svc->pub.drain_deadline_s != spec->drain_deadline_s ||
 	    svc->pub.removed_tcp_s != spec->removed_tcp_s ||
 	    svc->pub.elsewhere != spec->elsewhere ||
@@ -276,6 +277,8 @@ static struct fb_service_part *alloc_service(const struct fb_service_spec *spec,
 	svc->pub.by_client = spec->selection == FB_SELECT_SOURCE_IP || spec->affinity_s > 0;
 	svc->pub.affinity_s = spec->affinity_s;
 	svc->pub.slow_start_s = spec->slow_start_s;
+	svc->pub.limited = spec->new_flow_rate != 0;
+	svc->pub.new_flow_rate = spec->new_flow_rate;
 	svc->pub.drain_deadline_s = spec->drain_deadline_s;
 	svc->pub.removed_tcp_s = spec->removed_tcp_s;
 	svc->pub.elsewhere = spec->elsewhere;

@@ -116,6 +116,7 @@ struct fb_service_spec {
 	uint32_t drain_deadline_s; /* flows of a terminating endpoint end after that time; 0: never */
 	uint32_t removed_tcp_s;    /* flows but UDP of a removed one end after that time; FB_NEVER_S */
 	uint32_t slow_start_s; /* least connections: a new endpoint's weight grows over this time; 0: not */
+	uint32_t new_flow_rate; /* a second, on the box; 0: as many as come */
 	bool elsewhere;        /* none active here, but on other nodes: drop, do not reject */
 	const struct fb_frontend_spec *frontends;
 	uint32_t n_frontends;

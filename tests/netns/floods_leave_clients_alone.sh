@@ -55,7 +55,7 @@ evicted_since() {
 
 # beside ADDRESS RATE
 beside() {
-	local good bad evicted download flood host=$1
+	local good bad evicted download host=$1
 	[[ $host != *:* ]] || host="[$host]"
 	evicted=$(worker flows_evicted)
 	lab_in client curl -sS --limit-rate 1M -m 120 "http://$host/files/file" -o "$LAB_DIR/got" &
@@ -63,8 +63,8 @@ beside() {
 	# It is established before the flood begins, and the flood has filled its share before clients come.
 	lab_wait 5 test -s "$LAB_DIR/got"
 	lab_bg client flood "$LAB_DIR/flood" eth0 "$LAB_MAC_LAN" "$1" 80 "$2" 120
-	flood=$LAB_BG_PID
-	trap 'kill "$flood" || true' EXIT
+	# shellcheck disable=SC2064 # this one, whatever comes later
+	trap "kill $LAB_BG_PID || true" EXIT
 	lab_wait 60 evicted_since "$((evicted + 1000))"
 	lab_in client python3 "$LAB_DIR/clients.py" "$1" >"$LAB_DIR/counts"
 	wait "$download"

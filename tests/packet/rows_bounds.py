@@ -6,7 +6,7 @@ from scapy.layers.sctp import SCTP
 from scapy.packet import Raw
 
 from bed import Bench, Step, row
-from packets import INIT, Flow, ended, equal, init
+from packets import INIT, Flow, ended, equal, init, vip
 
 FAMILIES = {"family": (4, 6)}
 # By default a quarter may be half open of each kind: 16 of 64 flows. Rows share their bench's tables, so each of
@@ -17,6 +17,8 @@ for _name in ("share-snat", "share-dnat", "share-answered", "full", "ports"):
 Bench.FLOWS["full"] += ", half-open-share: 50"
 Bench.FLOWS["ports"] = "ipv4: 1024, ipv6: 1024, half-open-share: 50"
 Bench.SNAT_PORTS["ports"] = "32768-33023"
+Bench.TIMEOUTS["rates"] = "{}"
+Bench.LIMITS["rates"] = "{source-rate: 5, source-prefix-ipv4: 24, service-rate: 8}"
 
 
 def first_l4(t, proto, sport):
@@ -153,3 +155,45 @@ def ports(t):
     equal(verdicts(results), ["forward"] * 10, "packets of the established")
     results = yield from to_client(t, more)
     equal(verdicts(results), ["forward"] * 10, "packets of the new")
+
+
+def syn_from(t, service, source, sport, flags="S", at_s=0):
+    frame = t.frame("lan", t.cmac, source, vip(service, t.family),
+                    t.l4("tcp", flags=flags, sport=sport, dport=80))  # fmt: skip
+    return Step("lan", frame, at_s)
+
+
+@row("{family}: a source opens no more flows than its rate; those that are open go on",
+     bench="rates", only_one_worker=True, **FAMILIES)  # fmt: skip
+def source_rate(t):
+    """A /24 or /64 is one source here. Five a second, and five at once."""
+    net = "198.51.100.{}" if t.family == 4 else "2001:db8:99::{}"
+    other = "198.51.101.1" if t.family == 4 else "2001:db8:99:1::1"
+    results = yield [syn_from(t, "snat", net.format(i), 1000 + i) for i in range(1, 8)]
+    equal(verdicts(results[:5]), ["forward"] * 5, "the first five")
+    for r in results[5:]:
+        ended(r, "drop", "source-rate")
+    results = yield [
+        syn_from(t, "snat", net.format(1), 1001, "A"),
+        syn_from(t, "snat", other, 1000),
+        syn_from(t, "snat", net.format(9), 1009, at_s=0.1),
+        syn_from(t, "snat", net.format(10), 1010, at_s=1.2),
+    ]
+    equal(verdicts(results), ["forward", "forward", "drop", "forward"], "open, other, early, later")
+
+
+@row("{family}: a Service takes no more new flows than its rate",
+     bench="rates", only_one_worker=True, **FAMILIES)  # fmt: skip
+def service_rate(t):
+    """Eight, whoever they come from; each from a source of its own."""
+    net = "10.{}.0.1" if t.family == 4 else "2001:db8:{}::1"
+    results = yield [syn_from(t, "dnat", net.format(i), 1000) for i in range(50, 60)]
+    equal(verdicts(results[:8]), ["forward"] * 8, "the first eight")
+    for r in results[8:]:
+        ended(r, "drop", "service-rate")
+    results = yield [
+        syn_from(t, "dnat", net.format(50), 1000, "A"),
+        syn_from(t, "dnat", net.format(70), 1000, at_s=0.1),
+        syn_from(t, "dnat", net.format(71), 1000, at_s=1.2),
+    ]
+    equal(verdicts(results), ["forward", "drop", "forward"], "open, early, later")

@@ -491,10 +491,12 @@ static const struct rule node_rules[] = {
 
 static struct fb_addr nodes[2];
 
-static const struct fb_desired_settings settings = {
-	.drain_deadline_s = 7,
-	.removed_tcp_s = FB_FOREVER,
-	.default_mode = FB_MODE_SNAT, .node_addresses = nodes, .n_node_addresses = 2};
+static const struct fb_desired_settings settings = {.drain_deadline_s = 7,
+						    .new_flow_rate = 9,
+						    .removed_tcp_s = FB_FOREVER,
+						    .default_mode = FB_MODE_SNAT,
+						    .node_addresses = nodes,
+						    .n_node_addresses = 2};
 
 static int set_up(void **state)
 {
@@ -617,15 +619,15 @@ static const struct rule target_rules[] = {
 /* Only what goes away has a deadline: not who is not ready, nor who stays for want of others. */
 static void who_terminates_is_told_from_who_drains_else(void **state)
 {
-	static const char text[] =
-		SERVICE_META(", annotations: {forebay.io/drain-deadline: 1m30s, forebay.io/removed-tcp: "
-			     "reset, forebay.io/slow-start: 0s}",
-			     PLAIN)
-			SLICE("a", "IPv4",
-			      PORT8080 ", endpoints: [{addresses: [10.1.0.1], conditions: {ready: false, "
-				       "serving: true, terminating: true}}, {addresses: [10.1.0.2]}, "
-				       "{addresses: [10.1.0.3], conditions: {ready: false, serving: "
-				       "true}}]");
+	static const char text[] = SERVICE_META(
+		", annotations: {forebay.io/drain-deadline: 1m30s, forebay.io/removed-tcp: "
+		"reset, forebay.io/slow-start: 0s, forebay.io/new-flow-rate: '1200'}",
+		PLAIN)
+		SLICE("a", "IPv4",
+		      PORT8080 ", endpoints: [{addresses: [10.1.0.1], conditions: {ready: false, "
+			       "serving: true, terminating: true}}, {addresses: [10.1.0.2]}, "
+			       "{addresses: [10.1.0.3], conditions: {ready: false, serving: "
+			       "true}}]");
 	struct fb_store *store = store_of(text);
 	struct fb_service_specs specs;
 	struct fb_errs errs = FB_ERRS_INIT;
@@ -641,6 +643,7 @@ static void who_terminates_is_told_from_who_drains_else(void **state)
 	assert_int_equal(specs.v[0].drain_deadline_s, 90);
 	assert_int_equal(specs.v[0].removed_tcp_s, 0);
 	assert_int_equal(specs.v[0].slow_start_s, 0);
+	assert_int_equal(specs.v[0].new_flow_rate, 1200);
 	fb_service_specs_free(&specs);
 	fb_store_free(store);
 	store = store_of(SERVICE(PLAIN)
@@ -651,6 +654,7 @@ static void who_terminates_is_told_from_who_drains_else(void **state)
 	assert_int_equal(specs.v[0].endpoints[0].state, FB_EP_ACTIVE);
 	assert_false(specs.v[0].endpoints[0].terminating);
 	assert_int_equal(specs.v[0].drain_deadline_s, settings.drain_deadline_s);
+	assert_int_equal(specs.v[0].new_flow_rate, settings.new_flow_rate);
 	assert_int_equal(specs.v[0].removed_tcp_s, FB_NEVER_S);
 	fb_service_specs_free(&specs);
 	fb_store_free(store);

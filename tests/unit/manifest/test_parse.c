@@ -313,6 +313,10 @@ static const struct wrong wrongs[] = {
 	 "30s or 1h30m (0s, which is none, to 30d)\n"
 	 "m:1:184: metadata.annotations.forebay.io/removed-tcp: \"drop\" is not a duration like 30s "
 	 "or 1h30m (or keep, or reset; at most 30d)\n"},
+	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/new-flow-rate: "
+	 "'5/s'}}, spec: {ports: [{port: 80}]}}",
+	 "m:1:95: metadata.annotations.forebay.io/new-flow-rate: \"5/s\" is not a number of flows a "
+	 "second (0, which is no limit, to 1000000)\n"},
 	{"{apiVersion: v1, kind: Pod, metadata: {name: web, annotations: {forebay.io/weight: '-1'}}}",
 	 "m:1:84: metadata.annotations.forebay.io/weight: \"-1\" is not a weight (0 to 1000)\n"},
 	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {a: true}}, spec: "
