@@ -13,8 +13,8 @@
 #include "machine.h"
 #include "traffic.h"
 
-static int write_packets(const char *path, const struct bench_traffic *traffic,
-			 struct fb_errs *errs)
+static int write_packets(const char *path, const struct bench_options *o,
+			 const struct bench_traffic *traffic, struct fb_errs *errs)
 {
 	pcap_t *pcap = pcap_open_dead(DLT_EN10MB, BENCH_FRAME_MAX);
 	pcap_dumper_t *dumper = pcap != NULL ? pcap_dump_open(pcap, path) : NULL;
@@ -23,7 +23,8 @@ static int write_packets(const char *path, const struct bench_traffic *traffic,
 	for (uint32_t i = 0; i < traffic->n && dumper != NULL; i++) {
 		uint8_t data[BENCH_FRAME_MAX];
 		struct fb_tuple tuple = bench_traffic_at(traffic, i);
-		uint16_t len = bench_frame_write(data, &tuple, RTE_TCP_ACK_FLAG);
+		uint16_t len =
+			bench_frame_write(data, &tuple, RTE_TCP_ACK_FLAG, o->shape.frame_bytes);
 		struct pcap_pkthdr h = {.caplen = len, .len = len};
 
 		pcap_dump((u_char *)dumper, &h, data);
@@ -47,6 +48,7 @@ int bench_capture_write(const char *program, const char *path, const struct benc
 		.n_services = o->n_services,
 		.n_endpoints = o->n_endpoints,
 		.mode = FB_MODE_DNAT,
+		.proto = o->shape.proto,
 	};
 	struct rte_mempool *pool;
 	struct bench_traffic traffic = {0};
@@ -61,9 +63,9 @@ int bench_capture_write(const char *program, const char *path, const struct benc
 		return err;
 	err = bench_world_start(&world, FB_IPV4, RTE_MAX(o->sizes[0] * 2, 1024u), errs);
 	if (err == 0)
-		err = bench_traffic_open(&world, FB_IPV4, o->sizes[0], &traffic);
+		err = bench_traffic_open(&world, FB_IPV4, o->sizes[0], &o->shape, &traffic);
 	if (err == 0)
-		err = write_packets(path, &traffic, errs);
+		err = write_packets(path, o, &traffic, errs);
 	bench_traffic_close(&traffic);
 	bench_world_close(&world);
 	return err;

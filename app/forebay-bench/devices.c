@@ -76,6 +76,7 @@ int bench_devices_run(const char *program, int core, const char *const devices[2
 		.n_services = o->n_services,
 		.n_endpoints = o->n_endpoints,
 		.mode = FB_MODE_DNAT,
+		.proto = o->shape.proto,
 		.devices = {devices[0], devices[1]},
 	};
 	struct fb_port ports[2];

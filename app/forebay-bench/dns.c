@@ -157,7 +157,7 @@ static int one_family(const struct bench_options *o, struct bench_world *world,
 	struct bench_reference ref = {0};
 	int err = bench_world_start(world, family, 1u << 20, errs);
 
-	if (err == 0 && (bench_traffic_open(world, family, FLOWS, &traffic) != 0 ||
+	if (err == 0 && (bench_traffic_open(world, family, FLOWS, &o->shape, &traffic) != 0 ||
 			 bench_reference_open(world, family, &ref) != 0))
 		err = say(errs, "the bare loop's connections", -EPROTO);
 	for (uint32_t i = 0; i < RTE_DIM(kinds) && err == 0; i++) {

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +17,20 @@
 
 #include "capture.h"
 #include "devices.h"
+#include "frame.h"
 #include "machine.h"
 #include "suites.h"
 
-#define N_MBUFS 2047 /* a few batches; 2^n - 1 is what a mempool stores best */
+#define FCS_BYTES    4
+#define MAX_SERVICES 30000u
+#define N_MBUFS      2047 /* a few batches; 2^n - 1 is what a mempool stores best */
+
+/* The program that measures stages is linked differently, so it measures nothing else (stages.c). */
+#ifdef BENCH_STAGES
+#define SUITE_NAMES "stages"
+#else
+#define SUITE_NAMES "packet-path, new-flows, dns or memory"
+#endif
 
 static const char usage[] =
 	"usage: forebay-bench [--suite NAME]... [options]\n"
@@ -29,10 +40,17 @@ static const char usage[] =
 	"What a packet costs: the daemon's worker and the bare loop, in turns, on one core. No NIC.\n"
 	"scripts/bench runs it with hugepages, and beside dpdk-testpmd.\n"
 	"\n"
-	"      --suite NAME       packet-path, new-flows or dns; may be repeated (default: all)\n"
+	"      --suite NAME       " SUITE_NAMES "; may be\n"
+	"                         repeated (default: all)\n"
 	"      --flows LIST       established connections, a case each (default: 1,10000,1000000)\n"
 	"      --mode MODE        snat or dnat (default: both)\n"
 	"      --family FAMILY    ipv4 or ipv6 (default: both)\n"
+	"      --protocol PROTO   tcp or udp (default: tcp)\n"
+	"      --size BYTES       of a frame, FCS included: 64 to 1518 (default: the least)\n"
+	"      --order ORDER      random, or sequential: as the connections were opened\n"
+	"      --popularity P     uniform, or zipf: the k-th flow has 1/k of the first one's packets\n"
+	"      --new SHARE        packets of a thousand that open a flow (default: 0); the bare\n"
+	"                         loop beside them has the others only\n"
 	"      --services N       Services configured (default: 1000)\n"
 	"      --endpoints N      endpoints of each (default: 10)\n"
 	"      --runs N           runs of each case; one more warms up (default: 7)\n"
@@ -46,9 +64,14 @@ static const char usage[] =
 	"  -h, --help             print this and exit\n";
 
 static const struct bench_suite suites[] = {
-	{"packet-path", false, bench_packet_path},
-	{"new-flows", true, bench_new_flows},
-	{"dns", false, bench_dns},
+#ifdef BENCH_STAGES
+	{"stages", .run = bench_stages},
+#else
+	{"packet-path", .run = bench_packet_path},
+	{"new-flows", .run = bench_new_flows, .short_timeouts = true},
+	{"dns", .run = bench_dns},
+	{"memory", .run = bench_memory, .times_services = 10},
+#endif
 };
 
 struct arguments {
@@ -107,14 +130,38 @@ static bool pick_suite(const char *text, bool *wanted)
 	return false;
 }
 
-enum { SUITE = 256, FLOWS, MODE, FAMILY, SERVICES, ENDPOINTS, RUNS, PACKETS, CORE, JSON, PCAP,
-       RECEIVE, SEND, SECONDS };
+enum {
+	SUITE = 256,
+	FLOWS,
+	MODE,
+	FAMILY,
+	PROTOCOL,
+	SIZE,
+	ORDER,
+	POPULARITY,
+	NEW,
+	SERVICES,
+	ENDPOINTS,
+	RUNS,
+	PACKETS,
+	CORE,
+	JSON,
+	PCAP,
+	RECEIVE,
+	SEND,
+	SECONDS
+};
 
 static const struct option longs[] = {
 	{"suite", required_argument, NULL, SUITE},
 	{"flows", required_argument, NULL, FLOWS},
 	{"mode", required_argument, NULL, MODE},
 	{"family", required_argument, NULL, FAMILY},
+	{"protocol", required_argument, NULL, PROTOCOL},
+	{"size", required_argument, NULL, SIZE},
+	{"order", required_argument, NULL, ORDER},
+	{"popularity", required_argument, NULL, POPULARITY},
+	{"new", required_argument, NULL, NEW},
 	{"services", required_argument, NULL, SERVICES},
 	{"endpoints", required_argument, NULL, ENDPOINTS},
 	{"runs", required_argument, NULL, RUNS},
@@ -129,11 +176,53 @@ static const struct option longs[] = {
 	{0},
 };
 
+/* What is measured with. */
+static bool parse_shape(int c, const char *arg, struct bench_shape *shape)
+{
+	bool picked[2] = {true, false};
+	uint32_t n;
+
+	switch (c) {
+	case PROTOCOL:
+		if (!pick(arg, "tcp", "udp", picked))
+			return false;
+		shape->proto = picked[0] ? IPPROTO_TCP : IPPROTO_UDP;
+		return true;
+	case SIZE:
+		if (!parse_number(arg, BENCH_FRAME_MIN + FCS_BYTES, BENCH_FRAME_MAX + FCS_BYTES,
+				  &n))
+			return false;
+		shape->frame_bytes = (uint16_t)(n - FCS_BYTES);
+		return true;
+	case ORDER:
+		if (!pick(arg, "random", "sequential", picked))
+			return false;
+		shape->sequential = picked[1];
+		return true;
+	case POPULARITY:
+		if (!pick(arg, "uniform", "zipf", picked))
+			return false;
+		shape->zipf = picked[1];
+		return true;
+	default:
+		if (!parse_number(arg, 0, 1000, &n))
+			return false;
+		shape->new_permille = (uint16_t)n;
+		return true;
+	}
+}
+
 static bool parse_one(int c, char *arg, struct arguments *a)
 {
 	uint32_t core;
 
 	switch (c) {
+	case PROTOCOL:
+	case SIZE:
+	case ORDER:
+	case POPULARITY:
+	case NEW:
+		return parse_shape(c, arg, &a->o.shape);
 	case SUITE:
 		return pick_suite(arg, a->wanted);
 	case FLOWS:
@@ -143,7 +232,7 @@ static bool parse_one(int c, char *arg, struct arguments *a)
 	case FAMILY:
 		return pick(arg, "ipv4", "ipv6", a->o.families);
 	case SERVICES:
-		return parse_number(arg, 1, 30000, &a->o.n_services);
+		return parse_number(arg, 1, MAX_SERVICES, &a->o.n_services);
 	case ENDPOINTS:
 		return parse_number(arg, 1, 1000, &a->o.n_endpoints);
 	case RUNS:
@@ -222,10 +311,12 @@ static int run_suite(const struct bench_options *o, const struct bench_suite *su
 
 	for (int mode = 0; mode < 2 && err == 0; mode++) {
 		struct bench_setup setup = {
-			.n_services = o->n_services,
+			.n_services = RTE_MIN(o->n_services * RTE_MAX(suite->times_services, 1u),
+					      MAX_SERVICES),
 			.n_endpoints = o->n_endpoints,
 			.mode = (uint8_t)mode,
-			.short_timeouts = suite->short_timeouts,
+			.proto = o->shape.proto,
+			.short_timeouts = suite->short_timeouts || o->shape.new_permille != 0,
 			.core = o->core,
 		};
 		struct bench_world world;
@@ -292,16 +383,18 @@ int main(int argc, char **argv)
 {
 	struct fb_errs errs = FB_ERRS_INIT;
 	struct arguments a = {
-		.o = {
-			.runs = 7,
-			.packets = 1u << 18,
-			.sizes = {1, 10000, 1000000},
-			.n_sizes = 3,
-			.n_services = 1000,
-			.n_endpoints = 10,
-			.modes = {true, true},
-			.families = {true, true},
-		},
+		.o =
+			{
+				.runs = 7,
+				.packets = 1u << 18,
+				.sizes = {1, 10000, 1000000},
+				.n_sizes = 3,
+				.n_services = 1000,
+				.n_endpoints = 10,
+				.modes = {true, true},
+				.families = {true, true},
+				.shape = {.proto = IPPROTO_TCP},
+			},
 		.core = -1,
 		.seconds = 3,
 	};

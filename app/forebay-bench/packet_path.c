@@ -5,11 +5,21 @@
  */
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include <rte_mbuf.h>
 
 #include "suites.h"
+
+/*
+ * New flows live for one to two seconds (bench_setup.short_timeouts), of which there are hardly two
+ * million in a second.
+ */
+uint32_t bench_capacity(const struct bench_options *o, uint32_t flows)
+{
+	return RTE_MAX(flows + flows / 16, 1u << 20) + (o->shape.new_permille != 0 ? 1u << 22 : 0);
+}
 
 static uint32_t n_batches(const struct bench_options *o)
 {
@@ -31,7 +41,7 @@ int bench_reference_run_form(const struct bench_options *o, struct bench_world *
 		struct rte_mbuf *mbufs[BENCH_BATCH];
 		uint32_t hits;
 
-		if (bench_traffic_batch(traffic, world->pool, mbufs) != 0)
+		if (bench_traffic_batch(traffic, world->pool, true, mbufs) != 0)
 			return say(errs, "packet buffers", -ENOMEM);
 		bench_run_add(run, bench_reference_batch(ref, form, mbufs, &hits));
 		rte_pktmbuf_free_bulk(mbufs, BENCH_BATCH);
@@ -69,7 +79,7 @@ static int worker_run(const struct bench_options *o, struct bench_world *world,
 	for (uint32_t i = 0; i < n_batches(o); i++) {
 		struct rte_mbuf *mbufs[BENCH_BATCH];
 
-		if (bench_traffic_batch(traffic, world->pool, mbufs) != 0)
+		if (bench_traffic_batch(traffic, world->pool, false, mbufs) != 0)
 			return say(errs, "packet buffers", -ENOMEM);
 		bench_run_add(run, bench_worker_batch(world, mbufs, NULL));
 		if (bench_world_recycle(world) != BENCH_BATCH)
@@ -135,12 +145,21 @@ static int measure(const struct bench_options *o, struct bench_world *world,
 	return err;
 }
 
+static json_t *describe(const struct bench_shape *shape)
+{
+	return json_pack("{s:s, s:i, s:s, s:s, s:i}", "protocol",
+			 shape->proto == IPPROTO_TCP ? "tcp" : "udp", "frame_bytes",
+			 shape->frame_bytes, "order", shape->sequential ? "sequential" : "random",
+			 "popularity", shape->zipf ? "zipf" : "uniform", "new_permille",
+			 shape->new_permille);
+}
+
 static int one_case(const struct bench_options *o, struct bench_world *world, enum fb_family family,
 		    uint32_t flows, struct bench_report *report, struct fb_errs *errs)
 {
 	struct bench_result result = {
 		.suite = "packet-path",
-		.name = "established",
+		.name = o->shape.new_permille == 0 ? "established" : "mixed",
 		.family = family,
 		.mode = fb_service_mode_names[world->setup.mode],
 		.unit = "packet",
@@ -148,11 +167,10 @@ static int one_case(const struct bench_options *o, struct bench_world *world, en
 	};
 	struct bench_traffic traffic = {0};
 	struct bench_reference ref = {0};
-	/* The daemon's default, and more where more is measured. */
-	int err = bench_world_start(world, family, RTE_MAX(flows + flows / 16, 1u << 20), errs);
+	int err = bench_world_start(world, family, bench_capacity(o, flows), errs);
 
 	if (err == 0) {
-		err = bench_traffic_open(world, family, flows, &traffic);
+		err = bench_traffic_open(world, family, flows, &o->shape, &traffic);
 		if (err != 0)
 			(void)say(errs, "opening connections", err);
 	}
@@ -163,8 +181,10 @@ static int one_case(const struct bench_options *o, struct bench_world *world, en
 	}
 	if (err == 0)
 		err = measure(o, world, &traffic, &ref, &result, errs);
-	if (err == 0)
+	if (err == 0) {
+		result.traffic = describe(&o->shape);
 		bench_report_add(report, &result);
+	}
 	bench_reference_close(&ref);
 	bench_traffic_close(&traffic);
 	bench_world_stop(world);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <rte_cycles.h>
 
@@ -113,6 +114,8 @@ static void add_json(json_t *list, const struct bench_result *r, double referenc
 		(void)json_object_update_new(o, json_pack("{s:s, s:O}", "reference_form",
 							  r->reference_form, "reference_forms",
 							  r->reference_forms));
+	if (r->traffic != NULL)
+		(void)json_object_update(o, r->traffic);
 	(void)json_array_append_new(list, o);
 }
 
@@ -143,7 +146,38 @@ void bench_report_add(struct bench_report *report, struct bench_result *result)
 	else if (result->worker.n != 0)
 		print_line(report, result, reference, worker, ratio);
 	json_decref(result->reference_forms);
+	json_decref(result->traffic);
 	result->reference_forms = NULL;
+	result->traffic = NULL;
+}
+
+static void print_value(const char *name, const json_t *value)
+{
+	if (json_is_string(value))
+		(void)printf(" %s %s", name, json_string_value(value));
+	else if (json_is_integer(value))
+		(void)printf(" %s %lld", name, (long long)json_integer_value(value));
+	else
+		(void)printf(" %s %.4g", name, json_number_value(value));
+}
+
+void bench_report_fact(struct bench_report *report, json_t *fact)
+{
+	const char *name;
+	json_t *value;
+
+	if (report->list != NULL) {
+		(void)json_array_append_new(report->list, fact);
+		return;
+	}
+	(void)printf("%s: %s:", json_string_value(json_object_get(fact, "suite")),
+		     json_string_value(json_object_get(fact, "case")));
+	json_object_foreach(fact, name, value) if (strcmp(name, "suite") != 0 &&
+						   strcmp(name, "case") != 0 &&
+						   !json_is_array(value)) print_value(name, value);
+	(void)printf("\n");
+	(void)fflush(stdout);
+	json_decref(fact);
 }
 
 int bench_report_close(struct bench_report *report)

@@ -50,6 +50,7 @@ struct bench_result {
 	const char *unit; /* what the worker's cycles are for: "packet", "connection" */
 	uint32_t flows;
 	const char *reference_form; /* NULL: the best of each run */
+	json_t *traffic;            /* what is special about it, or NULL; the report takes it */
 	json_t *reference_forms;    /* all forms' medians, or NULL; the report takes it */
 	struct bench_series reference;
 	struct bench_series worker;
@@ -67,6 +68,12 @@ struct bench_report {
 
 int bench_report_open(struct bench_report *report, bool json);
 void bench_report_add(struct bench_report *report, struct bench_result *result);
+
+/**
+ * Figures of another kind: an object with at least suite and case. In the table its values stand in a line,
+ * each with its name. The report takes it.
+ */
+void bench_report_fact(struct bench_report *report, json_t *fact);
 /** @return 0, or -EIO when standard output does not take it */
 int bench_report_close(struct bench_report *report);
 

@@ -27,6 +27,7 @@ struct bench_options {
 	bool modes[2]; /* by enum fb_service_mode */
 	bool families[FB_FAMILY_COUNT];
 	uint32_t core;
+	struct bench_shape shape;
 };
 
 /* One mode's part of a suite, in a world of that mode. @return 0 or -errno, said in errs */
@@ -35,13 +36,19 @@ typedef int bench_suite_fn(const struct bench_options *o, struct bench_world *wo
 
 struct bench_suite {
 	const char *name;
-	bool short_timeouts;
 	bench_suite_fn *run;
+	bool short_timeouts;
+	uint32_t times_services; /* so many times the Services asked for; 0: as asked */
 };
+
+/** Room for so many established flows: the daemon's default, and more where more is measured. */
+uint32_t bench_capacity(const struct bench_options *o, uint32_t flows);
 
 bench_suite_fn bench_packet_path; /* packet_path.c: packets of established connections */
 bench_suite_fn bench_new_flows;   /* new_flows.c: connections that begin, and whole ones */
 bench_suite_fn bench_dns;         /* dns.c: queries and their answers */
+bench_suite_fn bench_memory;      /* memory.c: bytes of a flow, seconds of a start */
+bench_suite_fn bench_stages; /* stages.c: in which stage cycles go; in forebay-bench-stages only */
 
 /** One run of the bare loop over established traffic, in one form. */
 int bench_reference_run_form(const struct bench_options *o, struct bench_world *world,

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +42,9 @@ static void write_config(FILE *f, const struct bench_setup *s)
 	else
 		(void)fprintf(f, "workers: {count: 2, cores: [%u, %u]}\n", s->core, s->core);
 	(void)fprintf(f, "flows: {ipv4: 1048576, ipv6: 1024%s}\n",
-		      s->short_timeouts ? ", timeouts: {tcp-opening: 1s, tcp-closing: 1s}" : "");
+		      s->short_timeouts
+			      ? ", timeouts: {tcp-opening: 1s, tcp-closing: 1s, udp-new: 1s}"
+			      : "");
 	(void)fprintf(f,
 		      "nat:\n"
 		      "  mode: %s\n"
@@ -59,7 +62,12 @@ static void write_config(FILE *f, const struct bench_setup *s)
 	(void)fprintf(f, "  - {prefix: \"fd00::/16\", via: \"2001:db8:1::9\", port: %s}\n", out);
 }
 
-static void write_service(FILE *f, uint32_t i)
+static const char *protocol_of(const struct bench_setup *s)
+{
+	return s->proto == IPPROTO_UDP ? "UDP" : "TCP";
+}
+
+static void write_service(FILE *f, const struct bench_setup *s, uint32_t i)
 {
 	char v4[FB_ADDR_STRLEN];
 	char v6[FB_ADDR_STRLEN];
@@ -78,12 +86,15 @@ static void write_service(FILE *f, uint32_t i)
 		      "  clusterIPs: [%s, \"%s\"]\n"
 		      "  ipFamilies: [IPv4, IPv6]\n"
 		      "  ipFamilyPolicy: RequireDualStack\n"
-		      "  ports: [{name: web, protocol: TCP, port: %u, targetPort: 8080}]\n",
-		      i, v4, v4, v6, BENCH_SERVICE_PORT);
+		      "  ports: [{name: web, protocol: %s, port: %u, targetPort: 8080}]\n",
+		      i, v4, v4, v6, protocol_of(s), BENCH_SERVICE_PORT);
 }
 
-static void write_slice(FILE *f, uint32_t service, enum fb_family family, uint32_t n)
+static void write_slice(FILE *f, const struct bench_setup *s, uint32_t service,
+			enum fb_family family)
 {
+	const uint32_t n = s->n_endpoints;
+
 	(void)fprintf(f,
 		      "---\n"
 		      "apiVersion: discovery.k8s.io/v1\n"
@@ -93,10 +104,10 @@ static void write_slice(FILE *f, uint32_t service, enum fb_family family, uint32
 		      "  namespace: bench\n"
 		      "  labels: {kubernetes.io/service-name: s%u}\n"
 		      "addressType: %s\n"
-		      "ports: [{name: web, protocol: TCP, port: 8080}]\n"
+		      "ports: [{name: web, protocol: %s, port: 8080}]\n"
 		      "endpoints:\n",
 		      service, family == FB_IPV4 ? "v4" : "v6", service,
-		      family == FB_IPV4 ? "IPv4" : "IPv6");
+		      family == FB_IPV4 ? "IPv4" : "IPv6", protocol_of(s));
 	for (uint32_t k = 0; k < n; k++) {
 		uint32_t pod = POD_NET + service * n + k + 1;
 
@@ -157,9 +168,9 @@ static int read_manifests(struct bench_world *world, struct fb_errs *errs)
 		return -EIO;
 	}
 	for (uint32_t i = 0; i < world->setup.n_services; i++) {
-		write_service(f, i);
+		write_service(f, &world->setup, i);
 		for (int family = 0; family < FB_FAMILY_COUNT; family++)
-			write_slice(f, i, (enum fb_family)family, world->setup.n_endpoints);
+			write_slice(f, &world->setup, i, (enum fb_family)family);
 	}
 	(void)fclose(f);
 	err = fb_offline_open(world->config, paths, 1, &world->offline, errs);

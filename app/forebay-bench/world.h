@@ -31,6 +31,7 @@ struct bench_setup {
 	uint32_t n_services;
 	uint32_t n_endpoints; /* of each service */
 	uint8_t mode;         /* enum fb_service_mode */
+	uint8_t proto;        /* IPPROTO_TCP or _UDP: what Services speak */
 	bool short_timeouts;  /* opening and closing connections are forgotten after a second */
 	uint32_t core;
 	const char *devices[2]; /* to receive and to send; NULL: none, frames are given by hand */

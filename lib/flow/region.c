@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <numa.h>
 #include <numaif.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -13,11 +14,15 @@
 #ifndef MAP_HUGE_2MB
 #define MAP_HUGE_2MB (21 << 26) /* linux/mman.h: log2 of the size, from bit 26 on */
 #endif
+#ifndef MAP_HUGE_1GB
+#define MAP_HUGE_1GB (30 << 26)
+#endif
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
 
-#define HUGE_BYTES ((size_t)2 << 20)
+#define HUGE_BYTES     ((size_t)2 << 20)
+#define GIGANTIC_BYTES ((size_t)1 << 30)
 
 static size_t round_up(size_t bytes, size_t to)
 {
@@ -72,16 +77,16 @@ static int map_explicit(size_t bytes, int node, struct fb_region *ret)
 	return 0;
 }
 
-/* Whole huge pages at their natural place, or the kernel could not put transparent ones there. */
-static int map_aligned(size_t bytes, struct fb_region *ret)
+/* Address space from a multiple of `align` on, and for now ordinary memory. */
+static int map_aligned(size_t bytes, size_t align, struct fb_region *ret)
 {
-	const size_t span = bytes + HUGE_BYTES;
+	const size_t span = bytes + align;
 	uint8_t *p = mmap(NULL, span, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	size_t head;
 
 	if (p == MAP_FAILED)
 		return -ENOMEM;
-	head = round_up((uintptr_t)p, HUGE_BYTES) - (uintptr_t)p;
+	head = round_up((uintptr_t)p, align) - (uintptr_t)p;
 	if (head != 0)
 		munmap(p, head);
 	if (span - head > bytes)
@@ -90,12 +95,40 @@ static int map_aligned(size_t bytes, struct fb_region *ret)
 	return 0;
 }
 
+static bool put_huge(uint8_t *at, size_t bytes, int size_flag)
+{
+	return bytes == 0 || mmap(at, bytes, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_FIXED | size_flag,
+				  -1, 0) != MAP_FAILED;
+}
+
+/* As many 1 GB pages as fit, and 2 MB pages behind them, so that nothing is wasted. */
+static int map_gigantic(size_t bytes, int node, struct fb_region *ret)
+{
+	const size_t gigantic = bytes / GIGANTIC_BYTES * GIGANTIC_BYTES;
+	struct fb_region r;
+
+	if (map_aligned(round_up(bytes, HUGE_BYTES), GIGANTIC_BYTES, &r) != 0)
+		return -ENOMEM;
+	if (put_huge(r.base, gigantic, MAP_HUGE_1GB) &&
+	    put_huge((uint8_t *)r.base + gigantic, r.bytes - gigantic, MAP_HUGE_2MB)) {
+		prefer_node(&r, node);
+		if (populate(&r) == 0) {
+			*ret = r;
+			return 0;
+		}
+	}
+	munmap(r.base, r.bytes);
+	return -ENOMEM;
+}
+
 static int map_ordinary(size_t bytes, int node, struct fb_region *ret)
 {
 	struct fb_region r = {.bytes = round_up(bytes, (size_t)sysconf(_SC_PAGESIZE))};
 
 	if (bytes >= HUGE_BYTES) {
-		if (map_aligned(round_up(bytes, HUGE_BYTES), &r) != 0)
+		/* At their natural place, or the kernel could not put transparent ones there. */
+		if (map_aligned(round_up(bytes, HUGE_BYTES), HUGE_BYTES, &r) != 0)
 			return -ENOMEM;
 		(void)madvise(r.base, r.bytes, MADV_HUGEPAGE); /* refused: ordinary pages do */
 	} else {
@@ -117,8 +150,10 @@ int fb_region_map(size_t bytes, int numa_node, struct fb_region *ret)
 {
 	if (bytes == 0)
 		return -EINVAL;
-	if (bytes > SIZE_MAX - 2 * HUGE_BYTES)
+	if (bytes > SIZE_MAX - 2 * GIGANTIC_BYTES)
 		return -ENOMEM;
+	if (bytes >= GIGANTIC_BYTES && map_gigantic(bytes, numa_node, ret) == 0)
+		return 0;
 	if (bytes >= HUGE_BYTES && map_explicit(bytes, numa_node, ret) == 0)
 		return 0;
 	return map_ordinary(bytes, numa_node, ret);

@@ -3,8 +3,8 @@
 #define FB_FLOW_REGION_H
 
 /*
- * A large piece of zeroed memory for one worker: on huge pages where the system has them, on the
- * worker's NUMA node where it has room, and present, so that the packet path takes no page fault.
+ * A large piece of zeroed memory for one worker: on huge pages where the system has them (1 GB where
+ * enough are reserved, else 2 MB, else transparent ones), on the worker's NUMA node where it has room, and present, so that the packet path takes no page fault.
  *
  * Thread: start-up.
  */
