@@ -75,10 +75,12 @@ int bench_devices_run(const char *program, int core, const char *const devices[2
 	struct bench_setup setup = {
 		.n_services = o->n_services,
 		.n_endpoints = o->n_endpoints,
-		.mode = FB_MODE_DNAT,
+		/* A capture that is played for ever cannot know SNAT ports, so that is not the default. */
+		.mode = o->modes[FB_MODE_DNAT] ? FB_MODE_DNAT : FB_MODE_SNAT,
 		.proto = o->shape.proto,
 		.devices = {devices[0], devices[1]},
 	};
+	const uint32_t n_ports = devices[1] != NULL ? 2 : 1;
 	struct fb_port ports[2];
 	struct bench_world world;
 	struct rte_mempool *pool;
@@ -99,7 +101,8 @@ int bench_devices_run(const char *program, int core, const char *const devices[2
 		fb_hash_secret_init(&secret, world.config->secret);
 		rcu = fb_rcu_create(1, keep, NULL);
 		if (rcu != NULL && fb_rcu_publish(rcu, world.offline.snapshot) == 0)
-			dp = fb_datapath_create(world.config, &secret, ports, 2, pool, rcu, errs);
+			dp = fb_datapath_create(world.config, &secret, ports, n_ports, pool, rcu,
+						errs);
 		if (dp != NULL)
 			run(dp, seconds);
 		else
@@ -107,7 +110,7 @@ int bench_devices_run(const char *program, int core, const char *const devices[2
 		fb_datapath_free(dp);
 		if (rcu != NULL)
 			fb_rcu_free(rcu);
-		fb_ports_close(ports, 2);
+		fb_ports_close(ports, n_ports);
 	}
 	bench_world_close(&world);
 	return err;

@@ -13,6 +13,21 @@
 #include "net/wire.h"
 #include "world.h"
 
+void bench_frame_checksum(uint8_t *data, const struct fb_tuple *tuple, uint16_t len)
+{
+	const enum fb_family family = (enum fb_family)tuple->family;
+	const uint32_t head = FB_ETHER_LEN + fb_build_l3_len(family);
+	const bool tcp = tuple->proto == IPPROTO_TCP;
+	const uint32_t csum_off = tcp ? FB_TCP_CSUM_OFF : FB_UDP_CSUM_OFF;
+	uint8_t *csum = data + head + csum_off;
+
+	fb_store_csum(csum, 0);
+	fb_build_checksum(data, family, tuple->proto, len - head, csum_off);
+	/* Zero would say that there is none. */
+	if (!tcp && fb_load_csum(csum) == 0)
+		fb_store_csum(csum, 0xffff);
+}
+
 uint16_t bench_frame_write(uint8_t *data, const struct fb_tuple *tuple, uint8_t tcp_flags,
 			   uint16_t len)
 {
@@ -32,14 +47,10 @@ uint16_t bench_frame_write(uint8_t *data, const struct fb_tuple *tuple, uint8_t 
 	if (tcp) {
 		l4[12] = FB_TCP_LEN / 4 << 4;
 		l4[13] = tcp_flags;
-		fb_build_checksum(data, family, IPPROTO_TCP, l4_len, FB_TCP_CSUM_OFF);
 	} else {
 		fb_store16(l4 + 4, (uint16_t)l4_len);
-		fb_build_checksum(data, family, IPPROTO_UDP, l4_len, FB_UDP_CSUM_OFF);
-		/* Zero would say that there is none. */
-		if (fb_load_csum(l4 + FB_UDP_CSUM_OFF) == 0)
-			fb_store_csum(l4 + FB_UDP_CSUM_OFF, 0xffff);
 	}
+	bench_frame_checksum(data, tuple, (uint16_t)total);
 	return (uint16_t)total;
 }
 

@@ -24,6 +24,9 @@ struct rte_mbuf;
 uint16_t bench_frame_write(uint8_t *data, const struct fb_tuple *tuple, uint8_t tcp_flags,
 			   uint16_t len);
 
+/** The TCP or UDP checksum anew, after something else was changed. @param len  the frame's */
+void bench_frame_checksum(uint8_t *data, const struct fb_tuple *tuple, uint16_t len);
+
 /** The same into a fresh mbuf. */
 void bench_frame_fill(struct rte_mbuf *m, const struct fb_tuple *tuple, uint8_t tcp_flags,
 		      uint16_t len);

@@ -17,6 +17,7 @@
 #define MAX_ARGS 16
 
 static bool huge;
+static uint32_t n_cores;
 
 static uint64_t free_hugepages_mb(void)
 {
@@ -31,28 +32,47 @@ static uint64_t free_hugepages_mb(void)
 	return 2 * (uint64_t)n;
 }
 
-static int last_core(void)
+/*
+ * "0@3,1@0,2@1,2@2": the main thread's core, then the others, each with a thread that sleeps until it is
+ * wanted.
+ */
+static void name_cores(int core, char *ret, size_t size)
 {
 	cpu_set_t set;
-	int last = 0;
+	size_t len;
 
-	if (sched_getaffinity(0, sizeof(set), &set) == 0)
-		for (int i = 0; i < CPU_SETSIZE; i++)
-			if (CPU_ISSET(i, &set))
-				last = i;
-	return last;
+	CPU_ZERO(&set);
+	(void)sched_getaffinity(0, sizeof(set), &set);
+	for (int i = 0; i < CPU_SETSIZE && core < 0; i++)
+		if (CPU_ISSET(CPU_SETSIZE - 1 - i, &set))
+			core = CPU_SETSIZE - 1 - i;
+	len = (size_t)snprintf(ret, size, "0@%d", core);
+	n_cores = 1;
+	for (int i = 0; i < CPU_SETSIZE && n_cores < BENCH_MAX_CORES; i++)
+		if (CPU_ISSET(i, &set) && i != core)
+			len += (size_t)snprintf(ret + len, size - len, ",%u@%d", n_cores++, i);
+}
+
+uint32_t bench_machine_n_cores(void)
+{
+	return n_cores;
+}
+
+unsigned int bench_machine_lcore(uint32_t i)
+{
+	return i;
 }
 
 int bench_machine_start(const char *program, int core, const char *const devices[2],
 			uint32_t memory_mb, struct fb_errs *errs)
 {
-	static char cores[32];
+	static char cores[16 * BENCH_MAX_CORES];
 	static char memory[32];
 	char *args[MAX_ARGS];
 	int n = 0;
 
 	huge = free_hugepages_mb() >= memory_mb;
-	(void)snprintf(cores, sizeof(cores), "0@%d", core >= 0 ? core : last_core());
+	name_cores(core, cores, sizeof(cores));
 	(void)snprintf(memory, sizeof(memory), "%u", memory_mb);
 	/* EAL keeps pointers into argv for as long as it runs. */
 	args[n++] = strdup(program);
@@ -65,6 +85,9 @@ int bench_machine_start(const char *program, int core, const char *const devices
 	args[n++] = strdup("--no-shconf");
 	args[n++] = strdup(huge ? "--in-memory" : "--no-huge");
 	args[n++] = strdup("--log-level=error");
+	/* virtio-user tells its peer of each file of memory, and takes but eight. */
+	if (devices != NULL && huge)
+		args[n++] = strdup("--single-file-segments");
 	for (int i = 0; i < 2 && devices != NULL && devices[i] != NULL; i++) {
 		args[n++] = strdup("--vdev");
 		args[n++] = strdup(devices[i]);

@@ -18,24 +18,26 @@
 #include "capture.h"
 #include "devices.h"
 #include "frame.h"
+#include "generate.h"
 #include "machine.h"
 #include "suites.h"
 
-#define FCS_BYTES    4
-#define MAX_SERVICES 30000u
-#define N_MBUFS      2047 /* a few batches; 2^n - 1 is what a mempool stores best */
+#define FCS_BYTES           4
+#define MAX_SERVICES        30000u
+#define MBUFS_FOR_EACH_CORE 1024 /* a few batches */
 
 /* The program that measures stages is linked differently, so it measures nothing else (stages.c). */
 #ifdef BENCH_STAGES
 #define SUITE_NAMES "stages"
 #else
-#define SUITE_NAMES "packet-path, new-flows, dns or memory"
+#define SUITE_NAMES "packet-path, new-flows, scaling, latency, dns, memory"
 #endif
 
 static const char usage[] =
 	"usage: forebay-bench [--suite NAME]... [options]\n"
 	"       forebay-bench --write-pcap FILE --flows N\n"
-	"       forebay-bench --receive VDEV --send VDEV [--seconds N]\n"
+	"       forebay-bench --receive VDEV [--send VDEV] [--seconds N]\n"
+	"       forebay-bench --generate VDEV --flows N [--rate N] [--seconds N]\n"
 	"\n"
 	"What a packet costs: the daemon's worker and the bare loop, in turns, on one core. No NIC.\n"
 	"scripts/bench runs it with hugepages, and beside dpdk-testpmd.\n"
@@ -53,13 +55,18 @@ static const char usage[] =
 	"                         loop beside them has the others only\n"
 	"      --services N       Services configured (default: 1000)\n"
 	"      --endpoints N      endpoints of each (default: 10)\n"
+	"      --workers N        that run at once, for scaling (default: one on each core)\n"
 	"      --runs N           runs of each case; one more warms up (default: 7)\n"
 	"      --packets N        packets of each run (default: 262144)\n"
 	"      --core N           CPU to run on (default: the last)\n"
 	"      --json             a list of objects instead of a table\n"
 	"      --write-pcap FILE  write one packet of each connection, for the devices below\n"
-	"      --receive VDEV     run the worker's own loop between two devices for a while instead,\n"
-	"      --send VDEV        and print the packets it sent in a second\n"
+	"      --receive VDEV     run the worker's own loop on a device (or between it and the one to\n"
+	"      --send VDEV        send by) for a while instead, and print the packets of a second\n"
+	"      --generate VDEV    be the clients and endpoints of what runs at the device's other end:\n"
+	"                         open connections, then send and count what comes back\n"
+	"      --in-flight N      of it, packets under way at most (default: 768)\n"
+	"      --rate N           of it, thousand packets a second (default: as many as come back)\n"
 	"      --seconds N        for how long (default: 3)\n"
 	"  -h, --help             print this and exit\n";
 
@@ -69,6 +76,8 @@ static const struct bench_suite suites[] = {
 #else
 	{"packet-path", .run = bench_packet_path},
 	{"new-flows", .run = bench_new_flows, .short_timeouts = true},
+	{"scaling", .run = bench_scaling, .all_workers = true},
+	{"latency", .run = bench_latency},
 	{"dns", .run = bench_dns},
 	{"memory", .run = bench_memory, .times_services = 10},
 #endif
@@ -81,6 +90,7 @@ struct arguments {
 	int core;
 	const char *pcap;
 	const char *devices[2];
+	struct bench_generate generate;
 	uint32_t seconds;
 };
 
@@ -142,6 +152,7 @@ enum {
 	NEW,
 	SERVICES,
 	ENDPOINTS,
+	WORKERS,
 	RUNS,
 	PACKETS,
 	CORE,
@@ -149,6 +160,9 @@ enum {
 	PCAP,
 	RECEIVE,
 	SEND,
+	GENERATE,
+	IN_FLIGHT,
+	RATE,
 	SECONDS
 };
 
@@ -164,6 +178,7 @@ static const struct option longs[] = {
 	{"new", required_argument, NULL, NEW},
 	{"services", required_argument, NULL, SERVICES},
 	{"endpoints", required_argument, NULL, ENDPOINTS},
+	{"workers", required_argument, NULL, WORKERS},
 	{"runs", required_argument, NULL, RUNS},
 	{"packets", required_argument, NULL, PACKETS},
 	{"core", required_argument, NULL, CORE},
@@ -171,6 +186,9 @@ static const struct option longs[] = {
 	{"write-pcap", required_argument, NULL, PCAP},
 	{"receive", required_argument, NULL, RECEIVE},
 	{"send", required_argument, NULL, SEND},
+	{"generate", required_argument, NULL, GENERATE},
+	{"in-flight", required_argument, NULL, IN_FLIGHT},
+	{"rate", required_argument, NULL, RATE},
 	{"seconds", required_argument, NULL, SECONDS},
 	{"help", no_argument, NULL, 'h'},
 	{0},
@@ -235,6 +253,8 @@ static bool parse_one(int c, char *arg, struct arguments *a)
 		return parse_number(arg, 1, MAX_SERVICES, &a->o.n_services);
 	case ENDPOINTS:
 		return parse_number(arg, 1, 1000, &a->o.n_endpoints);
+	case WORKERS:
+		return parse_number(arg, 2, BENCH_MAX_CORES, &a->o.n_workers);
 	case RUNS:
 		return parse_number(arg, 1, BENCH_MAX_RUNS, &a->o.runs);
 	case PACKETS:
@@ -256,6 +276,13 @@ static bool parse_one(int c, char *arg, struct arguments *a)
 	case SEND:
 		a->devices[1] = arg;
 		return true;
+	case GENERATE:
+		a->generate.device = arg;
+		return true;
+	case IN_FLIGHT:
+		return parse_number(arg, BENCH_BURST, 4000, &a->generate.in_flight);
+	case RATE:
+		return parse_number(arg, 1, 1000000, &a->generate.rate_kpps);
 	case SECONDS:
 		return parse_number(arg, 1, 3600, &a->seconds);
 	default:
@@ -282,7 +309,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
 			return 2;
 		}
 	}
-	if (optind != argc || (a->devices[0] == NULL) != (a->devices[1] == NULL)) {
+	if (optind != argc || (a->devices[0] == NULL && a->devices[1] != NULL)) {
 		(void)fputs(usage, stderr);
 		return 2;
 	}
@@ -304,6 +331,11 @@ static void print_errs(struct fb_errs *errs)
 	fb_errs_fini(errs);
 }
 
+static uint16_t workers_of(const struct bench_options *o)
+{
+	return (uint16_t)(o->n_workers != 0 ? o->n_workers : RTE_MAX(bench_machine_n_cores(), 2u));
+}
+
 static int run_suite(const struct bench_options *o, const struct bench_suite *suite,
 		     struct rte_mempool *pool, struct bench_report *report, struct fb_errs *errs)
 {
@@ -315,6 +347,7 @@ static int run_suite(const struct bench_options *o, const struct bench_suite *su
 					      MAX_SERVICES),
 			.n_endpoints = o->n_endpoints,
 			.mode = (uint8_t)mode,
+			.n_workers = suite->all_workers ? workers_of(o) : 0,
 			.proto = o->shape.proto,
 			.short_timeouts = suite->short_timeouts || o->shape.new_permille != 0,
 			.core = o->core,
@@ -364,7 +397,11 @@ static int run_suites(const struct arguments *a, const char *program, struct fb_
 		return err;
 	o.core = bench_machine_core();
 	waited_ns = bench_machine_waited_ns();
-	pool = rte_pktmbuf_pool_create("bench", N_MBUFS, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, -1);
+	pool = rte_pktmbuf_pool_create("bench",
+				       rte_align32pow2(MBUFS_FOR_EACH_CORE *
+						       RTE_MAX(bench_machine_n_cores(), 2u)) -
+					       1,
+				       256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, -1);
 	if (pool == NULL || bench_report_open(&report, a->json) != 0) {
 		fb_errs_add(errs, (struct fb_place){0}, FB_SEV_ERROR, "out of memory");
 		return -ENOMEM;
@@ -396,6 +433,7 @@ int main(int argc, char **argv)
 				.shape = {.proto = IPPROTO_TCP},
 			},
 		.core = -1,
+		.generate = {.in_flight = 768},
 		.seconds = 3,
 	};
 	int status = parse_arguments(argc, argv, &a);
@@ -403,7 +441,10 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	if (a.pcap != NULL)
+	a.generate.seconds = a.seconds;
+	if (a.generate.device != NULL)
+		err = bench_generate_run(argv[0], a.core, &a.generate, &a.o, &errs);
+	else if (a.pcap != NULL)
 		err = bench_capture_write(argv[0], a.pcap, &a.o, &errs);
 	else if (a.devices[0] != NULL)
 		err = bench_devices_run(argv[0], a.core, a.devices, a.seconds, &a.o, &errs);

@@ -27,6 +27,7 @@ struct bench_options {
 	bool modes[2]; /* by enum fb_service_mode */
 	bool families[FB_FAMILY_COUNT];
 	uint32_t core;
+	uint32_t n_workers; /* where several run at once; 0: one on each core */
 	struct bench_shape shape;
 };
 
@@ -38,6 +39,7 @@ struct bench_suite {
 	const char *name;
 	bench_suite_fn *run;
 	bool short_timeouts;
+	bool all_workers;        /* those that may run at once; else two, of which one does */
 	uint32_t times_services; /* so many times the Services asked for; 0: as asked */
 };
 
@@ -48,6 +50,8 @@ bench_suite_fn bench_packet_path; /* packet_path.c: packets of established conne
 bench_suite_fn bench_new_flows;   /* new_flows.c: connections that begin, and whole ones */
 bench_suite_fn bench_dns;         /* dns.c: queries and their answers */
 bench_suite_fn bench_memory;      /* memory.c: bytes of a flow, seconds of a start */
+bench_suite_fn bench_scaling;     /* scaling.c: workers alone and all at once; hand-overs */
+bench_suite_fn bench_latency;     /* latency.c: from the burst's receipt to its transmission */
 bench_suite_fn bench_stages; /* stages.c: in which stage cycles go; in forebay-bench-stages only */
 
 /** One run of the bare loop over established traffic, in one form. */

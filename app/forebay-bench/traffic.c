@@ -28,7 +28,7 @@ uint64_t bench_random(uint64_t *state)
 /*
  * Addresses first, then each again with another port: a client has few connections, there are many.
  */
-static struct fb_tuple client(enum fb_family family, uint8_t proto, uint64_t i, uint32_t service)
+struct fb_tuple bench_client(enum fb_family family, uint8_t proto, uint64_t i, uint32_t service)
 {
 	rte_be32_t v4 = rte_cpu_to_be_32(CLIENT_NET + (uint32_t)(i & CLIENT_MASK));
 	uint8_t v6[16] = {0x20, 0x01, 0x0d, 0xb8, 0, 0x0c};
@@ -51,7 +51,7 @@ struct fb_tuple bench_clients_next(struct bench_clients *clients)
 		uint64_t state = clients->next;
 		uint32_t service = (uint32_t)(bench_random(&state) % world->setup.n_services);
 		struct fb_tuple tuple =
-			client(clients->family, clients->proto, clients->next++, service);
+			bench_client(clients->family, clients->proto, clients->next++, service);
 		const struct fb_service *svc = fb_table_lookup(world->offline.snapshot, &tuple);
 		const char *rule;
 		uint16_t owner = fb_datapath_owner(world->dp, svc, 0, &tuple, &rule);

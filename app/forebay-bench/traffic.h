@@ -32,6 +32,9 @@ struct bench_clients {
 	uint64_t next;
 };
 
+/** The i-th client (from 1 on) of a Service, whoever owns it. */
+struct fb_tuple bench_client(enum fb_family family, uint8_t proto, uint64_t i, uint32_t service);
+
 struct fb_tuple bench_clients_next(struct bench_clients *clients);
 
 /*

@@ -32,6 +32,16 @@ static void write_ports(FILE *f, const struct bench_setup *s)
 		(void)fprintf(f, port, "out", s->devices[1], 129, 2);
 }
 
+static void write_workers(FILE *f, const struct bench_setup *s)
+{
+	const uint32_t n = s->n_workers != 0 ? s->n_workers : 2;
+
+	(void)fprintf(f, "workers: {count: %u, cores: [", n);
+	for (uint32_t i = 0; i < n; i++)
+		(void)fprintf(f, "%s%u", i == 0 ? "" : ", ", s->core);
+	(void)fprintf(f, "]}\n");
+}
+
 static void write_config(FILE *f, const struct bench_setup *s)
 {
 	const char *out = s->devices[1] != NULL ? "out" : "net";
@@ -40,11 +50,12 @@ static void write_config(FILE *f, const struct bench_setup *s)
 	if (s->devices[0] != NULL)
 		(void)fprintf(f, "workers: {count: 1, cores: [%u]}\n", s->core);
 	else
-		(void)fprintf(f, "workers: {count: 2, cores: [%u, %u]}\n", s->core, s->core);
-	(void)fprintf(f, "flows: {ipv4: 1048576, ipv6: 1024%s}\n",
-		      s->short_timeouts
-			      ? ", timeouts: {tcp-opening: 1s, tcp-closing: 1s, udp-new: 1s}"
-			      : "");
+		write_workers(f, s);
+	(void)fprintf(
+		f, "flows: {ipv4: 1048576, ipv6: 1024%s}\n",
+		s->short_timeouts
+			? ", half-open-share: 50, timeouts: {tcp-opening: 1s, tcp-closing: 1s, udp-new: 1s}"
+			: "");
 	(void)fprintf(f,
 		      "nat:\n"
 		      "  mode: %s\n"
@@ -211,13 +222,22 @@ void bench_world_close(struct bench_world *world)
 static uint16_t gather(void *arg, struct fb_worker *w, uint16_t port, struct rte_mbuf **mbufs,
 		       uint16_t n)
 {
-	struct bench_world *world = arg;
+	struct bench_world *world = ((struct bench_world *)arg)->lanes[w->idx];
 
-	(void)w;
 	(void)port;
 	memcpy(&world->sent[world->n_sent], mbufs, n * sizeof(struct rte_mbuf *));
 	world->n_sent += n;
 	return n;
+}
+
+void bench_world_lane(struct bench_world *world, uint16_t worker, struct bench_world *ret)
+{
+	*ret = *world;
+	ret->worker = world->dp->workers[worker];
+	ret->n_sent = 0;
+	if (worker != 0)
+		fb_rcu_online(world->rcu, worker);
+	world->lanes[worker] = ret;
 }
 
 uint32_t bench_world_recycle(struct bench_world *world)
@@ -269,7 +289,7 @@ static int shrink_idle(struct bench_world *world)
 int bench_world_start(struct bench_world *world, enum fb_family family, uint32_t capacity,
 		      struct fb_errs *errs)
 {
-	static const uint8_t queue_worker[2] = {0, 1};
+	uint8_t queue_worker[FB_NAT_MAX_WORKERS];
 	uint16_t reta[128];
 	const struct fb_nat_rss rss = {
 		.key = rss_key,
@@ -277,7 +297,7 @@ int bench_world_start(struct bench_world *world, enum fb_family family, uint32_t
 		.reta = reta,
 		.reta_size = RTE_DIM(reta),
 		.queue_worker = queue_worker,
-		.n_queues = 2,
+		.n_queues = world->config->n_workers,
 		.hash_types = RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP |
 			      RTE_ETH_RSS_NONFRAG_IPV4_UDP | RTE_ETH_RSS_NONFRAG_IPV6_UDP,
 	};
@@ -289,7 +309,9 @@ int bench_world_start(struct bench_world *world, enum fb_family family, uint32_t
 	};
 
 	for (uint32_t i = 0; i < RTE_DIM(reta); i++)
-		reta[i] = i % 2;
+		reta[i] = (uint16_t)(i % world->config->n_workers);
+	for (uint32_t i = 0; i < world->config->n_workers; i++)
+		queue_worker[i] = (uint8_t)i;
 	memcpy(port.mac, bench_port_mac, sizeof(port.mac));
 	world->config->flows_ipv4 = family == FB_IPV4 ? capacity : 1024;
 	world->config->flows_ipv6 = family == FB_IPV6 ? capacity : 1024;
@@ -306,8 +328,9 @@ int bench_world_start(struct bench_world *world, enum fb_family family, uint32_t
 	world->dp->transmit = gather;
 	world->dp->transmit_arg = world;
 	world->worker = world->dp->workers[0];
+	world->lanes[0] = world;
 	fb_rcu_online(world->rcu, 0);
-	if (shrink_idle(world) != 0) {
+	if (world->setup.n_workers == 0 && shrink_idle(world) != 0) {
 		fb_errs_add(errs, (struct fb_place){0}, FB_SEV_ERROR, "out of memory");
 		return -ENOMEM;
 	}
@@ -316,8 +339,10 @@ int bench_world_start(struct bench_world *world, enum fb_family family, uint32_t
 
 void bench_world_stop(struct bench_world *world)
 {
-	if (world->dp != NULL)
-		fb_rcu_offline(world->rcu, 0);
+	for (uint16_t i = 0; world->dp != NULL && i < world->dp->n_workers; i++)
+		if (world->lanes[i] != NULL)
+			fb_rcu_offline(world->rcu, i);
+	memset(world->lanes, 0, sizeof(world->lanes));
 	fb_datapath_free(world->dp);
 	if (world->rcu != NULL)
 		fb_rcu_free(world->rcu);

@@ -4,9 +4,9 @@
 
 /*
  * What the benchmark runs in: config and manifests as text, read and compiled as the daemon does
- * it, and workers without devices. Two workers are configured, so that ownership is looked at as in
+ * it, and workers without devices. At least two are configured, so that ownership is looked at as in
  * production; the port has RSS (Toeplitz, 128 entries), and the generator sends to worker 0 what
- * such a device would send there. The other worker never runs.
+ * such a device would send there. The others only run where scaling is measured.
  */
 
 #include <stdbool.h>
@@ -32,6 +32,7 @@ struct bench_setup {
 	uint32_t n_endpoints; /* of each service */
 	uint8_t mode;         /* enum fb_service_mode */
 	uint8_t proto;        /* IPPROTO_TCP or _UDP: what Services speak */
+	uint16_t n_workers;   /* 0: two, of which only the first has room for flows */
 	bool short_timeouts;  /* opening and closing connections are forgotten after a second */
 	uint32_t core;
 	const char *devices[2]; /* to receive and to send; NULL: none, frames are given by hand */
@@ -48,6 +49,8 @@ struct bench_world {
 	/* What the worker transmitted since bench_world_recycle(). */
 	struct rte_mbuf *sent[BENCH_BATCH];
 	uint32_t n_sent;
+	struct bench_world
+		*lanes[FB_NAT_MAX_WORKERS]; /* who gets what a worker sends; 0: this one */
 };
 
 /** Config, manifests, snapshot. @return 0 or -errno, said in errs */
@@ -59,6 +62,12 @@ void bench_world_close(struct bench_world *world);
 int bench_world_start(struct bench_world *world, enum fb_family family, uint32_t capacity,
 		      struct fb_errs *errs);
 void bench_world_stop(struct bench_world *world);
+
+/**
+ * Another worker of the same world: *ret becomes a copy of *world, but for that worker and what it sends, and
+ * can be used like it until bench_world_stop(world). Worker 0's lane is the world itself, or this.
+ */
+void bench_world_lane(struct bench_world *world, uint16_t worker, struct bench_world *ret);
 
 /** Free what was transmitted. @return how many frames that were */
 uint32_t bench_world_recycle(struct bench_world *world);
