@@ -22,6 +22,7 @@
 #include "datapath/datapath.h"
 #include "datapath/limit.h"
 #include "dns/message.h"
+#include "dns/quick.h"
 #include "flow/region.h"
 #include "flow/table.h"
 #include "nat/rss.h"
@@ -126,6 +127,7 @@ struct fb_worker {
 	uint64_t random;   /* state of fb_worker_random() */
 	struct fb_burst burst;
 	struct fb_dns_query dns_query; /* of the packet in hand */
+	struct fb_dns_quick dns_quick[FB_BURST_MAX];
 	struct fb_tx_buffer tx[FB_MAX_PORTS];
 	uint32_t tx_ports; /* bit per port with frames in tx */
 	/* Those that open a flow from the end downwards. */

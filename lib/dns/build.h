@@ -77,7 +77,9 @@ void fb_dns_build_hosts(struct fb_dns_build *b);
 /** Those that are asked for by name. @return 0 or -ENOMEM; ret->v is to be freed in any case */
 int fb_dns_build_list_ports(const struct fb_dns_build *b, const struct fb_dns_service_spec *spec,
 			    struct fb_dns_ports *ret);
-/** The Service's own addresses, and ports that the name asks for (NULL: all). */
+/** The Service's own addresses, to which its names refer. Before there are nodes. */
+void fb_dns_build_own_addrs(struct fb_dns_build *b, const struct fb_dns_service_spec *spec);
+/** A node has them, and the ports that its name asks for (NULL: all). */
 void fb_dns_build_cluster(struct fb_dns_build *b, uint32_t node,
 			  const struct fb_dns_service_spec *spec,
 			  const struct fb_dns_port_spec *port);

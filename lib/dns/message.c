@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "dns/lower.h"
 #include "net/wire.h"
 
 /* A query has one question, and few carry more than OPT behind it (TSIG would be one). */
@@ -13,17 +14,6 @@
 
 #define OPT_DNSSEC_OK 0x8000 /* RFC 3225 */
 
-/* Lower-case letters of 8 bytes: those from 'A' to 'Z' get bit 5, bytes above 127 stay. */
-static inline uint64_t lower(uint64_t w)
-{
-	const uint64_t ones = UINT64_C(0x0101010101010101);
-	uint64_t low7 = w & (ones * 0x7f);
-	uint64_t from_a = low7 + ones * (0x80 - 'A');
-	uint64_t past_z = low7 + ones * (0x80 - 'Z' - 1);
-
-	return w | ((((from_a & ~past_z) & ~w) & (ones * 0x80)) >> 2);
-}
-
 static void copy_lower(uint8_t *to, const uint8_t *from, uint32_t len)
 {
 	uint64_t w;
@@ -31,14 +21,14 @@ static void copy_lower(uint8_t *to, const uint8_t *from, uint32_t len)
 
 	for (; i + 8 <= len; i += 8) {
 		memcpy(&w, from + i, 8);
-		w = lower(w);
+		w = fb_dns_lower(w);
 		memcpy(to + i, &w, 8);
 	}
 	if (i == len)
 		return;
 	w = 0;
 	memcpy(&w, from + i, len - i);
-	w = lower(w);
+	w = fb_dns_lower(w);
 	memcpy(to + i, &w, 8); /* names have room up to a multiple of 8 */
 }
 

@@ -37,6 +37,9 @@
 #define FB_DNS_OPCODE_MASK 0x7800
 #define FB_DNS_RCODE_MASK  0x000f
 
+/* Of the query's flags, those that its answer repeats. */
+#define FB_DNS_FLAGS_KEPT (FB_DNS_OPCODE_MASK | FB_DNS_FLAG_RD | FB_DNS_FLAG_CD)
+
 enum fb_dns_type {
 	FB_DNS_A = 1,
 	FB_DNS_NS = 2,

@@ -15,9 +15,6 @@
 #define FB_DNS_POINTER     0xc000
 #define FB_DNS_POINTER_MAX 0x3fff
 
-/* Of the query's flags, those that its answer repeats. */
-#define FB_DNS_FLAGS_KEPT (FB_DNS_OPCODE_MASK | FB_DNS_FLAG_RD | FB_DNS_FLAG_CD)
-
 enum fb_dns_section {
 	FB_DNS_IN_ANSWER,
 	FB_DNS_IN_AUTHORITY,

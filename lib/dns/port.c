@@ -59,35 +59,44 @@ int fb_dns_build_list_ports(const struct fb_dns_build *b, const struct fb_dns_se
 	return rc;
 }
 
-/* The Service's own addresses, and ports that the name asks for (NULL: all). */
-void fb_dns_build_cluster(struct fb_dns_build *b, uint32_t node,
-			  const struct fb_dns_service_spec *spec,
-			  const struct fb_dns_port_spec *port)
+void fb_dns_build_own_addrs(struct fb_dns_build *b, const struct fb_dns_service_spec *spec)
 {
-	uint32_t n = 0;
-	uint32_t begin;
-
-	if (b->failed)
-		return;
 	for (int family = 0; family < FB_FAMILY_COUNT; family++) {
-		begin = fb_dns_build_room(b, 0, 4);
-		for (uint32_t i = 0; i < spec->n_addrs && !b->failed; i++) {
+		uint32_t begin = fb_dns_build_room(b, 0, 4);
+		uint32_t n = 0;
+
+		for (uint32_t i = 0; i < spec->n_addrs; i++) {
 			if (fb_addr_family(&spec->addrs[i]) != (enum fb_family)family)
 				continue;
 			(void)fb_dns_build_append(b, fb_addr_wire(&spec->addrs[i]),
 						  (uint32_t)fb_family_addr_len(
 							  (enum fb_family)family),
 						  1);
-			if (!b->failed)
-				fb_dns_build_node(b, node)->n_addrs[family]++;
+			n++;
 		}
-		if (!b->failed)
-			fb_dns_build_node(b, node)->addrs[family] = begin;
+		if (b->failed)
+			return;
+		fb_dns_build_head(b)->addrs[family] = begin;
+		fb_dns_build_head(b)->n_addrs[family] = n;
 	}
-	begin = fb_dns_build_room(b, 0, 4);
+}
+
+void fb_dns_build_cluster(struct fb_dns_build *b, uint32_t node,
+			  const struct fb_dns_service_spec *spec,
+			  const struct fb_dns_port_spec *port)
+{
+	const struct fb_dns_service *head;
+	struct fb_dns_node *to;
+	uint32_t n = 0;
+	uint32_t begin = fb_dns_build_room(b, 0, 4);
+
 	if (b->failed)
 		return;
-	fb_dns_build_node(b, node)->srvs = begin;
+	head = fb_dns_build_head(b);
+	to = fb_dns_build_node(b, node);
+	memcpy(to->addrs, head->addrs, sizeof(to->addrs));
+	memcpy(to->n_addrs, head->n_addrs, sizeof(to->n_addrs));
+	to->srvs = begin;
 	for (uint32_t i = 0; i < spec->n_ports; i++)
 		n += port == NULL || is_port(&spec->ports[i], port) ? spec->n_addrs : 0;
 	for (uint32_t i = 0; i < spec->n_ports && n > 0; i++) {

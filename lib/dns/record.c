@@ -17,16 +17,13 @@
 #define SOA_TTL_MAX_S 300
 #define SOA_LEN       (9 + 13 + 20)
 
-/*
- * All addresses of a family, beginning at a place that the query's id chooses: so clients that take
- * the first one are spread, without anything to remember.
- */
+/* All addresses of a family, beginning at the one of fb_dns_first_addr(). */
 static void put_addrs(struct fb_dns_out *o, enum fb_dns_section section, uint32_t owner_at,
 		      uint32_t ttl_s, enum fb_family family, const uint8_t *addrs, uint32_t n)
 {
 	enum fb_dns_type type = family == FB_IPV4 ? FB_DNS_A : FB_DNS_AAAA;
 	uint32_t size = family == FB_IPV4 ? 4 : 16;
-	uint32_t k = fb_hash_reduce((uint32_t)fb_load16(o->msg) << 16, n);
+	uint32_t k = fb_dns_first_addr(o->msg, n);
 
 	for (uint32_t i = 0; i < n; i++) {
 		uint8_t *data = fb_dns_out_put(o, section, owner_at, type, ttl_s, size);

@@ -45,6 +45,18 @@ static void write_slots(struct fb_dns_build *b, const struct fb_hash_secret *sec
 	}
 }
 
+/* What all hosts have is known last, and the head has it too. */
+static void repeat_addrs(struct fb_dns_build *b)
+{
+	struct fb_dns_service *head;
+
+	if (b->failed)
+		return;
+	head = fb_dns_build_head(b);
+	memcpy(head->addrs, fb_dns_build_node(b, 0)->addrs, sizeof(head->addrs));
+	memcpy(head->n_addrs, fb_dns_build_node(b, 0)->n_addrs, sizeof(head->n_addrs));
+}
+
 static void write_all(struct fb_dns_build *b, const struct fb_hash_secret *secret,
 		      const struct fb_dns_service_spec *spec, const struct fb_dns_ports *ports)
 {
@@ -54,6 +66,9 @@ static void write_all(struct fb_dns_build *b, const struct fb_hash_secret *secre
 
 	for (uint32_t i = 0; i < b->n_items; i++)
 		n_hosts += i == 0 || !fb_dns_item_same_label(&b->items[i - 1], &b->items[i]);
+	/* First what is asked for most, close to the beginning. */
+	if (!spec->headless)
+		fb_dns_build_own_addrs(b, spec);
 	at = fb_dns_build_room(b, (1 + n_hosts + ports->n) * (uint32_t)sizeof(struct fb_dns_node),
 			       4);
 	if (b->failed)
@@ -63,7 +78,6 @@ static void write_all(struct fb_dns_build *b, const struct fb_hash_secret *secre
 	fb_dns_build_head(b)->n_nodes = 1 + n_hosts + ports->n;
 	fb_dns_build_head(b)->unknown = spec->unknown;
 	fb_dns_build_head(b)->has_cluster_ip = !spec->headless && spec->n_addrs > 0;
-	/* First what is asked for most, close to the beginning. */
 	if (!spec->headless)
 		fb_dns_build_cluster(b, 0, spec, NULL);
 	fb_dns_build_hosts(b);
@@ -71,6 +85,7 @@ static void write_all(struct fb_dns_build *b, const struct fb_hash_secret *secre
 		for (uint32_t i = 0; i < b->n_items; i++)
 			all.v[i] = &b->items[i];
 		fb_dns_build_set(b, 0, &all);
+		repeat_addrs(b);
 	}
 	fb_dns_build_ports(b, spec, ports, n_hosts);
 	write_slots(b, secret);
@@ -122,7 +137,8 @@ struct fb_dns_service *fb_dns_service_build(const struct fb_hash_secret *secret,
 		return NULL;
 	}
 	(void)fb_dns_build_room(&b, sizeof(struct fb_dns_service), 4);
-	at = fb_dns_build_append(&b, key, key_len, 1);
+	at = fb_dns_build_append(&b, key, key_len, 8);
+	(void)fb_dns_build_room(&b, 0, 8);
 	if (!b.failed) {
 		fb_dns_build_head(&b)->key = at;
 		fb_dns_build_head(&b)->key_len = (uint16_t)key_len;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "dns/label.h"
+#include "dns/out.h"
 #include "dns/owner.h"
 #include "dns/piece.h"
 
@@ -43,6 +44,30 @@ struct fb_dns {
 
 /* ---- create, free ---- */
 
+/* What dns/quick.h compares and writes. */
+static void prepare(struct fb_dns_zone *zone)
+{
+	uint32_t n = zone->tail_len < 8 ? zone->tail_len : 8;
+	uint8_t end[8] = {0};
+	uint8_t mask[8] = {0};
+
+	memcpy(end + 8 - n, zone->tail + zone->tail_len - n, n);
+	memset(mask + 8 - n, 0xff, n);
+	memcpy(&zone->tail_end, end, sizeof(end));
+	memcpy(&zone->tail_end_mask, mask, sizeof(mask));
+	for (int family = 0; family < FB_FAMILY_COUNT; family++) {
+		uint8_t bytes[12];
+
+		fb_store16(bytes, FB_DNS_POINTER | FB_DNS_HEADER_LEN);
+		fb_store16(bytes + 2, family == FB_IPV4 ? FB_DNS_A : FB_DNS_AAAA);
+		fb_store16(bytes + 4, FB_DNS_CLASS_IN);
+		fb_store32(bytes + 6, zone->ttl_s);
+		fb_store16(bytes + 10, (uint16_t)fb_family_addr_len((enum fb_family)family));
+		memcpy(&zone->patterns[family].begin, bytes, 8);
+		memcpy(&zone->patterns[family].end, bytes + 8, 4);
+	}
+}
+
 static int read_settings(struct fb_dns_zone *zone, const struct fb_dns_settings *settings)
 {
 	uint8_t name[FB_DNS_NAME_MAX];
@@ -57,6 +82,7 @@ static int read_settings(struct fb_dns_zone *zone, const struct fb_dns_settings 
 	zone->ttl_s = settings->ttl_s;
 	zone->pods = (uint8_t)settings->pods;
 	zone->forwards = settings->forwards;
+	prepare(zone);
 	for (uint32_t i = 0; i < settings->n_reverse; i++)
 		zone->reverse[zone->n_reverse++] = settings->reverse[i];
 	return 0;

@@ -45,6 +45,7 @@ struct fb_dns_entry {
 struct fb_dns_chunk {
 	uint32_t mask;
 	uint32_t n;
+	uint64_t pad; /* so that no entry is in two lines */
 	struct fb_dns_entry entries[];
 };
 
@@ -65,7 +66,8 @@ struct fb_dns_srv {
 
 /* A name in a Service: 0 is the Service, then hosts, then ports. */
 struct fb_dns_node {
-	uint32_t name;     /* offset: labels in front of the Service's, without a root; of a port without
+	uint32_t
+		name; /* offset: labels in front of the Service's, without a root; of a port without
 			    * underscores */
 	uint32_t addrs[2]; /* offsets: 4 or 16 bytes each, by enum fb_family */
 	uint32_t srvs;     /* offset: struct fb_dns_srv */
@@ -80,7 +82,8 @@ struct fb_dns_service {
 	uint16_t key_len;
 	uint8_t target_len;  /* 0: no ExternalName */
 	bool has_cluster_ip; /* node 0's addresses are clusterIPs: PTR names the Service */
-	uint32_t key;        /* offset: labels of name and namespace, without a root */
+	uint32_t key;        /* offset, a multiple of 8: labels of name and namespace, without a
+				root; zeros up to the next multiple of 8 */
 	uint32_t target;     /* offset: wire name with root, as written */
 	uint32_t n_nodes;
 	uint32_t n_hosts; /* nodes 1 to n_hosts, by name */
@@ -89,6 +92,10 @@ struct fb_dns_service {
 	uint32_t slot_mask;
 	bool unknown; /* there is no such Service, only slices of it: they are for PTR */
 	uint8_t pad[3];
+	/* Node 0's, again: what is asked for most is found in the piece's first lines. */
+	uint32_t addrs[2];
+	uint32_t n_addrs[2];
+	uint32_t pad_2;
 };
 
 /* Who has an address. */
@@ -112,12 +119,24 @@ struct fb_dns_pod {
 	struct fb_dns_namespace namespace_;
 };
 
+/* What all address records of a type begin with: owner (the question), type, class, TTL and length. */
+struct fb_dns_pattern {
+	uint64_t begin; /* as it lies in memory, as is the rest */
+	uint32_t end;
+	uint32_t pad;
+};
+
 struct fb_dns_zone {
 	struct fb_hash_secret secret;
 	struct fb_dns_name domain;
 	uint8_t tail[FB_DNS_NAME_MAX +
 		     1]; /* "svc" and the domain, with root: the end of each target */
 	uint32_t tail_len;
+	/* For whoever compares 8 bytes at a time: the tail's last ones, as they lie in memory, and which of
+	 * them it has. */
+	uint64_t tail_end;
+	uint64_t tail_end_mask;
+	struct fb_dns_pattern patterns[2]; /* A and AAAA, by enum fb_family */
 	uint32_t ttl_s;
 	uint32_t serial;
 	uint8_t pods;  /* enum fb_dns_pods */
@@ -152,6 +171,15 @@ static inline const struct fb_dns_node *fb_dns_service_node(const struct fb_dns_
 							    uint32_t i)
 {
 	return (const struct fb_dns_node *)fb_dns_piece_at(svc, svc->nodes) + i;
+}
+
+/**
+ * Which of n addresses comes first in an answer. The query's id chooses, so clients that take the first one
+ * are spread without anything to remember.
+ */
+static inline uint32_t fb_dns_first_addr(const uint8_t *msg, uint32_t n)
+{
+	return fb_hash_reduce((uint32_t)msg[0] << 24 | (uint32_t)msg[1] << 16, n);
 }
 
 /* Below: what a key is, for both sides. */

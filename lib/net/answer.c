@@ -160,16 +160,18 @@ static void write_error(uint8_t *icmp, enum fb_family family, enum fb_icmp_error
 			uint32_t mtu)
 {
 	static const uint8_t type_code[FB_FAMILY_COUNT][FB_ICMP_TOO_BIG + 1][2] = {
-		[FB_IPV4] = {
-			[FB_ICMP_PORT_UNREACHABLE] = {FB_ICMP4_UNREACHABLE, 3},
-			[FB_ICMP_TIME_EXCEEDED] = {FB_ICMP4_EXCEEDED, 0},
-			[FB_ICMP_TOO_BIG] = {FB_ICMP4_UNREACHABLE, 4},
-		},
-		[FB_IPV6] = {
-			[FB_ICMP_PORT_UNREACHABLE] = {FB_ICMP6_UNREACHABLE, 4},
-			[FB_ICMP_TIME_EXCEEDED] = {FB_ICMP6_EXCEEDED, 0},
-			[FB_ICMP_TOO_BIG] = {FB_ICMP6_TOO_BIG, 0},
-		},
+		[FB_IPV4] =
+			{
+				[FB_ICMP_PORT_UNREACHABLE] = {FB_ICMP4_UNREACHABLE, 3},
+				[FB_ICMP_TIME_EXCEEDED] = {FB_ICMP4_EXCEEDED, 0},
+				[FB_ICMP_TOO_BIG] = {FB_ICMP4_UNREACHABLE, 4},
+			},
+		[FB_IPV6] =
+			{
+				[FB_ICMP_PORT_UNREACHABLE] = {FB_ICMP6_UNREACHABLE, 4},
+				[FB_ICMP_TIME_EXCEEDED] = {FB_ICMP6_EXCEEDED, 0},
+				[FB_ICMP_TOO_BIG] = {FB_ICMP6_TOO_BIG, 0},
+			},
 	};
 
 	memset(icmp, 0, FB_ICMP_LEN);
@@ -241,24 +243,25 @@ void fb_answer_echo_in_place(uint8_t *data, const struct fb_packet *pkt, const u
 
 /*
  * The identification stays that of the query, which its sender has not used twice lately; whoever has to
- * may fragment. DSCP and flow label are the query's own affair.
+ * may fragment. DSCP and flow label are the query's own affair. The checksum comes from what is stored, not from
+ * the header: what was just stored in parts is slow to be read as a whole.
  */
-static void answer_ipv4(uint8_t *l3, const struct fb_tuple *tuple, uint32_t l4_len)
+static inline void answer_ipv4(uint8_t *l3, const struct fb_tuple *tuple, uint32_t l4_len)
 {
-	uint16_t csum;
+	uint32_t first = rte_cpu_to_be_32(UINT32_C(0x45000000) + FB_IPV4_LEN + l4_len);
+	uint32_t third = rte_cpu_to_be_32(FB_ANSWER_TTL << 24 | IPPROTO_UDP << 16);
+	uint16_t id = fb_load_csum(l3 + 4);
+	uint16_t csum = fb_csum_fold((uint64_t)tuple->v4.src + tuple->v4.dst + first + id + third);
 
-	l3[1] = 0;
-	fb_store16(l3 + 2, (uint16_t)(FB_IPV4_LEN + l4_len));
+	memcpy(l3, &first, 4);
 	fb_store16(l3 + 6, 0);
-	l3[8] = FB_ANSWER_TTL;
-	fb_store_csum(l3 + 10, 0);
+	third |= rte_cpu_to_be_32((uint16_t)~rte_be_to_cpu_16(csum));
+	memcpy(l3 + 8, &third, 4);
 	memcpy(l3 + 12, &tuple->v4.dst, 4);
 	memcpy(l3 + 16, &tuple->v4.src, 4);
-	csum = fb_csum_fold(fb_csum_add(0, l3, FB_IPV4_LEN));
-	fb_store_csum(l3 + 10, (uint16_t)~csum);
 }
 
-static void answer_ipv6(uint8_t *l3, const struct fb_tuple *tuple, uint32_t l4_len)
+static inline void answer_ipv6(uint8_t *l3, const struct fb_tuple *tuple, uint32_t l4_len)
 {
 	fb_store32(l3, UINT32_C(0x60000000));
 	fb_store16(l3 + 4, (uint16_t)l4_len);
@@ -268,12 +271,14 @@ static void answer_ipv6(uint8_t *l3, const struct fb_tuple *tuple, uint32_t l4_l
 }
 
 uint32_t fb_answer_udp_in_place(uint8_t *data, const struct fb_packet *pkt, const uint8_t smac[6],
-				uint32_t len)
+				uint32_t len, uint64_t sum)
 {
 	uint8_t *l3 = data + pkt->l3_off;
 	uint8_t *udp = data + pkt->l4_off;
 	uint32_t l4_len = FB_UDP_LEN + len;
-	uint8_t port[2];
+	rte_be16_t sport = fb_tuple_dport(&pkt->tuple);
+	rte_be16_t dport = fb_tuple_sport(&pkt->tuple);
+	rte_be16_t len_be = rte_cpu_to_be_16((uint16_t)l4_len);
 	uint16_t csum;
 
 	memcpy(data, data + 6, 6);
@@ -282,14 +287,12 @@ uint32_t fb_answer_udp_in_place(uint8_t *data, const struct fb_packet *pkt, cons
 		answer_ipv4(l3, &pkt->tuple, l4_len);
 	else
 		answer_ipv6(l3, &pkt->tuple, l4_len);
-	memcpy(port, udp, 2);
-	memcpy(udp, udp + 2, 2);
-	memcpy(udp + 2, port, 2);
-	fb_store16(udp + 4, (uint16_t)l4_len);
-	fb_store_csum(udp + 6, 0);
-	csum = fb_csum_fold(
-		fb_csum_add(fb_csum_pseudo(l3, pkt->family, IPPROTO_UDP, l4_len), udp, l4_len));
-	csum = (uint16_t)~csum;
-	fb_store_csum(udp + 6, csum == 0 ? 0xffff : csum);
+	/* The length counts twice: here and in the pseudo header. */
+	sum += fb_tuple_sum(&pkt->tuple) + 2 * (uint64_t)len_be + RTE_BE16(IPPROTO_UDP);
+	csum = (uint16_t)~fb_csum_fold(sum);
+	memcpy(udp, &sport, 2);
+	memcpy(udp + 2, &dport, 2);
+	memcpy(udp + 4, &len_be, 2);
+	fb_store_csum(udp + FB_UDP_CSUM_OFF, csum == 0 ? 0xffff : csum);
 	return pkt->l4_off + l4_len;
 }

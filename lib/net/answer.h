@@ -82,9 +82,11 @@ void fb_answer_echo_in_place(uint8_t *data, const struct fb_packet *pkt, const u
  * bytes is there already. The caller has checked that the headers are plain (no IPv4 options, no IPv6
  * extensions), that the frame may be answered, and that the buffer has room; it sets the frame's length to
  * what is returned. A VLAN tag that stands in the frame stays.
+ *
+ * @param sum  of the payload, not folded (net/checksum.h)
  */
 uint32_t fb_answer_udp_in_place(uint8_t *data, const struct fb_packet *pkt, const uint8_t smac[6],
-				uint32_t len);
+				uint32_t len, uint64_t sum);
 
 /** The address that a FB_PARSE_ARP request or FB_PARSE_NDP_NS asks for; false if none. */
 bool fb_answer_target(const uint8_t *data, const struct fb_packet *pkt, struct fb_addr *ret);

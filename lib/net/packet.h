@@ -74,6 +74,21 @@ static inline rte_be16_t fb_tuple_dport(const struct fb_tuple *t)
 	return fb_tuple_dport_as((enum fb_family)t->family, t);
 }
 
+/** One's complement sum of addresses and ports, not folded (net/checksum.h): the same in both directions. */
+static inline uint64_t fb_tuple_sum(const struct fb_tuple *t)
+{
+	uint64_t words[4];
+	uint64_t sum;
+
+	if (t->family == FB_IPV4)
+		return (uint64_t)t->v4.src + t->v4.dst + t->v4.sport + t->v4.dport;
+	memcpy(words, &t->v6, sizeof(words));
+	sum = (uint64_t)t->v6.sport + t->v6.dport;
+	for (int i = 0; i < 4; i++)
+		sum += (words[i] & UINT32_MAX) + (words[i] >> 32);
+	return sum;
+}
+
 enum fb_parse {
 	FB_PARSE_SERVICE,    /* whole TCP, UDP or SCTP over IP: tuple is set */
 	FB_PARSE_ICMP_ECHO,  /* echo request of the packet's family; whole, checksum good */

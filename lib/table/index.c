@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "table/part.h"
+#include "table/read.h"
 
 /* Places for n entries: a power of two, at least twice as many. */
 static uint32_t capacity_for(uint32_t n)
@@ -183,4 +184,5 @@ void fb_address_index_add(struct fb_address_index *index, const struct fb_hash_s
 		index->n++;
 	e->addr = *addr;
 	e->bits |= bits;
+	index->box_ends |= bits & FB_ADDR_BOX ? fb_address_end_bit(addr) : 0;
 }

@@ -17,12 +17,19 @@
 
 static inline struct fb_addr address(enum fb_family family, const void *v4, const uint8_t *v6)
 {
-	struct fb_addr a = {.bytes = {[10] = 0xff, [11] = 0xff}};
+	struct fb_addr a;
+	uint64_t words[2];
+	uint32_t addr;
 
-	if (family == FB_IPV4)
-		memcpy(a.bytes + 12, v4, 4);
-	else
-		memcpy(a.bytes, v6, 16);
+	if (family == FB_IPV4) {
+		/* In registers: what is stored in parts is slow to be loaded as words. */
+		memcpy(&addr, v4, sizeof(addr));
+		words[0] = 0;
+		words[1] = rte_cpu_to_be_64(UINT64_C(0xffff00000000) | rte_be_to_cpu_32(addr));
+	} else {
+		memcpy(words, v6, sizeof(words));
+	}
+	memcpy(a.bytes, words, sizeof(words));
 	return a;
 }
 
@@ -122,7 +129,9 @@ bool fb_table_source_is_forged(const struct fb_snapshot *snap, const struct fb_t
 	struct fb_addr src = address(tuple->family, &tuple->v4.src, tuple->v6.src);
 	struct fb_addr dst = address(tuple->family, &tuple->v4.dst, tuple->v6.dst);
 
-	return fb_addr_equal(&src, &dst) || (fb_table_address(snap, &src) & FB_ADDR_BOX);
+	return fb_addr_equal(&src, &dst) ||
+	       ((snap->addresses->box_ends & fb_address_end_bit(&src)) != 0 &&
+		(fb_address_index_at(snap->addresses, &snap->secret, &src)->bits & FB_ADDR_BOX));
 }
 
 bool fb_table_keeps_flow(const struct fb_snapshot *snap, const struct fb_tuple *client,

@@ -11,7 +11,9 @@
 #include <netinet/in.h>
 
 #include "dns/answer.h"
+#include "dns/quick.h"
 #include "dns/write.h"
+#include "net/checksum.h"
 
 static struct fb_dns *dns; /* until the end */
 static const struct fb_dns_zone *zone;
@@ -128,6 +130,41 @@ static void check(const uint8_t *msg, uint32_t len, const struct fb_dns_query *q
 	fuzz_require(at == len);
 }
 
+/* What is answered quickly is what would have been said at leisure. */
+static void check_quick(const uint8_t *data, uint32_t len, uint32_t most)
+{
+	uint8_t *msg = malloc(most > len ? most : len);
+	uint8_t *slow = malloc(most > len ? most : len);
+	struct fb_dns_quick quick;
+	struct fb_dns_query q;
+	uint64_t sum;
+	uint32_t n;
+	uint32_t slow_len;
+
+	fuzz_require(msg != NULL && slow != NULL);
+	memcpy(msg, data, len);
+	if (fb_dns_quick_parse(zone, msg, len, &quick)) {
+		fuzz_require(fb_csum_fold(quick.sum + quick.rest) ==
+			     fb_csum_fold(fb_csum_add(0, data, len)));
+		fb_dns_quick_entry(&quick);
+		fb_dns_quick_service(&quick);
+		n = fb_dns_quick_answer(zone, &quick, msg, most, &sum);
+		memcpy(slow, data, len);
+		fuzz_require(fb_dns_query_parse(slow, len, &q) == FB_DNS_QUERY_GOOD);
+		fuzz_require(q.udp_size == quick.udp_size);
+		if (n != 0) {
+			fuzz_require(fb_dns_answer(zone, &q, slow, most, &slow_len, NULL) ==
+				     FB_DNS_ANSWER);
+			fuzz_require(slow_len == n && memcmp(slow, msg, n) == 0);
+			fuzz_require(fb_csum_fold(sum) == fb_csum_fold(fb_csum_add(0, msg, n)));
+		} else {
+			fuzz_require(memcmp(msg, data, len) == 0);
+		}
+	}
+	free(slow);
+	free(msg);
+}
+
 /* With room for `most` bytes and not one more. */
 static void ask(const uint8_t *data, uint32_t len, uint32_t most)
 {
@@ -185,6 +222,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(exact, data, size);
 	ask(exact, (uint32_t)size, FB_DNS_UDP_MIN > size ? FB_DNS_UDP_MIN : (uint32_t)size);
 	ask(exact, (uint32_t)size, FB_DNS_MESSAGE_MAX);
+	check_quick(exact, (uint32_t)size, FB_DNS_UDP_MIN > size ? FB_DNS_UDP_MIN : (uint32_t)size);
+	check_quick(exact, (uint32_t)size, FB_DNS_UDP_MAX > size ? FB_DNS_UDP_MAX : (uint32_t)size);
 	chase(exact, (uint32_t)size);
 	free(exact);
 	return 0;
