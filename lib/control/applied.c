@@ -30,7 +30,7 @@ static bool file_name(char buf[NAME_MAX + 1], enum fb_object_kind kind, const ch
 	return len > 0 && len <= NAME_MAX && strchr(buf, '/') == NULL;
 }
 
-int fb_applied_keep(struct fb_control *c, const struct fb_object *object)
+static int write_file(struct fb_control *c, const struct fb_object *object)
 {
 	char dir[PATH_MAX];
 	char name[NAME_MAX + 1];
@@ -51,8 +51,8 @@ int fb_applied_keep(struct fb_control *c, const struct fb_object *object)
 	return ret;
 }
 
-int fb_applied_forget(struct fb_control *c, enum fb_object_kind kind, const char *namespace_,
-		      const char *name)
+static int remove_file(struct fb_control *c, enum fb_object_kind kind, const char *namespace_,
+		       const char *name)
 {
 	char dir[PATH_MAX];
 	char file[NAME_MAX + 1];
@@ -60,6 +60,115 @@ int fb_applied_forget(struct fb_control *c, enum fb_object_kind kind, const char
 	if (!applied_dir(c, dir) || !file_name(file, kind, namespace_, name))
 		return -ENAMETOOLONG;
 	return fb_file_remove(dir, file);
+}
+
+/* ---- what could not be kept ---- */
+
+static void unkept_fini(struct fb_unkept *unkept)
+{
+	free(unkept->namespace_);
+	free(unkept->name);
+}
+
+void fb_applied_fini(struct fb_control *c)
+{
+	for (uint32_t i = 0; i < c->n_unkept; i++)
+		unkept_fini(&c->unkept[i]);
+	free(c->unkept);
+	c->unkept = NULL;
+	c->n_unkept = 0;
+}
+
+static struct fb_unkept *find_unkept(struct fb_control *c, enum fb_object_kind kind,
+				     const char *namespace_, const char *name)
+{
+	for (uint32_t i = 0; i < c->n_unkept; i++) {
+		if (c->unkept[i].kind == kind && strcmp(c->unkept[i].name, name) == 0 &&
+		    strcmp(c->unkept[i].namespace_, namespace_) == 0)
+			return &c->unkept[i];
+	}
+	return NULL;
+}
+
+static void add_unkept(struct fb_control *c, enum fb_object_kind kind, const char *namespace_,
+		       const char *name)
+{
+	struct fb_unkept unkept = {kind, strdup(namespace_), strdup(name)};
+	struct fb_unkept *v = NULL;
+
+	if (unkept.namespace_ != NULL && unkept.name != NULL)
+		v = reallocarray(c->unkept, c->n_unkept + 1, sizeof(*v));
+	if (v == NULL) {
+		/* The answer has said that it is not kept. */
+		unkept_fini(&unkept);
+		return;
+	}
+	c->unkept = v;
+	v[c->n_unkept++] = unkept;
+}
+
+static void drop_unkept(struct fb_control *c, struct fb_unkept *unkept)
+{
+	unkept_fini(unkept);
+	*unkept = c->unkept[--c->n_unkept];
+	if (c->n_unkept == 0)
+		fb_control_log(c, FB_LOG_NOTICE, "%s/applied: is written again",
+			       c->p.config->state_dir);
+}
+
+/* An error that time may mend is one to try again. */
+static void note(struct fb_control *c, enum fb_object_kind kind, const char *namespace_,
+		 const char *name, int ret)
+{
+	struct fb_unkept *unkept = find_unkept(c, kind, namespace_, name);
+
+	if (ret == 0 && unkept != NULL)
+		drop_unkept(c, unkept);
+	else if (ret != 0 && ret != -ENAMETOOLONG && unkept == NULL)
+		add_unkept(c, kind, namespace_, name);
+}
+
+/* What is in force of it by apply: its file says so; else there is none. */
+static int settle(struct fb_control *c, const struct fb_unkept *unkept)
+{
+	const char *origin = NULL;
+	const struct fb_object *object =
+		fb_store_find(c->store, unkept->kind, unkept->namespace_, unkept->name, &origin);
+
+	if (object != NULL && strcmp(origin, FB_APPLIED_ORIGIN) == 0)
+		return write_file(c, object);
+	return remove_file(c, unkept->kind, unkept->namespace_, unkept->name);
+}
+
+void fb_applied_retry(struct fb_control *c)
+{
+	/* Each is a write to the disk: what fails again ends it, and a hundred are enough for once. */
+	for (uint32_t n = 0; n < 100 && c->n_unkept > 0; n++) {
+		struct fb_unkept *unkept = &c->unkept[c->n_unkept - 1];
+
+		if (settle(c, unkept) != 0)
+			return;
+		drop_unkept(c, unkept);
+	}
+}
+
+/* ---- */
+
+int fb_applied_keep(struct fb_control *c, const struct fb_object *object)
+{
+	int ret = write_file(c, object);
+
+	note(c, object->kind, object->meta.namespace_, object->meta.name, ret);
+	return ret;
+}
+
+int fb_applied_forget(struct fb_control *c, enum fb_object_kind kind, const char *namespace_,
+		      const char *name)
+{
+	int ret = remove_file(c, kind, namespace_, name);
+
+	note(c, kind, namespace_, name, ret);
+	return ret;
 }
 
 /* Leave out what a file defines already. */

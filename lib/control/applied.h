@@ -19,12 +19,16 @@
 /** At start, after the files: read what is kept. */
 void fb_applied_load(struct fb_control *c);
 
-/** Write an object that was applied. @return 0 or -errno: it is in force, but not kept */
+/** Write an object that was applied. @return 0 or -errno: it is in force, but not kept yet */
 int fb_applied_keep(struct fb_control *c, const struct fb_object *object);
 
-/** Remove the kept file of an object. @return 0 or -errno */
+/** Remove the kept file of an object. @return 0 or -errno: it is there yet */
 int fb_applied_forget(struct fb_control *c, enum fb_object_kind kind, const char *namespace_,
 		      const char *name);
+
+/** Once a second: what could not be written or removed, as on a full disk, is tried again. */
+void fb_applied_retry(struct fb_control *c);
+void fb_applied_fini(struct fb_control *c);
 
 /** A file defines these objects: where one was applied, the file takes it over. Notices go to errs. */
 void fb_applied_yield(struct fb_control *c, const struct fb_objects *objects, struct fb_errs *errs);

@@ -12,10 +12,10 @@
 /* One line of the answer, as kubectl prints it. */
 static void add_result(json_t *results, const struct fb_object *object, const char *result)
 {
-	(void)json_array_append_new(
-		results, json_pack("{s:s,s:s,s:s,s:s}", "kind", fb_object_kind_names[object->kind],
-				   "namespace", object->meta.namespace_, "name", object->meta.name,
-				   "result", result));
+	(void)json_array_append_new(results, json_pack("{s:s,s:s,s:s,s:s}", "kind",
+						       fb_object_kind_names[object->kind],
+						       "namespace", object->meta.namespace_, "name",
+						       object->meta.name, "result", result));
 }
 
 static void add_refused(json_t *results, const struct fb_objects *objects)
@@ -23,11 +23,12 @@ static void add_refused(json_t *results, const struct fb_objects *objects)
 	for (size_t i = 0; i < objects->n_refused; i++) {
 		const struct fb_object_ref *ref = &objects->refused[i];
 
-		(void)json_array_append_new(
-			results, json_pack("{s:s,s:o,s:o,s:s}", "kind",
-					   fb_object_kind_names[ref->kind], "namespace",
-					   fb_json_text(ref->namespace_), "name",
-					   fb_json_text(ref->name), "result", "refused"));
+		(void)json_array_append_new(results,
+					    json_pack("{s:s,s:o,s:o,s:s}", "kind",
+						      fb_object_kind_names[ref->kind], "namespace",
+						      fb_json_text(ref->namespace_), "name",
+						      fb_json_text(ref->name), "result",
+						      "refused"));
 	}
 }
 
@@ -36,15 +37,16 @@ static void send_results(struct fb_control *c, struct fb_reply *reply, json_t *r
 {
 	const struct fb_snapshot *snap = fb_control_snapshot(c);
 
-	fb_reply_send(reply, json_pack("{s:b,s:o,s:o,s:I,s:I}", "ok", 1, "results", results,
-				       "messages", fb_messages_json(errs), "refused",
-				       (json_int_t)errs->n_errors, "generation",
-				       (json_int_t)(snap != NULL ? snap->generation : 0)));
+	fb_reply_send(reply,
+		      json_pack("{s:b,s:o,s:o,s:I,s:I}", "ok", 1, "results", results, "messages",
+				fb_messages_json(errs), "refused", (json_int_t)errs->n_errors,
+				"generation", (json_int_t)(snap != NULL ? snap->generation : 0)));
 }
 
 /* What a file defines is the file's. @return its path, or NULL */
-static const char *file_owner(struct fb_control *c, enum fb_object_kind kind, const char *namespace_,
-			      const char *name, const struct fb_object **ret_object)
+static const char *file_owner(struct fb_control *c, enum fb_object_kind kind,
+			      const char *namespace_, const char *name,
+			      const struct fb_object **ret_object)
 {
 	const char *origin = NULL;
 
@@ -73,9 +75,9 @@ static int choose(struct fb_control *c, const struct fb_objects *objects, struct
 			continue;
 		}
 		add_result(results, o,
-			   old == NULL		       ? "created"
+			   old == NULL               ? "created"
 			   : fb_object_equal(old, o) ? "unchanged"
-						       : "configured");
+						     : "configured");
 		ret = fb_objects_add(chosen, fb_object_hold(o));
 		if (ret != 0)
 			return ret;
@@ -91,10 +93,12 @@ static void keep(struct fb_control *c, const struct fb_objects *chosen, struct f
 		int ret = fb_applied_keep(c, o);
 
 		if (ret != 0)
-			fb_errs_add(errs, o->place, FB_SEV_ERROR,
-				    "%s %s/%s is in force, but will not outlive a restart: %s: %s",
-				    fb_object_kind_names[o->kind], o->meta.namespace_, o->meta.name,
-				    c->p.config->state_dir, strerror(-ret));
+			fb_errs_add(
+				errs, o->place, FB_SEV_ERROR,
+				"%s %s/%s is in force, but does not outlive a restart until it can be "
+				"written: %s: %s",
+				fb_object_kind_names[o->kind], o->meta.namespace_, o->meta.name,
+				c->p.config->state_dir, strerror(-ret));
 	}
 }
 
@@ -156,8 +160,9 @@ static void delete_one(struct fb_control *c, const struct fb_object *o, json_t *
 	ret = fb_applied_forget(c, o->kind, o->meta.namespace_, o->meta.name);
 	if (ret != 0)
 		fb_errs_add(errs, o->place, FB_SEV_ERROR,
-			    "%s %s/%s is deleted, but will be back after a restart: %s: %s", what,
-			    o->meta.namespace_, o->meta.name, c->p.config->state_dir,
+			    "%s %s/%s is deleted, but back after a restart until its file can be "
+			    "removed: %s: %s",
+			    what, o->meta.namespace_, o->meta.name, c->p.config->state_dir,
 			    strerror(-ret));
 	add_result(results, o, "deleted");
 }

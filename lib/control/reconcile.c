@@ -57,6 +57,7 @@ void fb_reconcile_fini(struct fb_control *c)
 		conflict_fini(&c->conflicts[i]);
 	free(c->conflicts);
 	free(c->source_missing);
+	fb_applied_fini(c);
 	fb_names_close(c->names);
 	fb_box_settings_free(&c->settings);
 	fb_sources_close(c->sources);
@@ -80,8 +81,8 @@ void fb_reconcile_log(struct fb_control *c, const struct fb_errs *errs)
 			fb_control_log(c, FB_LOG_NOTICE, "%s", text);
 		else
 			fb_control_log(c, FB_LOG_WARNING,
-				       "%s; generation %" PRIu64 " stays in force for it",
-				       text, generation);
+				       "%s; generation %" PRIu64 " stays in force for it", text,
+				       generation);
 	}
 	if (errs->lost)
 		fb_control_log(c, FB_LOG_WARNING, "some messages were lost for lack of memory");
@@ -93,8 +94,8 @@ static void drop_staged(struct fb_control *c)
 	fb_names_abort(c->names);
 }
 
-/* @return whether a new generation is in force */
-static bool publish(struct fb_control *c)
+/* @return 0: a new generation is in force; -EALREADY: it would say the same; -errno: tried again */
+static int publish(struct fb_control *c)
 {
 	struct fb_snapshot *snap;
 	int ret;
@@ -104,7 +105,7 @@ static bool publish(struct fb_control *c)
 	ret = snap == NULL ? -errno : 0;
 
 	if (ret == -EALREADY)
-		return false;
+		return ret;
 	if (ret == 0) {
 		ret = fb_rcu_publish(c->p.rcu, snap);
 		if (ret != 0)
@@ -116,11 +117,11 @@ static bool publish(struct fb_control *c)
 		fb_control_log(c, FB_LOG_ERROR, "cannot publish a generation: %s; trying again",
 			       strerror(-ret));
 		c->retry = true;
-		return false;
+		return ret;
 	}
 	c->snapshots_waiting = fb_rcu_reclaim(c->p.rcu);
 	fb_dns_server_sync(c->dns);
-	return true;
+	return 0;
 }
 
 /* Addresses that come with this generation; the old snapshot is still in force. */
@@ -173,8 +174,9 @@ static void add_conflict(struct fb_control *c, const char *namespace_, const cha
 	if (v != NULL)
 		c->conflicts = v;
 	if (v == NULL || conflict.namespace_ == NULL || conflict.name == NULL) {
-		/* Not remembered: tried again when the Service itself changes. */
+		/* Not remembered: then everything is tried again. */
 		conflict_fini(&conflict);
+		c->retry = true;
 		return;
 	}
 	v[c->n_conflicts++] = conflict;
@@ -188,12 +190,14 @@ static const struct fb_service *younger_holder(const struct fb_control *c,
 	for (uint32_t s = 0; s < specs->n; s++) {
 		for (uint32_t f = 0; f < specs->v[s].n_frontends; f++) {
 			const struct fb_frontend_spec *fe = &specs->v[s].frontends[f];
-			const struct fb_service *holder = fb_table_holder(
-				c->p.table, &fe->addr, fe->port_be, specs->v[s].proto);
+			const struct fb_service *holder = fb_table_holder(c->p.table, &fe->addr,
+									  fe->port_be,
+									  specs->v[s].proto);
 			const struct fb_object *other =
-				holder != NULL ? fb_store_find(c->store, FB_KIND_SERVICE,
-							       holder->namespace_, holder->name, NULL)
-					       : NULL;
+				holder != NULL
+					? fb_store_find(c->store, FB_KIND_SERVICE,
+							holder->namespace_, holder->name, NULL)
+					: NULL;
 
 			/* One that does not say how old it is was here first, and stays. */
 			if (other != NULL && other->meta.creation[0] != '\0' &&
@@ -285,13 +289,13 @@ static int stage_conflicts(struct fb_control *c, struct fb_errs *errs)
 			if (again.v[e].severity == FB_SEV_ERROR)
 				text = again.v[e].text;
 		}
-		if (text == NULL) {
+		if (again.n_errors == 0) {
 			fb_errs_fini(&again);
 			conflict_fini(conflict);
 			*conflict = c->conflicts[--c->n_conflicts];
 			continue;
 		}
-		if (conflict->text == NULL || strcmp(conflict->text, text) != 0) {
+		if (text != NULL && (conflict->text == NULL || strcmp(conflict->text, text) != 0)) {
 			free(conflict->text);
 			conflict->text = strdup(text);
 			fb_errs_move(errs, &again);
@@ -364,14 +368,18 @@ void fb_reconcile_services(struct fb_control *c, const char *why, struct fb_errs
 		fb_control_log(c, FB_LOG_ERROR, "%s: %s; trying again", why, strerror(-ret));
 		return;
 	}
-	if (publish(c)) {
+	ret = publish(c);
+	if (ret == 0) {
 		snap = fb_control_snapshot(c);
-		fb_control_log(c, FB_LOG_INFO,
-			       "generation %" PRIu64 ": %zu Services changed by %s",
+		fb_control_log(c, FB_LOG_INFO, "generation %" PRIu64 ": %zu Services changed by %s",
 			       snap->generation, n_dirty, why);
 	}
-	/* After a failed publish everything is built again, see fb_reconcile_tick(). */
-	fb_store_clear_dirty(c->store);
+	/*
+	 * After a failed publish everything is built again, see fb_reconcile_tick(); and what has left the
+	 * store is only known of by being dirty.
+	 */
+	if (ret == 0 || ret == -EALREADY)
+		fb_store_clear_dirty(c->store);
 }
 
 void fb_reconcile_hops(struct fb_control *c, uint32_t changes)
@@ -401,6 +409,7 @@ void fb_reconcile_tick(struct fb_control *c)
 	c->snapshots_waiting = fb_rcu_reclaim(c->p.rcu);
 	if (c->allotted_failed)
 		fb_allotted_keep(c);
+	fb_applied_retry(c);
 	fb_table_set_now(c->p.table, fb_datapath_now_s(c->p.datapath));
 	fb_table_pass_time(c->p.table);
 	if (!c->retry) {
@@ -453,7 +462,20 @@ static struct fb_origin *add_origin(struct fb_control *c, uint32_t source, const
 	return origin;
 }
 
-static void read_file(struct fb_control *c, struct fb_origin *origin)
+/* An error that is read again and again, as of a file that nobody may read, is told once. */
+static bool is_told(const struct fb_origin *origin, const struct fb_errs *errs)
+{
+	const struct fb_errs *old = &origin->errs;
+
+	return origin->unread && errs->n == 1 && old->n == 1 &&
+	       strcmp(errs->v[0].text, old->v[0].text) == 0;
+}
+
+/*
+ * @return whether that was all: false if it has to be tried again, because no memory or descriptor was
+ *         left, or the file may not be read for now
+ */
+static bool read_file(struct fb_control *c, struct fb_origin *origin)
 {
 	const struct fb_config_source *source = &c->p.config->manifests[origin->source];
 	struct fb_objects objects = FB_OBJECTS_INIT;
@@ -466,14 +488,16 @@ static void read_file(struct fb_control *c, struct fb_origin *origin)
 	};
 	char *text = NULL;
 	size_t len = 0;
+	bool unread;
 	int ret;
 
 	ret = fb_file_read(origin->path, &text, &len, &errs);
 	if (ret == -ENOENT) {
 		/* Gone between the event and now: the event of its going is on its way. */
 		fb_errs_fini(&errs);
-		return;
+		return true;
 	}
+	unread = ret != 0;
 	if (ret == 0)
 		ret = fb_manifest_parse(origin->path, text, len, &objects, &errs);
 	free(text);
@@ -490,15 +514,20 @@ static void read_file(struct fb_control *c, struct fb_origin *origin)
 	origin->gone = false;
 	origin->mended = errs.n_errors == 0 && (origin->n_errors > 0 || origin->mended);
 	origin->n_errors = (uint32_t)errs.n_errors;
-	c->reloads++;
-	c->reloads_refused += errs.n_errors > 0;
-	fb_reconcile_log(c, &errs);
+	if (!is_told(origin, &errs)) {
+		c->reloads++;
+		c->reloads_refused += errs.n_errors > 0;
+		fb_reconcile_log(c, &errs);
+	}
 	fb_errs_fini(&origin->errs);
 	origin->errs = errs;
+	origin->unread = unread || ret == -ENOMEM;
+	c->batch_starved |= ret == -ENOMEM;
 	fb_objects_fini(&objects);
+	return !origin->unread;
 }
 
-static void file_changed(void *arg, uint32_t source, const char *path, bool present)
+static bool file_changed(void *arg, uint32_t source, const char *path, bool present)
 {
 	struct fb_control *c = arg;
 	struct fb_origin *origin;
@@ -507,13 +536,13 @@ static void file_changed(void *arg, uint32_t source, const char *path, bool pres
 	origin = present ? add_origin(c, source, path) : find_origin(c, path);
 	if (origin == NULL) {
 		if (present)
-			fb_control_log(c, FB_LOG_ERROR, "%s: out of memory", path);
-		return;
+			fb_control_log(c, FB_LOG_ERROR, "%s: out of memory; trying again", path);
+		return !present;
 	}
 	if (present)
-		read_file(c, origin);
-	else
-		origin->gone = true;
+		return read_file(c, origin);
+	origin->gone = true;
+	return true;
 }
 
 static void source_missing(void *arg, uint32_t source, int error)
@@ -548,10 +577,11 @@ static void drop_gone(struct fb_control *c)
 			broken |= c->origins[j].source == origin->source && !c->origins[j].gone &&
 				  c->origins[j].incomplete;
 		if (broken) {
-			fb_control_log(c, FB_LOG_WARNING,
-				       "%s: is gone, but stays in force while another file beside it "
-				       "cannot be read",
-				       origin->path);
+			fb_control_log(
+				c, FB_LOG_WARNING,
+				"%s: is gone, but stays in force while another file beside it "
+				"cannot be read",
+				origin->path);
 			continue;
 		}
 		fb_store_remove_origin(c->store, origin->path);
@@ -585,7 +615,11 @@ void fb_reconcile_sources(struct fb_control *c)
 	struct fb_errs errs = FB_ERRS_INIT;
 
 	c->batch_touched = false;
+	c->batch_starved = false;
 	if (!fb_sources_report(c->sources, c->now_ms, &handler) || !c->batch_touched)
+		return;
+	/* What a file takes over from apply is out of the store, and not in again: nobody may see that. */
+	if (c->batch_starved && c->running)
 		return;
 	drop_gone(c);
 	if (c->running)

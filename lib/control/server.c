@@ -75,11 +75,12 @@ static void drop_input(struct fb_client *cl, size_t n)
 /* Length of the first request, which is here whole; or SIZE_MAX. */
 static size_t first_line(struct fb_client *cl)
 {
-	const char *in = cl->in + cl->in_off;
 	const char *newline;
+	const char *in;
 
 	if (cl->in_len == cl->scanned)
 		return SIZE_MAX;
+	in = cl->in + cl->in_off;
 	newline = memchr(in + cl->scanned, '\n', cl->in_len - cl->scanned);
 	if (newline != NULL)
 		return (size_t)(newline - in);

@@ -14,18 +14,19 @@
 #include <sys/stat.h>
 
 /* IN_CREATE is looked at only for links, which are complete when they appear. */
-#define WATCH_MASK                                                                                 \
-	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_DELETE_SELF |   \
+#define WATCH_MASK                                                                               \
+	(IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_DELETE_SELF | \
 	 IN_MOVE_SELF | IN_ONLYDIR)
 
 #define NO_WATCH (-1)
 
-/* What no event will tell of (a link's missing target, a lack of watches) is looked at this often. */
+/* What no event will tell of (a link's missing target, a lack of watches or memory) is looked at this often. */
 #define POLL_MS 1000
 
 struct file {
 	char *name; /* in its directory */
 	bool gone;  /* leaves the list at the end of this report */
+	bool again; /* nobody could take note of it: as if it were new, next time */
 	/* What it was when it was last reported. */
 	dev_t dev;
 	ino_t ino;
@@ -36,13 +37,14 @@ struct file {
 
 struct source {
 	char *path;
-	char *base;  /* last component, in path */
-	int wd_self; /* the directory itself */
+	char *base;    /* last component, in path */
+	int wd_self;   /* the directory itself */
 	int wd_parent; /* the nearest directory above it that exists */
 	bool parent_is_direct;
 	bool rescan;
-	bool missing; /* reported as missing */
-	bool polled;  /* scanned every POLL_MS */
+	bool missing;       /* reported as missing */
+	bool polled;        /* scanned every POLL_MS */
+	bool untold;        /* something could not be told: scanned after POLL_MS */
 	struct file *files; /* sorted by name; a file source has one, called base */
 	uint32_t n_files;
 	char **names; /* entries that events named since the last report */
@@ -367,16 +369,13 @@ static bool file_same(const struct file *a, const struct file *b)
 	       a->ctime.tv_sec == b->ctime.tv_sec && a->ctime.tv_nsec == b->ctime.tv_nsec;
 }
 
-static int append_file(struct file **files, uint32_t *n, const struct source *src, const char *name)
+/* @param like  what is remembered of it; its name is copied. @return 0 or -ENOMEM */
+static int append_file(struct file **files, uint32_t *n, const struct file *like)
 {
-	char buf[PATH_MAX];
-	const char *path = entry_path(src, name, buf);
-	struct file file = {0};
+	struct file file = *like;
 	struct file *grown;
 
-	if (path == NULL || !file_fill(&file, path))
-		return 0;
-	file.name = strdup(name);
+	file.name = strdup(like->name);
 	/* Grown by doubling: at powers of two. */
 	grown = (*n & (*n - 1)) == 0
 			? reallocarray(*files, *n == 0 ? 1 : (size_t)*n * 2, sizeof(**files))
@@ -389,6 +388,17 @@ static int append_file(struct file **files, uint32_t *n, const struct source *sr
 	}
 	grown[(*n)++] = file;
 	return 0;
+}
+
+static int append_entry(struct file **files, uint32_t *n, const struct source *src, char *name)
+{
+	char buf[PATH_MAX];
+	const char *path = entry_path(src, name, buf);
+	struct file file = {.name = name};
+
+	if (path == NULL || !file_fill(&file, path))
+		return 0;
+	return append_file(files, n, &file);
 }
 
 /* What is there now. @return 0 or -errno: then the source is missing, or cannot be looked at */
@@ -404,7 +414,7 @@ static int list(const struct source *src, struct file **ret_files, uint32_t *ret
 	if (stat(src->path, &st) != 0)
 		return -errno;
 	if (!S_ISDIR(st.st_mode)) {
-		ret = append_file(&files, &n, src, src->base);
+		ret = append_entry(&files, &n, src, src->base);
 	} else {
 		dir = opendir(src->path);
 		if (dir == NULL)
@@ -415,7 +425,7 @@ static int list(const struct source *src, struct file **ret_files, uint32_t *ret
 			if (entry == NULL || ret != 0)
 				break;
 			if (fb_sources_is_manifest(entry->d_name))
-				ret = append_file(&files, &n, src, entry->d_name);
+				ret = append_entry(&files, &n, src, entry->d_name);
 		}
 		if (ret == 0 && errno != 0)
 			ret = -errno;
@@ -432,17 +442,18 @@ static int list(const struct source *src, struct file **ret_files, uint32_t *ret
 	return 0;
 }
 
-static void report_file(const struct source *src, uint32_t idx, const char *name, bool present,
+/* @return whether somebody took note; also of what has a path too long to be told */
+static bool report_file(const struct source *src, uint32_t idx, const char *name, bool present,
 			const struct fb_sources_handler *handler)
 {
 	char buf[PATH_MAX];
 	const char *path;
 
-	path = entry_path(src, strcmp(name, src->base) == 0 && src->wd_self == NO_WATCH ? src->base
+	path = entry_path(src,
+			  strcmp(name, src->base) == 0 && src->wd_self == NO_WATCH ? src->base
 										   : name,
 			  buf);
-	if (path != NULL)
-		handler->file(handler->arg, idx, path, present);
+	return path == NULL || handler->file(handler->arg, idx, path, present);
 }
 
 /* Whether a change of what was just listed raises an event. */
@@ -476,15 +487,17 @@ static void report_all(struct fb_sources *s, uint32_t idx, const struct fb_sourc
 	if (src->missing)
 		handler->missing(handler->arg, idx, 0);
 	src->missing = false;
+	src->untold = false;
 	while (i < src->n_files || j < n) {
 		int order = i == src->n_files ? 1
-			    : j == n	      ? -1
+			    : j == n          ? -1
 					      : strcmp(src->files[i].name, files[j].name);
 
 		if (order < 0)
-			report_file(src, idx, src->files[i].name, false, handler);
-		else if (order > 0 || !file_same(&src->files[i], &files[j]))
-			report_file(src, idx, files[j].name, true, handler);
+			(void)report_file(src, idx, src->files[i].name, false, handler);
+		else if (order > 0 || src->files[i].again || !file_same(&src->files[i], &files[j]))
+			files[j].again = !report_file(src, idx, files[j].name, true, handler);
+		src->untold |= order >= 0 && files[j].again;
 		i += order <= 0;
 		j += order >= 0;
 	}
@@ -533,15 +546,18 @@ static void report_named(struct source *src, uint32_t idx, const struct fb_sourc
 		if (n_sorted > 0)
 			known = bsearch(&key, src->files, n_sorted, sizeof(*known), compare_files);
 		if (file_fill(&key, path)) {
+			key.again = !handler->file(handler->arg, idx, path, true);
+			src->untold |= key.again;
 			if (known != NULL) {
 				key.name = known->name;
 				*known = key;
-			} else if (append_file(&src->files, &src->n_files, src, key.name) == 0) {
+			} else if (append_file(&src->files, &src->n_files, &key) == 0) {
 				untidy = true;
+			} else {
+				src->untold = true; /* not remembered, so new to the next scan */
 			}
-			handler->file(handler->arg, idx, path, true);
 		} else if (known != NULL) {
-			handler->file(handler->arg, idx, path, false);
+			(void)handler->file(handler->arg, idx, path, false);
 			known->gone = true;
 			untidy = true;
 		}
@@ -554,6 +570,8 @@ bool fb_sources_report(struct fb_sources *s, uint64_t now_ms,
 		       const struct fb_sources_handler *handler)
 {
 	bool all = now_ms >= s->poll_ms;
+	/* What changes all the time elsewhere must not put it off. */
+	uint64_t poll_ms = all || s->poll_ms == UINT64_MAX ? now_ms + POLL_MS : s->poll_ms;
 
 	if (now_ms < fb_sources_due_ms(s))
 		return false;
@@ -562,15 +580,15 @@ bool fb_sources_report(struct fb_sources *s, uint64_t now_ms,
 	for (uint32_t i = 0; i < s->n; i++) {
 		struct source *src = &s->v[i];
 
-		if (src->rescan || (all && src->polled)) {
+		if (src->rescan || (all && (src->polled || src->untold))) {
 			src->rescan = false;
 			report_all(s, i, handler);
 		} else {
 			report_named(src, i, handler);
 		}
 		clear_names(src);
-		if (src->polled)
-			s->poll_ms = now_ms + POLL_MS;
+		if (src->polled || src->untold)
+			s->poll_ms = poll_ms;
 	}
 	return true;
 }

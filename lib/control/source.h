@@ -31,8 +31,11 @@
 struct fb_sources;
 
 struct fb_sources_handler {
-	/* A file of source number `source` is new or changed (present) or is gone. */
-	void (*file)(void *arg, uint32_t source, const char *path, bool present);
+	/*
+	 * A file of source number `source` is new or changed (present) or is gone.
+	 * @return whether that is taken note of; else it is reported again a second later
+	 */
+	bool (*file)(void *arg, uint32_t source, const char *path, bool present);
 	/* The source's own path vanished or could not be read (error: errno), or is back (0). */
 	void (*missing)(void *arg, uint32_t source, int error);
 	void *arg;

@@ -47,6 +47,7 @@ struct fb_origin {
 	char *path;
 	uint32_t source;
 	uint32_t n_errors;
+	bool unread;     /* could not be read at all, or for lack of memory: tried again */
 	bool incomplete; /* could not be read to its end: nothing may be taken as removed */
 	bool gone;       /* the file is gone; what it said stays until its source is whole */
 	bool mended;     /* its last reading had no errors and the one before had; not yet told */
@@ -58,6 +59,13 @@ struct fb_conflict {
 	char *namespace_;
 	char *name;
 	char *text; /* what was logged, so that it is not logged again */
+};
+
+/* An object that was applied or deleted, of which its file does not tell; tried again each second. */
+struct fb_unkept {
+	enum fb_object_kind kind;
+	char *namespace_;
+	char *name;
 };
 
 struct fb_announcement {
@@ -89,6 +97,8 @@ struct fb_control {
 	struct fb_pool *pool; /* what Services were allotted; allotted.c moves it to a file and back */
 	bool allotted_failed; /* the file could not be written; told once */
 	bool allotted_settled; /* all sources were read since the start */
+	struct fb_unkept *unkept; /* applied.c: objects whose files could not be written or removed */
+	uint32_t n_unkept;
 	struct fb_desired_settings settings;
 	struct fb_names *names; /* NULL: DNS is off */
 	bool synced;		/* all sources have been read whole, once */
@@ -100,6 +110,7 @@ struct fb_control {
 	uint32_t n_conflicts;
 	bool *source_missing; /* by source */
 	bool batch_touched;   /* the batch being read has read something */
+	bool batch_starved;   /* of it something could not be read for lack of memory */
 	bool retry;           /* a commit failed for lack of memory: try again */
 	uint64_t reloads;
 	uint64_t reloads_refused;

@@ -17,6 +17,7 @@ void __real_free(void *piece);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *piece, size_t size);
+void *__wrap_reallocarray(void *piece, size_t n, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
 void __wrap_free(void *piece);
 char *__wrap_strdup(const char *text);
@@ -121,6 +122,13 @@ void *__wrap_realloc(void *piece, size_t size)
 		forget(piece);
 	moved = __real_realloc(piece, size);
 	return keep(moved);
+}
+
+void *__wrap_reallocarray(void *piece, size_t n, size_t size)
+{
+	if (size != 0 && n > SIZE_MAX / size)
+		abort(); /* nobody asks for so much on purpose */
+	return __wrap_realloc(piece, n * size);
 }
 
 void __wrap_free(void *piece)

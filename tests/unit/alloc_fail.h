@@ -4,8 +4,8 @@
 
 /*
  * Memory that runs out when a test says so. Link alloc_fail.c with alloc_fail_args (meson): every
- * malloc, calloc, realloc, aligned_alloc, strdup, strndup, vasprintf and asprintf of the objects
- * linked statically goes through here; what shared libraries allocate inside themselves does not,
+ * malloc, calloc, realloc, reallocarray, aligned_alloc, strdup, strndup, vasprintf and asprintf of the
+ * objects linked statically goes through here; what shared libraries allocate inside themselves does not,
  * unless a test hands them these functions. Without alloc_fail_at() nothing fails.
  *
  * The usual loop, which ends when the code under test needed fewer than n allocations:

@@ -3,6 +3,8 @@
 #include "unit.h"
 
 #include <poll.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +13,13 @@
 
 #include <sys/stat.h>
 
+#include "alloc_fail.h"
 #include "control/source.h"
 
 /* What was reported, as text: "+a.yaml -b.yaml missing back", in order. */
 struct seen {
 	char text[512];
-	size_t dir_len;
+	bool busy; /* takes note of nothing */
 };
 
 struct fixture {
@@ -35,9 +38,12 @@ static void add_word(struct seen *seen, const char *sign, const char *word)
 		       sign, word);
 }
 
-static void file(void *arg, uint32_t source, const char *path, bool present)
+static bool file(void *arg, uint32_t source, const char *path, bool present)
 {
+	const struct seen *seen = arg;
+
 	add_word(arg, present ? "+" : "-", strrchr(path, '/') + 1);
+	return !seen->busy;
 }
 
 static void missing(void *arg, uint32_t source, int error)
@@ -336,6 +342,202 @@ static void events_settle_before_they_are_reported(void **state)
 	assert_string_equal(f->seen.text, "+a.yaml +b.yaml");
 }
 
+static void what_nobody_took_note_of_is_reported_again(void **state)
+{
+	struct fixture *f = *state;
+
+	write_file(in(f, "a.yaml"));
+	open_sources(f);
+	f->seen.busy = true;
+	report(f);
+	assert_string_equal(f->seen.text, "+a.yaml");
+	assert_int_equal(fb_sources_due_ms(f->sources), f->now_ms + 1000);
+	write_file(in(f, "b.yaml"));
+	take_events(f);
+	report(f);
+	assert_string_equal(f->seen.text, "+a.yaml +b.yaml");
+	f->seen.busy = false;
+	report(f);
+	assert_string_equal(f->seen.text, "+a.yaml +b.yaml");
+	report(f);
+	assert_string_equal(f->seen.text, "");
+	assert_int_equal(fb_sources_due_ms(f->sources), UINT64_MAX);
+}
+
+/* Endpoints that change ten times a second do not put off what is looked at once a second. */
+static void changes_elsewhere_do_not_put_it_off(void **state)
+{
+	struct fixture *f = *state;
+	const struct fb_sources_handler handler = {file, missing, &f->seen};
+	bool again = false;
+
+	write_file(in(f, "a.yaml"));
+	open_sources(f);
+	f->seen.busy = true;
+	report(f);
+	f->seen.busy = false;
+	for (int i = 0; i < 11; i++) {
+		write_file(in(f, "b.yaml"));
+		take_events(f);
+		f->now_ms += 100;
+		f->seen.text[0] = '\0';
+		assert_true(fb_sources_report(f->sources, f->now_ms, &handler));
+		again |= strstr(f->seen.text, "+a.yaml") != NULL;
+	}
+	assert_true(again);
+}
+
+/* Whichever allocation fails: a file's coming and going is told within a second. */
+static void without_memory_it_is_told_a_second_later(void **state)
+{
+	struct fixture *f = *state;
+	bool failed = true;
+
+	write_file(in(f, "a.yaml"));
+	open_sources(f);
+	report(f);
+	for (unsigned int n = 1; failed; n++) {
+		write_file(in(f, "b.yaml"));
+		write_file(in(f, "c.yaml"));
+		alloc_fail_at(n);
+		take_events(f);
+		report(f);
+		failed = alloc_fail_stop();
+		if (strstr(f->seen.text, "+b.yaml +c.yaml") == NULL) {
+			report(f);
+			assert_non_null(strstr(f->seen.text, "+b.yaml"));
+		} else {
+			report(f);
+		}
+		assert_int_equal(unlink(in(f, "b.yaml")), 0);
+		assert_int_equal(unlink(in(f, "c.yaml")), 0);
+		take_events(f);
+		report(f);
+		assert_string_equal(f->seen.text, "-b.yaml -c.yaml");
+	}
+}
+
+/* ---- somebody who writes, renames and removes while the files are read ---- */
+
+#define RACE_FILES 8
+#define RACE_STEPS 4000
+
+struct racer {
+	const char *dir;
+	bool done; /* atomic */
+};
+
+static uint32_t next_random(uint32_t *seed)
+{
+	*seed = *seed * 1664525u + 1013904223u;
+	return *seed >> 8;
+}
+
+static void *race(void *arg)
+{
+	struct racer *r = arg;
+	uint32_t seed = 7;
+	char path[128];
+	char other[128];
+
+	for (int i = 0; i < RACE_STEPS; i++) {
+		uint32_t file = next_random(&seed) % RACE_FILES;
+		int fd;
+
+		(void)snprintf(path, sizeof(path), "%s/%u.yaml", r->dir, file);
+		(void)snprintf(other, sizeof(other), "%s/new", r->dir);
+		switch (next_random(&seed) % 4) {
+		case 0: /* in place, in two pieces */
+			fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644);
+			if (fd >= 0 && (write(fd, "half ", 5) != 5 || write(fd, "whole", 5) != 5))
+				return NULL;
+			break;
+		case 1: /* whole */
+			fd = open(other, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644);
+			if (fd >= 0 && write(fd, &seed, sizeof(seed)) != sizeof(seed))
+				return NULL;
+			(void)rename(other, path);
+			break;
+		case 2:
+			fd = -1;
+			(void)unlink(path);
+			break;
+		default:
+			fd = -1;
+			(void)snprintf(other, sizeof(other), "%s/%u.yaml", r->dir,
+				       next_random(&seed) % RACE_FILES);
+			(void)rename(path, other);
+			break;
+		}
+		if (fd >= 0)
+			(void)close(fd);
+	}
+	__atomic_store_n(&r->done, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* What the reader knows of each file: its content, or that there is none. */
+struct reader {
+	char known[RACE_FILES][16];
+	int len[RACE_FILES]; /* -1: no file */
+};
+
+static int read_content(const char *path, char ret[16])
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int len = fd >= 0 ? (int)read(fd, ret, 16) : -1;
+
+	if (fd >= 0)
+		(void)close(fd);
+	return len;
+}
+
+static bool take_content(void *arg, uint32_t source, const char *path, bool present)
+{
+	struct reader *r = arg;
+	int file = atoi(strrchr(path, '/') + 1);
+
+	r->len[file] = present ? read_content(path, r->known[file]) : -1;
+	return true;
+}
+
+static void a_writer_who_never_waits_is_followed_to_the_end(void **state)
+{
+	struct fixture *f = *state;
+	struct racer racer = {.dir = f->path};
+	struct reader reader;
+	const struct fb_sources_handler handler = {take_content, missing, &reader};
+	struct pollfd pfd;
+	pthread_t thread;
+
+	for (int i = 0; i < RACE_FILES; i++)
+		reader.len[i] = -1;
+	open_sources(f);
+	pfd = (struct pollfd){.fd = fb_sources_fd(f->sources), .events = POLLIN};
+	assert_int_equal(pthread_create(&thread, NULL, race, &racer), 0);
+	while (!__atomic_load_n(&racer.done, __ATOMIC_ACQUIRE)) {
+		f->now_ms += 50;
+		fb_sources_process(f->sources, f->now_ms);
+		(void)fb_sources_report(f->sources, f->now_ms + 1, &handler);
+	}
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	while (poll(&pfd, 1, 0) > 0)
+		fb_sources_process(f->sources, f->now_ms);
+	f->now_ms += 1000;
+	(void)fb_sources_report(f->sources, f->now_ms, &handler);
+	for (int i = 0; i < RACE_FILES; i++) {
+		char name[16];
+		char content[16];
+		int len;
+
+		(void)snprintf(name, sizeof(name), "%d.yaml", i);
+		len = read_content(in(f, name), content);
+		if (len != reader.len[i] ||
+		    (len > 0 && memcmp(content, reader.known[i], (size_t)len) != 0))
+			fail_msg("%s: %d bytes are known, there are %d", name, reader.len[i], len);
+	}
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -351,6 +553,10 @@ int main(void)
 		T(a_link_in_place_of_the_directory_is_seen_at_once),
 		T(what_no_event_tells_of_is_looked_at_every_second),
 		T(events_settle_before_they_are_reported),
+		T(what_nobody_took_note_of_is_reported_again),
+		T(changes_elsewhere_do_not_put_it_off),
+		T(without_memory_it_is_told_a_second_later),
+		T(a_writer_who_never_waits_is_followed_to_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
