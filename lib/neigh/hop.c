@@ -45,6 +45,8 @@ struct fb_hops {
 	uint32_t n_places; /* one past the highest ever used */
 	uint32_t places_cap;
 	uint16_t first_free;
+	bool forgot; /* since fb_hops_forgot() */
+	bool full;   /* somebody was refused a place since one was free */
 };
 
 struct fb_hops *fb_hops_create(const struct fb_hash_secret *secret)
@@ -123,8 +125,10 @@ static struct neighbour *find_or_add(struct fb_hops *h, uint8_t port, const stru
 	if (nb != NULL)
 		return nb;
 	nb = calloc(1, sizeof(*nb));
-	if (nb == NULL)
+	if (nb == NULL) {
+		h->forgot = true;
 		return NULL;
+	}
 	nb->port = port;
 	nb->addr = *addr;
 	nb->poke_wait_ms = POKE_FIRST_MS;
@@ -192,6 +196,14 @@ int fb_hops_fix(struct fb_hops *h, uint8_t port, const struct fb_addr *addr, con
 	return 0;
 }
 
+bool fb_hops_forgot(struct fb_hops *h)
+{
+	bool forgot = h->forgot;
+
+	h->forgot = false;
+	return forgot;
+}
+
 void fb_hops_dump_begin(struct fb_hops *h)
 {
 	struct fb_neigh_map_node *node = NULL;
@@ -222,17 +234,20 @@ static bool widen(struct fb_hops *h)
 {
 	uint32_t cap = h->places_cap * 2;
 	struct fb_next_hop *array;
-	struct place *places;
+	struct place *places = NULL;
 
-	if (cap > MAX_PLACES)
+	h->full = cap > MAX_PLACES;
+	if (h->full)
 		return false;
 	array = realloc(h->array, cap * sizeof(*array));
-	if (array == NULL)
+	if (array != NULL) {
+		h->array = array;
+		places = realloc(h->places, cap * sizeof(*places));
+	}
+	if (places == NULL) {
+		h->forgot = true;
 		return false;
-	h->array = array;
-	places = realloc(h->places, cap * sizeof(*places));
-	if (places == NULL)
-		return false;
+	}
 	h->places = places;
 	h->places_cap = cap;
 	return true;
@@ -316,6 +331,8 @@ static void free_place(struct fb_hops *h, uint16_t p)
 	h->places[p] = (struct place){.next = h->first_free};
 	h->array[p] = (struct fb_next_hop){.state = FB_HOP_NONE};
 	h->first_free = p;
+	h->forgot |= h->full;
+	h->full = false;
 	drop_if_unused(h, nb);
 }
 

@@ -45,6 +45,12 @@ bool fb_hops_learn(struct fb_hops *h, uint8_t port, const struct fb_addr *addr, 
 /** The same from the config, for good: fb_hops_learn() does not change it. @return 0 or -ENOMEM */
 int fb_hops_fix(struct fb_hops *h, uint8_t port, const struct fb_addr *addr, const uint8_t mac[6]);
 
+/**
+ * Whether since the last call something could not be remembered for lack of memory, or there is room again
+ * where there was none: then all of it should be told and held anew.
+ */
+bool fb_hops_forgot(struct fb_hops *h);
+
 /** Around a dump of all neighbours: those that were not learnt again are gone. */
 void fb_hops_dump_begin(struct fb_hops *h);
 bool fb_hops_dump_end(struct fb_hops *h);

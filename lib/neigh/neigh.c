@@ -18,7 +18,7 @@
 /* ARP and NDP requests caused in one tick at most; a guess that spares switches and peers. */
 #define POKES_PER_TICK 1024
 
-/* Dumps that changed under our hands are read again this often; the news mend the rest. */
+/* Dumps that changed under our hands are read again this often; the next tick mends the rest. */
 #define DUMP_TRIES 3
 
 /* An address that somebody wants to reach. */
@@ -43,6 +43,7 @@ struct fb_neigh {
 	struct fb_hash_secret secret;
 	struct fb_neigh_map destinations;
 	struct fb_changed changed;
+	bool unsure;	 /* not all that the kernel said is known: to be learnt anew at the next tick */
 	uint32_t result; /* FB_NEIGH_* since last told */
 	uint64_t now_ms; /* of the last tick */
 	uint32_t pokes_left;
@@ -87,6 +88,11 @@ static void settle(struct fb_neigh *n, struct destination *d, int port,
 		if (route_mtu != 0 && route_mtu < mtu)
 			mtu = (uint16_t)route_mtu;
 		place = fb_hops_hold(n->hops, (uint8_t)port, gateway, mtu);
+		if (place == 0 && fb_hops_forgot(n->hops)) {
+			/* The old way until there is memory for the new one. */
+			n->unsure = true;
+			return;
+		}
 	}
 	fb_hops_release(n->hops, d->place);
 	if (place == d->place)
@@ -216,6 +222,7 @@ static int learn_all(struct fb_neigh *n)
 
 	n->changed.all = true;
 	n->n_interfaces = 0;
+	n->unsure = true;
 	for (int i = 0; rc == -EINTR && i < DUMP_TRIES; i++)
 		rc = fb_rtnl_dump(n->rtnl, RTM_GETLINK, on_event, n);
 	if (rc != 0 && rc != -EINTR)
@@ -228,6 +235,7 @@ static int learn_all(struct fb_neigh *n)
 		return rc == -EINTR ? 0 : rc; /* what an incomplete dump lacks need not be gone */
 	if (fb_hops_dump_end(n->hops))
 		n->result |= FB_NEIGH_HOPS;
+	n->unsure = false;
 	return 0;
 }
 
@@ -316,8 +324,8 @@ uint32_t fb_neigh_process(struct fb_neigh *n)
 {
 	if (n->rtnl == NULL)
 		return 0;
-	if (fb_rtnl_news(n->rtnl, on_event, n) != 0 && learn_all(n) != 0)
-		n->changed.all = true;
+	if (fb_rtnl_news(n->rtnl, on_event, n) != 0)
+		(void)learn_all(n); /* what fails of it the next tick tries again */
 	requery(n);
 	return tell(n);
 }
@@ -331,6 +339,8 @@ uint32_t fb_neigh_tick(struct fb_neigh *n, uint64_t now_ms)
 	fb_hops_expire(n->hops, now_ms);
 	if (n->rtnl == NULL)
 		return 0;
+	if (fb_hops_forgot(n->hops) || n->unsure)
+		(void)learn_all(n); /* else the next tick tries again */
 	requery(n);
 	(void)fb_hops_array(n->hops, &n_places);
 	for (uint32_t i = 0; i < n_places && n->pokes_left > 0; i++) {

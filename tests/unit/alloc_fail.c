@@ -28,7 +28,7 @@ int __wrap_asprintf(char **ret, const char *fmt, ...) __attribute__((format(prin
 
 /* Live pieces, open addressing: a shared library's piece may be freed here (and the other way
  * round), so counting calls is not enough. Ample for tests; a full table stops the test. */
-#define LIVE_CAP (1u << 16)
+#define LIVE_CAP (1u << 18)
 #define GONE ((void *)1)
 
 static void *live[LIVE_CAP];
@@ -47,7 +47,7 @@ static bool fails_now(void)
 
 static size_t slot_of(const void *piece)
 {
-	return (size_t)(((uintptr_t)piece >> 4) * 0x9e3779b97f4a7c15ull >> 48) % LIVE_CAP;
+	return (size_t)(((uintptr_t)piece >> 4) * 0x9e3779b97f4a7c15ull >> 46) % LIVE_CAP;
 }
 
 static void *keep(void *piece)

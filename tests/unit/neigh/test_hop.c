@@ -2,6 +2,7 @@
 
 #include "unit.h"
 
+#include "alloc_fail.h"
 #include "neigh/hop.h"
 
 static const uint8_t mac_a[6] = {2, 0, 0, 0, 0, 0xa};
@@ -191,6 +192,56 @@ static void the_65536th_place_is_refused(void **state)
 
 #define WITH_HOPS(f) cmocka_unit_test_setup_teardown(f, create, destroy)
 
+/* Whichever allocation fails: the caller hears that he has to say it again. */
+static void what_is_not_remembered_is_owned_up_to(void **state)
+{
+	struct fb_hops *h = *state;
+	bool failed = true;
+
+	assert_false(fb_hops_forgot(h));
+	for (unsigned int n = 1; failed; n++) {
+		bool known = true;
+
+		alloc_fail_at(n);
+		/* Enough to widen what holds places and neighbours. */
+		for (uint16_t i = 0; i < 200; i++) {
+			struct fb_addr a = addr((uint16_t)(1000 * n + i));
+			uint16_t place;
+
+			(void)fb_hops_learn(h, 1, &a, mac_a);
+			place = fb_hops_hold(h, 1, &a, 1500);
+			known &= place != 0 && at(h, place).state == FB_HOP_READY;
+		}
+		failed = alloc_fail_stop();
+		assert_true(fb_hops_forgot(h) == !known);
+		assert_false(fb_hops_forgot(h));
+		assert_true(known || failed);
+	}
+}
+
+static void room_for_a_place_that_was_refused_is_told(void **state)
+{
+	struct fb_hops *h = *state;
+	struct fb_addr one_more = {.bytes = {0x20, 0x02}};
+	uint16_t first = 0;
+
+	for (uint32_t i = 1; i < 65536; i++) {
+		struct fb_addr a = addr((uint16_t)i);
+		uint16_t place = fb_hops_hold(h, 0, &a, 1500);
+
+		assert_int_not_equal(place, 0);
+		first = i == 1 ? place : first;
+	}
+	assert_int_equal(fb_hops_hold(h, 0, &one_more, 1500), 0);
+	assert_false(fb_hops_forgot(h)); /* to ask again at once would not help */
+	fb_hops_release(h, first);
+	fb_hops_expire(h, 1000);
+	assert_false(fb_hops_forgot(h));
+	fb_hops_expire(h, 1000 + FB_HOP_GRACE_MS);
+	assert_true(fb_hops_forgot(h));
+	assert_int_not_equal(fb_hops_hold(h, 0, &one_more, 1500), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +254,8 @@ int main(void)
 		WITH_HOPS(a_place_taken_up_again_within_the_grace_stays),
 		WITH_HOPS(pokes_back_off_to_five_seconds_and_ready_ones_wait_twenty),
 		WITH_HOPS(the_65536th_place_is_refused),
+		WITH_HOPS(what_is_not_remembered_is_owned_up_to),
+		WITH_HOPS(room_for_a_place_that_was_refused_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "alloc_fail.h"
 #include "neigh/neigh.h"
 #include "netns.h"
 #include "twin/twin.h"
@@ -382,6 +383,33 @@ static void after_lost_news_everything_is_as_the_kernel_has_it(void **state)
 	assert_memory_equal(hop_at(b, place_of(b, "192.0.2.9"))->mac, peer_mac, 6);
 }
 
+/* Whichever allocation fails while news are read: a second later it is as the kernel has it. */
+static void without_memory_it_is_as_the_kernel_has_it_a_second_later(void **state)
+{
+	struct box *b = *state;
+	uint64_t now_ms = 1000;
+	bool failed = true;
+
+	assert_int_equal(hold(b, "198.51.100.7"), 0);
+	for (unsigned int n = 1; failed; n++) {
+		run("ip route add 198.51.100.0/24 via 192.0.2.9");
+		run("ip neigh replace 192.0.2.9 lladdr 02:aa:00:00:00:02 nud reachable dev fb-lan");
+		run("for i in $(seq 80); do echo neigh replace 192.0.2.1$i lladdr 02:aa:00:00:00:03 "
+		    "nud reachable dev fb-lan; done | ip -b -");
+		alloc_fail_at(n);
+		(void)fb_neigh_process(b->neigh);
+		failed = alloc_fail_stop();
+		(void)fb_neigh_tick(b->neigh, now_ms += 1000);
+		assert_gateway(b, "198.51.100.7", "192.0.2.9");
+		assert_int_equal(hop_at(b, place_of(b, "198.51.100.7"))->state, FB_HOP_READY);
+		assert_memory_equal(hop_at(b, place_of(b, "198.51.100.7"))->mac, peer_mac, 6);
+		run("ip route del 198.51.100.0/24");
+		run("ip neigh flush dev fb-lan nud all");
+		(void)fb_neigh_process(b->neigh);
+		assert_int_equal(place_of(b, "198.51.100.7"), 0);
+	}
+}
+
 #define WITH_BOX(f) cmocka_unit_test_setup_teardown(f, open_box, close_box)
 
 int main(void)
@@ -399,6 +427,7 @@ int main(void)
 		WITH_BOX(rules_and_lost_addresses_are_followed),
 		WITH_BOX(a_link_that_goes_down_takes_its_routes_along),
 		WITH_BOX(after_lost_news_everything_is_as_the_kernel_has_it),
+		WITH_BOX(without_memory_it_is_as_the_kernel_has_it_a_second_later),
 	};
 
 	return netns_enter() != 0 ? NETNS_SKIP : cmocka_run_group_tests(tests, NULL, NULL);
