@@ -56,9 +56,9 @@ uint32_t fb_ports_n_queues(const struct fb_config *config, struct fb_errs *errs)
 		if (find_device(&config->ports[i], &device) != 0 ||
 		    rte_eth_dev_info_get(device, &info) != 0) {
 			fail(errs, &config->ports[i],
-			     strchr(config->ports[i].device, ':') != NULL ?
-				     "not bound to a driver that DPDK can use (dpdk-devbind.py --status)" :
-				     "the virtual device could not be made (a DPDK notice says why)",
+			     strchr(config->ports[i].device, ':') != NULL
+				     ? "not bound to a driver that DPDK can use (dpdk-devbind.py --status)"
+				     : "the virtual device could not be made (a DPDK notice says why)",
 			     -ENODEV);
 			continue;
 		}
@@ -134,10 +134,71 @@ static bool kernel_is_promiscuous(const struct rte_eth_dev_info *info)
 	return promiscuous;
 }
 
+/* What a device does not do, and what follows: it goes on without. */
+static void go_without(struct fb_errs *errs, const struct fb_config_port *port, int err,
+		       const char *what)
+{
+	fb_errs_add(errs, (struct fb_place){0}, FB_SEV_NOTICE, "port %s: %s (%s)", port->name, what,
+		    rte_strerror(-err));
+}
+
+/* With RSS over all queues, if the device says that it can; one that then refuses spreads as it likes. */
+static int configure(const struct fb_config_port *port, const struct fb_port *p,
+		     const struct rte_eth_dev_info *info, struct fb_errs *errs)
+{
+	struct rte_eth_conf conf = {0};
+	int err;
+
+	if (p->n_queues > 1 && info->flow_type_rss_offloads != 0) {
+		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		conf.rx_adv_conf.rss_conf.rss_hf =
+			info->flow_type_rss_offloads &
+			(RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
+		err = rte_eth_dev_configure(p->device, p->n_queues, p->n_queues, &conf);
+		if (err == 0)
+			return 0;
+		go_without(errs, port, err, "the device refuses RSS; its queues fill as it likes");
+		memset(&conf, 0, sizeof(conf));
+	}
+	err = rte_eth_dev_configure(p->device, p->n_queues, p->n_queues, &conf);
+	if (err != 0)
+		fail(errs, port, "configure", err);
+	return err;
+}
+
+/* A device that carries 1500 bytes without being told is content; larger it has to know about. */
+static int set_mtu(const struct fb_config_port *port, const struct fb_port *p, struct fb_errs *errs)
+{
+	int err = rte_eth_dev_set_mtu(p->device, port->mtu);
+
+	if (err == 0 || port->mtu <= 1500)
+		return 0;
+	if (err != -ENOTSUP) {
+		fail(errs, port, "set mtu", err);
+		return err;
+	}
+	go_without(errs, port, err,
+		   "the device cannot be told its mtu; what it does not carry it drops");
+	return 0;
+}
+
+/* What arrives is filtered in the parse stage: a device that takes everything is as good as one that knows. */
+static void take_everything(const struct fb_config_port *port, const struct fb_port *p,
+			    struct fb_errs *errs)
+{
+	int err = rte_eth_promiscuous_enable(p->device);
+
+	(void)rte_eth_allmulticast_enable(p->device);
+	if (err != 0 && !was_promiscuous[p->device])
+		go_without(
+			errs, port, err,
+			"the device does not become promiscuous; frames to other MAC addresses than "
+			"its own may be lost");
+}
+
 static int open_port(const struct fb_config *config, const struct fb_config_port *port,
 		     struct rte_mempool *pool, struct fb_port *p, struct fb_errs *errs)
 {
-	struct rte_eth_conf conf = {0};
 	struct rte_eth_dev_info info;
 	int err = find_device(port, &p->device);
 
@@ -151,40 +212,29 @@ static int open_port(const struct fb_config *config, const struct fb_config_port
 	p->mtu = port->mtu;
 	p->vlan = port->vlan;
 	p->announce = port->announce;
-	if (p->n_queues > 1 && info.flow_type_rss_offloads != 0) {
-		conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
-		conf.rx_adv_conf.rss_conf.rss_hf =
-			info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
-	}
-	err = rte_eth_dev_configure(p->device, p->n_queues, p->n_queues, &conf);
-	if (err != 0) {
-		fail(errs, port, "configure", err);
+	err = configure(port, p, &info, errs);
+	if (err != 0)
 		return err;
-	}
 	set_mac(port, p);
 	set_addresses(port, p);
 	err = set_up_queues(port, p, pool, errs);
 	if (err != 0)
 		return err;
-	err = rte_eth_dev_set_mtu(p->device, port->mtu);
-	if (err != 0 && err != -ENOTSUP && port->mtu > 1500) {
-		fail(errs, port, "set mtu", err);
+	err = set_mtu(port, p, errs);
+	if (err != 0)
 		return err;
-	}
 	was_promiscuous[p->device] = kernel_is_promiscuous(&info); /* starting may change it */
 	err = rte_eth_dev_start(p->device);
 	if (err != 0) {
 		fail(errs, port, "start", err);
 		return err;
 	}
-	/* Not every device needs or knows these; what arrives is filtered in the parse stage. */
-	(void)rte_eth_promiscuous_enable(p->device);
-	(void)rte_eth_allmulticast_enable(p->device);
+	take_everything(port, p, errs);
 	return 0;
 }
 
-#define RSS_WANTED                                                                                 \
-	(RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP |                             \
+#define RSS_WANTED                                                     \
+	(RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP | \
 	 RTE_ETH_RSS_NONFRAG_IPV6_TCP | RTE_ETH_RSS_NONFRAG_IPV6_UDP)
 
 /*
@@ -261,10 +311,10 @@ void fb_ports_probe_rss(const struct fb_config *config, struct fb_port *ports,
 			why = probe_rss(&ports[i], &ret[i]);
 		if (why == NULL)
 			ports[i].rss = &ret[i].rss;
-		fb_errs_add(errs, (struct fb_place){0}, FB_SEV_NOTICE,
-			    "port %s: %u queues; %s%s", config->ports[i].name, ports[i].n_queues,
-			    why == NULL ? "RSS steers snat replies to their worker" :
-					  "workers hand packets over by rings, since ",
+		fb_errs_add(errs, (struct fb_place){0}, FB_SEV_NOTICE, "port %s: %u queues; %s%s",
+			    config->ports[i].name, ports[i].n_queues,
+			    why == NULL ? "RSS steers snat replies to their worker"
+					: "workers hand packets over by rings, since ",
 			    why == NULL ? "" : why);
 	}
 }

@@ -34,7 +34,8 @@ struct query {
 
 struct explain_job {
 	struct fb_job job;
-	struct fb_reply *reply;
+	struct fb_reply *reply; /* NULL: has been told that a worker does not answer */
+	uint64_t since_ms;      /* of the last query that was done */
 	json_t *texts;
 	struct query *queries;
 	struct ask *asks; /* n_queries x n_workers */
@@ -83,7 +84,8 @@ static void free_job(struct explain_job *job)
 }
 
 /* @return whether all workers have been asked */
-static bool ask_workers(struct fb_control *c, struct explain_job *job, size_t i, uint32_t *in_flight)
+static bool ask_workers(struct fb_control *c, struct explain_job *job, size_t i,
+			uint32_t *in_flight)
 {
 	struct ask *asks = &job->asks[i * job->n_workers];
 	bool all = true;
@@ -159,11 +161,39 @@ static void answer(struct fb_control *c, struct explain_job *job)
 	fb_reply_send(job->reply, json_pack("{s:b,s:o}", "ok", 1, "items", items));
 }
 
+/* @return whether no worker has anything of the job any more */
+static bool is_let_go(const struct explain_job *job)
+{
+	for (size_t i = 0; i < job->n_queries * job->n_workers; i++) {
+		if (job->asks[i].sent && !fb_request_done(&job->asks[i].request))
+			return false;
+	}
+	return true;
+}
+
+static void give_up(struct explain_job *job)
+{
+	const struct ask *asks = &job->asks[job->first * job->n_workers];
+	uint16_t w = 0;
+
+	while (w + 1 < job->n_workers && asks[w].sent && fb_request_done(&asks[w].request))
+		w++;
+	fb_reply_error(job->reply, "worker %u does not answer", w);
+	job->reply = NULL;
+}
+
 static bool poll_explain(struct fb_control *c, struct fb_job *base)
 {
 	struct explain_job *job = (struct explain_job *)base;
 	uint32_t in_flight = 0;
+	size_t first = job->first;
 
+	if (job->reply == NULL) {
+		if (!is_let_go(job))
+			return false;
+		free_job(job);
+		return true;
+	}
 	for (size_t i = job->first; i < job->n_queries; i++) {
 		struct query *query = &job->queries[i];
 
@@ -177,8 +207,13 @@ static bool poll_explain(struct fb_control *c, struct fb_job *base)
 	}
 	while (job->first < job->n_queries && job->queries[job->first].state == QUERY_DONE)
 		job->first++;
-	if (job->first < job->n_queries)
+	if (job->first > first)
+		job->since_ms = c->now_ms;
+	if (job->first < job->n_queries) {
+		if (c->now_ms - job->since_ms > FB_WORKER_PATIENCE_MS)
+			give_up(job);
 		return false;
+	}
 	answer(c, job);
 	free_job(job);
 	return true;
@@ -188,7 +223,8 @@ static void cancel_explain(struct fb_job *base)
 {
 	struct explain_job *job = (struct explain_job *)base;
 
-	fb_reply_error(job->reply, "forebay is stopping");
+	if (job->reply != NULL)
+		fb_reply_error(job->reply, "forebay is stopping");
 	free_job(job);
 }
 
@@ -197,7 +233,8 @@ static void read_queries(struct explain_job *job)
 	json_t *text;
 	size_t i;
 
-	json_array_foreach(job->texts, i, text) {
+	json_array_foreach(job->texts, i, text)
+	{
 		struct query *query = &job->queries[i];
 
 		if (!json_is_string(text))
@@ -237,6 +274,7 @@ void fb_command_explain(struct fb_control *c, const json_t *request, struct fb_r
 	job->job.poll = poll_explain;
 	job->job.cancel = cancel_explain;
 	job->reply = reply;
+	job->since_ms = c->now_ms;
 	for (uint32_t i = 0; i < FB_CONFIG_MAX_PORTS; i++)
 		job->port_names[i] = fb_control_port_name(c, i);
 	read_queries(job);

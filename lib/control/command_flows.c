@@ -19,7 +19,7 @@
 struct flows_job {
 	struct fb_job job;
 	struct fb_flow_walk walk;
-	struct fb_reply *reply;
+	struct fb_reply *reply; /* NULL: has been told that a worker does not answer */
 	json_t *items;
 	uint64_t limit;
 	char *namespace_; /* NULL: all */
@@ -40,13 +40,14 @@ static json_t *row_json(const struct fb_flow_row *row, const struct fb_endpoint_
 	struct fb_addr frontend = fb_tuple_dst(&row->client);
 	struct fb_addr endpoint = fb_tuple_src(&row->reply);
 	struct fb_addr snat = fb_tuple_dst(&row->reply);
-	json_t *o = json_pack(
-		"{s:s,s:o,s:o,s:o,s:s,s:f,s:I,s:i}", "protocol", fb_proto_name(row->client.proto),
-		"client", addr_port(&client, fb_tuple_sport(&row->client)), "frontend",
-		addr_port(&frontend, fb_tuple_dport(&row->client)), "endpoint",
-		addr_port(&endpoint, fb_tuple_sport(&row->reply)), "state",
-		fb_flow_state_names[row->state], "idle_seconds", row->idle_ms / 1000.0, "packets",
-		(json_int_t)row->packets, "worker", (int)row->worker);
+	json_t *o = json_pack("{s:s,s:o,s:o,s:o,s:s,s:f,s:I,s:i}", "protocol",
+			      fb_proto_name(row->client.proto), "client",
+			      addr_port(&client, fb_tuple_sport(&row->client)), "frontend",
+			      addr_port(&frontend, fb_tuple_dport(&row->client)), "endpoint",
+			      addr_port(&endpoint, fb_tuple_sport(&row->reply)), "state",
+			      fb_flow_state_names[row->state], "idle_seconds",
+			      row->idle_ms / 1000.0, "packets", (json_int_t)row->packets, "worker",
+			      (int)row->worker);
 
 	(void)json_object_set_new(o, "snat",
 				  (row->flags & FB_FLOW_SNAT) != 0
@@ -90,13 +91,19 @@ static bool poll_flows(struct fb_control *c, struct fb_job *base)
 {
 	struct flows_job *job = (struct flows_job *)base;
 
-	if (fb_reply_is_dead(job->reply))
+	if (job->reply != NULL && fb_reply_is_dead(job->reply))
 		fb_flow_walk_stop(&job->walk);
-	if (!fb_flow_walk_poll(&job->walk, c))
+	if (!fb_flow_walk_poll(&job->walk, c)) {
+		if (job->reply != NULL && fb_flow_walk_is_stuck(&job->walk, c)) {
+			fb_reply_error(job->reply, "worker %u does not answer", job->walk.worker);
+			job->reply = NULL;
+			fb_flow_walk_stop(&job->walk);
+		}
 		return false;
-	fb_reply_send(job->reply,
-		      json_pack("{s:b,s:O,s:b}", "ok", 1, "items", job->items, "truncated",
-				(int)job->truncated));
+	}
+	if (job->reply != NULL)
+		fb_reply_send(job->reply, json_pack("{s:b,s:O,s:b}", "ok", 1, "items", job->items,
+						    "truncated", (int)job->truncated));
 	free_job(job);
 	return true;
 }
@@ -105,7 +112,8 @@ static void cancel_flows(struct fb_job *base)
 {
 	struct flows_job *job = (struct flows_job *)base;
 
-	fb_reply_error(job->reply, "forebay is stopping");
+	if (job->reply != NULL)
+		fb_reply_error(job->reply, "forebay is stopping");
 	free_job(job);
 }
 

@@ -27,6 +27,11 @@ void fb_flow_walk_stop(struct fb_flow_walk *walk)
 	walk->stop = true;
 }
 
+bool fb_flow_walk_is_stuck(const struct fb_flow_walk *walk, const struct fb_control *c)
+{
+	return walk->since_ms != 0 && c->now_ms - walk->since_ms > FB_WORKER_PATIENCE_MS;
+}
+
 static void ask(struct fb_flow_walk *walk, struct fb_control *c, enum fb_family family,
 		uint32_t cursor)
 {
@@ -63,6 +68,8 @@ bool fb_flow_walk_poll(struct fb_flow_walk *walk, struct fb_control *c)
 	enum fb_family family;
 	uint32_t cursor;
 
+	if (walk->since_ms == 0)
+		walk->since_ms = c->now_ms;
 	if (!walk->asked) {
 		if (walk->stop)
 			return true;
@@ -72,6 +79,7 @@ bool fb_flow_walk_poll(struct fb_flow_walk *walk, struct fb_control *c)
 	if (!fb_request_done(&walk->request))
 		return false;
 	walk->asked = false;
+	walk->since_ms = c->now_ms;
 	for (uint32_t i = 0; i < walk->request.n_rows && !walk->stop; i++)
 		walk->stop = !walk->row(walk->arg, c, &walk->rows[i]);
 	if (walk->stop || !next_place(walk, &family, &cursor, n_workers))

@@ -24,6 +24,7 @@ struct fb_flow_walk {
 	/* @return false: enough */
 	bool (*row)(void *arg, struct fb_control *c, const struct fb_flow_row *row);
 	void *arg;
+	uint64_t since_ms; /* of the last piece, or of the first question; 0: none yet */
 	uint16_t worker;
 	bool asked;
 	bool stop;
@@ -38,6 +39,9 @@ void fb_flow_walk_fini(struct fb_flow_walk *walk);
 
 /** @return true when the end was reached or row() said so */
 bool fb_flow_walk_poll(struct fb_flow_walk *walk, struct fb_control *c);
+
+/** Whether the worker whose turn it is has not answered for FB_WORKER_PATIENCE_MS. */
+bool fb_flow_walk_is_stuck(const struct fb_flow_walk *walk, const struct fb_control *c);
 
 /** End with the piece that is under way. */
 void fb_flow_walk_stop(struct fb_flow_walk *walk);

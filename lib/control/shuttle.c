@@ -2,10 +2,15 @@
 
 #include "control/shuttle.h"
 
+#include <net/if.h>
+#include <unistd.h>
+
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include "control/announce.h"
 #include "control/state.h"
@@ -85,6 +90,26 @@ int fb_shuttle_watch_twins(struct fb_control *c)
 	return 0;
 }
 
+/* A driver on top of a kernel's interface (net_af_packet) says that it is up whatever the interface says. */
+static bool kernel_has_carrier(uint16_t device)
+{
+	struct ifreq ifr = {.ifr_flags = 0};
+	struct rte_eth_dev_info info;
+	bool up = true;
+	int fd;
+
+	if (rte_eth_dev_info_get(device, &info) != 0 || info.if_index == 0 ||
+	    if_indextoname(info.if_index, ifr.ifr_name) == NULL)
+		return true;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return true;
+	if (ioctl(fd, SIOCGIFFLAGS, &ifr) == 0)
+		up = (ifr.ifr_flags & IFF_RUNNING) != 0;
+	(void)close(fd);
+	return up;
+}
+
 void fb_shuttle_carriers(struct fb_control *c)
 {
 	bool came_up = false;
@@ -96,7 +121,7 @@ void fb_shuttle_carriers(struct fb_control *c)
 
 		if (rte_eth_link_get_nowait(port->device, &link) != 0)
 			continue;
-		up = link.link_status == RTE_ETH_LINK_UP;
+		up = link.link_status == RTE_ETH_LINK_UP && kernel_has_carrier(port->device);
 		if (up == c->link_up[i])
 			continue;
 		c->link_up[i] = up;

@@ -33,6 +33,9 @@ struct fb_twin_watch {
 	uint16_t port;
 };
 
+/* Workers answer within a burst. One that has not for so long is held up, and is not waited for. A guess. */
+#define FB_WORKER_PATIENCE_MS 2000
+
 /* Work that waits for workers; polled by the loop. */
 struct fb_job {
 	struct fb_job *next;
