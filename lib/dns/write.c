@@ -321,6 +321,9 @@ static int make_zone(struct fb_dns *dns, struct fb_dns_draft *draft, struct fb_d
 		return -ENOMEM;
 	*zone = dns->staged;
 	zone->serial = dns->serial;
+	/* It never goes back, where the clock does (RFC 1982, 3.2). */
+	if (dns->zone != NULL && (int32_t)(dns->serial - dns->zone->serial) <= 0)
+		zone->serial = dns->zone->serial + 1;
 	for (struct change *change = dns->changes; change != NULL; change = change->next) {
 		if (apply_service(draft, zone, change) != 0)
 			return -ENOMEM;

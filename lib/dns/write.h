@@ -100,7 +100,10 @@ void fb_dns_set_addresses(struct fb_dns *dns, const struct fb_addr *addrs, uint3
 /** Stage that all there is has been read: what is not known does not exist. */
 void fb_dns_set_synced(struct fb_dns *dns, bool synced);
 
-/** The serial of SOA in zones from now on: seconds since 1970, as CoreDNS has it. Stages nothing. */
+/**
+ * The serial of SOA in zones from now on: seconds since 1970, as CoreDNS has it; one more than the last where
+ * that is not more. Stages nothing.
+ */
 void fb_dns_set_serial(struct fb_dns *dns, uint32_t serial);
 
 bool fb_dns_is_staged(const struct fb_dns *dns); /* would a commit change anything? */

@@ -352,6 +352,24 @@ static void a_resolvers_answer_is_put_behind_the_alias(void **state)
 	fixture_close(&f);
 }
 
+/* Whatever the clock does: on, nowhere, back. */
+static void the_serial_never_goes_back(void **state)
+{
+	static const struct fb_dns_service_spec empty = {0};
+	static const uint32_t clock_s[] = {1000, 1000, 2000, 500, 501, 2001, 2003};
+	static const uint32_t serials[] = {1000, 1001, 2000, 2001, 2002, 2003, 2004};
+	struct fixture f;
+
+	fixture_open(&f, NULL);
+	for (size_t i = 0; i < sizeof(clock_s) / sizeof(clock_s[0]); i++) {
+		fb_dns_set_serial(f.dns, clock_s[i]);
+		set(&f, "ns", "svc", i % 2 == 0 ? &empty : NULL);
+		commit(&f);
+		assert_int_equal(f.zone->serial, serials[i]);
+	}
+	fixture_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -368,6 +386,7 @@ int main(void)
 		cmocka_unit_test(own_reverse_zones_say_what_does_not_exist),
 		cmocka_unit_test(with_resolvers_the_rest_is_forwarded),
 		cmocka_unit_test(a_resolvers_answer_is_put_behind_the_alias),
+		cmocka_unit_test(the_serial_never_goes_back),
 	};
 
 	return cmocka_run_group_tests_name("dns/zone", tests, NULL, NULL);
