@@ -261,10 +261,21 @@ int fb_http_fd(const struct fb_http *http)
 	return MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
 }
 
+static bool is_full(const struct fb_http *http)
+{
+	return MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS)
+		       ->num_connections >= MAX_CONNECTIONS;
+}
+
 void fb_http_process(struct fb_http *http)
 {
+	bool was_full = is_full(http);
+
 	http->resumed = false;
 	(void)MHD_run(http->daemon);
+	/* The library listens again in the run after the one that gave a place free, of which nothing tells. */
+	if (was_full && !is_full(http))
+		(void)MHD_run(http->daemon);
 	render_pieces(http);
 }
 

@@ -2,6 +2,7 @@
 
 #include "unit.h"
 
+#include <dirent.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,6 +118,49 @@ static void metrics_and_health_are_served_and_nothing_else(void **state)
 	fb_http_close(http);
 }
 
+static int n_descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int n = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir) != NULL)
+		n++;
+	(void)closedir(dir);
+	return n;
+}
+
+/* Connections that say nothing: sixteen at most are held, and whoever comes after them is served. */
+static void a_silent_crowd_has_a_bound(void **state)
+{
+	enum { CROWD = 40, MOST = 16 };
+	struct fb_http *http = open_http();
+	struct sockaddr_in addr = {
+		.sin_family = AF_INET,
+		.sin_port = htons(fb_http_port(http)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int before = n_descriptors();
+	char answer[4096];
+	int fds[CROWD];
+
+	(void)state;
+	for (int i = 0; i < CROWD; i++) {
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_int_equal(connect(fds[i], (struct sockaddr *)&addr, sizeof(addr)), 0);
+		fb_http_process(http);
+	}
+	for (int turns = 0; turns < 100; turns++)
+		fb_http_process(http);
+	assert_in_range(n_descriptors() - before, CROWD, CROWD + MOST);
+	for (int i = 0; i < CROWD; i++)
+		(void)close(fds[i]);
+	ask(http, "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", answer,
+	    sizeof(answer));
+	assert_memory_equal(answer, "HTTP/1.1 200 ", 13);
+	fb_http_close(http);
+}
+
 /* Who asks and goes away, or is still waiting when the daemon ends, leaves nothing behind. */
 static void a_text_that_nobody_waits_for_is_ended(void **state)
 {
@@ -187,6 +231,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(metrics_and_health_are_served_and_nothing_else),
+		cmocka_unit_test(a_silent_crowd_has_a_bound),
 		cmocka_unit_test(a_text_that_nobody_waits_for_is_ended),
 		cmocka_unit_test(an_address_that_cannot_be_read_or_bound_is_told),
 		cmocka_unit_test(a_port_in_use_is_told),
