@@ -81,9 +81,9 @@ static int drop_in_interrupt_thread(void)
 	(void)sem_init(&interrupt_thread, 0, 0);
 	if (rte_eal_alarm_set(1, drop_by_alarm, NULL) != 0)
 		return -ENOTSUP;
-	(void)clock_gettime(CLOCK_REALTIME, &until);
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += ALARM_WAIT_S;
-	while (err == 0 && sem_timedwait(&interrupt_thread, &until) != 0)
+	while (err == 0 && sem_clockwait(&interrupt_thread, CLOCK_MONOTONIC, &until) != 0)
 		err = errno == EINTR ? 0 : -errno;
 	return err;
 }
