@@ -10,7 +10,7 @@
 #
 # forebay runs in the namespace "box" on the veth ends lan0 and svc0 and makes its twins fb-lan and
 # fb-svc there. All names are unique to one lab, so several run side by side. A lab holds nothing
-# outside its namespaces and $LAB_DIR: lab_down kills what runs inside by its process id, and the
+# outside its namespaces, $LAB_DIR and /dev/shm/$LAB_ID: lab_down kills what runs inside by its process id, and the
 # interfaces vanish with their namespaces.
 #
 # shellcheck disable=SC2034 # read by whoever sources this
@@ -171,7 +171,7 @@ lab_down() {
 		[ -z "$pids" ] || kill -KILL $pids 2>/dev/null || true
 		ip netns del "$ns" 2>/dev/null || true
 	done
-	rm -rf "$LAB_DIR"
+	rm -rf "$LAB_DIR" "/dev/shm/$LAB_ID"
 	LAB_ID=
 	LAB_FOREBAY_PID=
 }
@@ -254,6 +254,7 @@ lab_config() {
 		flows:
 		  ipv4: 65536
 		  ipv6: 65536
+		  directory: /dev/shm/$LAB_ID
 		nat:
 		  mode: ${LAB_MODE:-dnat}
 		manifests:

@@ -19,6 +19,7 @@
 #include "config/config.h"
 #include "control/control.h"
 #include "eal.h"
+#include "kept.h"
 #include "log.h"
 #include "ports.h"
 #include "privileges.h"
@@ -48,6 +49,7 @@ struct options {
 /* Everything that lives as long as the daemon; zero where not built. Too large for the stack. */
 static struct daemon {
 	const struct fb_config *config;
+	struct kept kept;
 	bool eal;
 	struct rte_mempool *pool;
 	struct fb_port ports[FB_CONFIG_MAX_PORTS];
@@ -173,6 +175,7 @@ static int build_table(struct daemon *d, struct fb_errs *errs)
 		fail_errno(errs, "service table");
 		return -1;
 	}
+	kept_identities(&d->kept, d->table, errs);
 	d->rcu = fb_rcu_create((uint16_t)d->config->n_workers, fb_control_release, d->table);
 	if (d->rcu == NULL) {
 		fail_errno(errs, "publisher");
@@ -199,11 +202,16 @@ static void ready(void *arg)
 }
 
 /*
- * Flow tables and SNAT ports are hashed under a key of this run that nobody outside can know. Consistent
- * hashing is not: boxes have to agree there, so that key comes from nat.secret.
+ * Flow tables and SNAT ports are hashed under a key that nobody outside can know: of this run, or of the
+ * first one whose flows are kept. Consistent hashing is not: boxes have to agree there, so that key comes
+ * from nat.secret.
  */
-static int draw_secret(struct fb_hash_secret *ret, struct fb_errs *errs)
+static int draw_secret(const struct kept *kept, struct fb_hash_secret *ret, struct fb_errs *errs)
 {
+	if (kept_secret(kept) != NULL) {
+		fb_hash_secret_init(ret, kept_secret(kept));
+		return 0;
+	}
 	if (fb_hash_secret_draw(ret) == 0)
 		return 0;
 	fb_errs_add(errs, (struct fb_place){0}, FB_SEV_ERROR, "no random bits to be had");
@@ -212,6 +220,7 @@ static int draw_secret(struct fb_hash_secret *ret, struct fb_errs *errs)
 
 static int build(struct daemon *d, const struct options *o, char *program, struct fb_errs *errs)
 {
+	struct fb_datapath_kept kept;
 	struct fb_hash_secret secret;
 	uint32_t n_queues;
 
@@ -219,6 +228,7 @@ static int build(struct daemon *d, const struct options *o, char *program, struc
 	for (uint32_t i = 0; i < d->config->n_ports; i++)
 		if (fb_twin_check(&d->config->ports[i], errs) != 0)
 			return -1;
+	kept_open(&d->kept, d->config, errs);
 	if (fb_eal_init(d->config, program, o->eal, o->n_eal, errs) != 0)
 		return -1;
 	d->eal = true;
@@ -232,10 +242,11 @@ static int build(struct daemon *d, const struct options *o, char *program, struc
 	fb_ports_probe_rss(d->config, d->ports, d->rss, errs);
 	if (open_kernel_side(d, errs) != 0 || build_table(d, errs) != 0)
 		return -1;
-	if (draw_secret(&secret, errs) != 0)
+	if (draw_secret(&d->kept, &secret, errs) != 0)
 		return -1;
-	d->datapath = fb_datapath_create(d->config, &secret, d->ports, d->n_ports, d->pool, d->rcu,
-					 errs);
+	kept = kept_for_datapath(&d->kept, d->table);
+	d->datapath = fb_datapath_create_over(&kept, d->config, &secret, d->ports, d->n_ports,
+					      d->pool, d->rcu, errs);
 	if (d->datapath == NULL)
 		return -1;
 	d->control = fb_control_create(
@@ -294,6 +305,7 @@ static void take_apart(struct daemon *d)
 		fb_rcu_free(d->rcu);
 	if (d->table != NULL)
 		fb_table_free(d->table);
+	kept_close(&d->kept);
 	if (d->neigh != NULL)
 		fb_neigh_close(d->neigh);
 	for (uint32_t i = 0; i < d->config->n_ports; i++)

@@ -93,6 +93,7 @@ void ctl_print_workers(const struct ctl *ctl, const json_t *items)
 		{"BOUNDS", "bounds"},
 		{"CREATED", "flows_created"},
 		{"EXPIRED", "flows_expired"},
+		{"ADOPTED", "flows_adopted"},
 		{"HALF-OPEN-V4", "half_open_ipv4"},
 		{"HALF-OPEN-V6", "half_open_ipv6"},
 		{"EVICTED", "flows_evicted"},

@@ -3,12 +3,12 @@
 #include "affinity/table.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <rte_atomic.h>
 #include <rte_branch_prediction.h>
-
-#include "flow/region.h"
+#include <rte_common.h>
 
 #define SET_ENTRIES  8
 #define PER_CAPACITY 2 /* entries for each client: then a set has four of its eight in the mean */
@@ -35,10 +35,41 @@ struct fb_affinity {
 	struct fb_region region;
 };
 
+static size_t n_sets_of(uint32_t capacity)
+{
+	return ((size_t)capacity * PER_CAPACITY + SET_ENTRIES - 1) / SET_ENTRIES;
+}
+
+uint64_t fb_affinity_bytes(uint32_t capacity)
+{
+	return n_sets_of(capacity) * sizeof(struct set);
+}
+
+struct fb_affinity *fb_affinity_create_in(uint32_t capacity, const struct fb_hash_secret *secret,
+					  const struct fb_region *sets)
+{
+	struct fb_affinity *t;
+
+	if (capacity == 0 || capacity > UINT32_C(1) << 28 ||
+	    sets->bytes < fb_affinity_bytes(capacity)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	t = aligned_alloc(64, RTE_ALIGN_CEIL(sizeof(*t), 64));
+	if (t == NULL)
+		return NULL;
+	*t = (struct fb_affinity){
+		.sets = sets->base,
+		.n_sets = (uint32_t)n_sets_of(capacity),
+		.secret = *secret,
+		.region = *sets,
+	};
+	return t;
+}
+
 struct fb_affinity *fb_affinity_create(uint32_t capacity, const struct fb_hash_secret *secret,
 				       int numa_node)
 {
-	const size_t n_sets = ((size_t)capacity * PER_CAPACITY + SET_ENTRIES - 1) / SET_ENTRIES;
 	struct fb_affinity *t;
 	struct fb_region region;
 	int err;
@@ -47,27 +78,23 @@ struct fb_affinity *fb_affinity_create(uint32_t capacity, const struct fb_hash_s
 		errno = EINVAL;
 		return NULL;
 	}
-	err = fb_region_map(n_sets * sizeof(struct set) + sizeof(*t), numa_node, &region);
+	err = fb_region_map(fb_affinity_bytes(capacity), numa_node, &region);
 	if (err != 0) {
 		errno = -err;
 		return NULL;
 	}
-	t = (struct fb_affinity *)((struct set *)region.base + n_sets);
-	t->sets = region.base;
-	t->n_sets = (uint32_t)n_sets;
-	t->secret = *secret;
-	t->region = region;
+	t = fb_affinity_create_in(capacity, secret, &region);
+	if (t == NULL)
+		fb_region_unmap(&region);
 	return t;
 }
 
 void fb_affinity_free(struct fb_affinity *t)
 {
-	struct fb_region region;
-
 	if (t == NULL)
 		return;
-	region = t->region; /* the table lies in it */
-	fb_region_unmap(&region);
+	fb_region_unmap(&t->region);
+	free(t);
 }
 
 uint64_t fb_affinity_key(const struct fb_affinity *t, uint32_t service_id,

@@ -27,6 +27,7 @@
 
 #include "base/addr.h"
 #include "base/hash.h"
+#include "flow/region.h"
 
 struct fb_affinity;
 
@@ -42,12 +43,29 @@ struct fb_affinity_entry {
  *
  * @param capacity   clients that fit with few sets being full (some 0.5 % of them are not kept then): 32
  *                   bytes each; 1 to 2^28
- * @param secret     copied; drawn anew for each run, since nobody else has to agree
+ * @param secret     copied; nobody else has to agree
  * @return NULL with errno set (ENOMEM, EINVAL)
  */
 struct fb_affinity *fb_affinity_create(uint32_t capacity, const struct fb_hash_secret *secret,
 				       int numa_node);
 void fb_affinity_free(struct fb_affinity *t);
+
+/** Counted up when entries get another meaning or place: those of an earlier run are not read then. */
+#define FB_AFFINITY_LAYOUT_VERSION 1
+
+/** Bytes that the entries take. */
+uint64_t fb_affinity_bytes(uint32_t capacity);
+
+/**
+ * A table whose entries lie in memory of the caller's choice, zeroed or left by an earlier run with the same
+ * capacity and secret; the table takes it over and unmaps it. Each entry was written whole, so whatever
+ * stands there is good.
+ *
+ * @param sets  fb_affinity_bytes() or more, page-aligned
+ * @return as fb_affinity_create(); on failure the region stays the caller's
+ */
+struct fb_affinity *fb_affinity_create_in(uint32_t capacity, const struct fb_hash_secret *secret,
+					  const struct fb_region *sets);
 
 /** The fingerprint of a client of a service port; never 0. */
 uint64_t fb_affinity_key(const struct fb_affinity *t, uint32_t service_id,

@@ -108,6 +108,7 @@ struct fb_config {
 	/* flows: (per worker) */
 	uint32_t flows_ipv4;
 	uint32_t flows_ipv6;
+	char *flows_directory; /* on a tmpfs or hugetlbfs; "": flows end with the process */
 	uint32_t affinity_clients; /* of all workers together */
 	uint32_t pressure;         /* percent of a bound */
 	uint32_t half_open_share;  /* percent of a table, for each kind (enum fb_flow_queue) */

@@ -165,6 +165,10 @@ static const struct setting flow_rows[] = {
 		 "established yet, and as much for UDP flows that nobody has answered. At the bound "
 		 "the oldest of them makes room for a new one, so a flood of forged sources pushes "
 		 "out its own."},
+	{"directory", TEXT(flows_directory), .most = 200, .standard = "/dev/shm/forebay",
+	 .help = "Flows are kept here, in memory, so that a restart, a crash or an upgrade goes on with "
+		 "them: a directory on a tmpfs or hugetlbfs, made with mode 0700, one for each forebay. "
+		 "What is there stays allotted while forebay does not run. Empty: flows end with it."},
 	{"timeouts", .type = SETTING_GROUP, .rows = timeout_rows,
 	 .help = "A flow without packets is forgotten after this time."},
 	{0},
@@ -189,7 +193,7 @@ static const struct setting nat_rows[] = {
 	 .help = "Key of the hash that chooses endpoints. Boxes with the same key choose alike, so "
 		 "those behind one router need the same; all boxes without a key share the empty one. "
 		 "With one, nobody outside can aim at an endpoint. Flow tables and SNAT ports have "
-		 "another key, drawn anew at each start."},
+		 "another key, drawn at random."},
 	{0},
 };
 

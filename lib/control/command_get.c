@@ -44,6 +44,7 @@ static json_t *get_workers(struct fb_control *c, const json_t *request)
 		fb_json_set_integer(o, "flows_ipv4", v.flows_live[FB_IPV4]);
 		fb_json_set_integer(o, "flows_ipv6", v.flows_live[FB_IPV6]);
 		fb_json_set_integer(o, "flows_created", v.flows_created);
+		fb_json_set_integer(o, "flows_adopted", v.flows_adopted);
 		fb_json_set_integer(o, "flows_expired", v.flows_expired);
 		fb_json_set_integer(o, "half_open_ipv4",
 				    v.flows_half_open[FB_IPV4][FB_QUEUE_CONNECTIONS] +

@@ -130,6 +130,7 @@ static void tick(struct fb_control *c)
 	fb_shuttle_carriers(c);
 	fb_bounds_tick(c);
 	fb_server_tick(c);
+	fb_datapath_note_clock(c->p.datapath);
 }
 
 static uint64_t least(uint64_t a, uint64_t b)

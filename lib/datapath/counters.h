@@ -35,6 +35,7 @@ struct fb_worker_counters {
 	uint64_t answers;
 	uint64_t drops[FB_REASON_COUNT];
 	uint64_t flows_created;
+	uint64_t flows_adopted; /* from an earlier run, at the start */
 	uint64_t flows_expired;
 	uint64_t flows_evicted[FB_EVICTED_COUNT];
 	uint64_t affinity_full; /* new flows of clients for which there was no room */

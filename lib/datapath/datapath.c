@@ -13,6 +13,7 @@
 #include <rte_ethdev.h>
 #include <rte_launch.h>
 
+#include "datapath/adopt.h"
 #include "datapath/stages.h"
 
 #define TX_RETRIES 4 /* software devices take a burst in pieces; hardware queues hardly ever do */
@@ -90,8 +91,21 @@ static struct fb_flow_timeouts pressed(struct fb_flow_timeouts t)
 	return t;
 }
 
+/* Time may have begun long ago, in an earlier run. */
+static void set_clock(struct fb_worker *w)
+{
+	w->now_ms = fb_datapath_ms(w->dp, rte_rdtsc());
+	w->now_s = fb_datapath_now_s(w->dp);
+	w->second_ms = w->now_ms;
+	w->expire_ms = w->now_ms;
+	w->drain_ms = w->now_ms;
+	w->reject_limit.last_ms = w->now_ms;
+	w->icmp_limit.last_ms = w->now_ms;
+}
+
 static struct fb_worker *worker_create(struct fb_datapath *dp, uint16_t idx,
-				       const struct fb_config *config, struct fb_rcu *rcu, int node)
+				       const struct fb_config *config, struct fb_rcu *rcu, int node,
+				       struct fb_adoption *adoption)
 {
 	const uint32_t capacity[FB_FAMILY_COUNT] = {config->flows_ipv4, config->flows_ipv6};
 	size_t endpoints_bytes = RTE_CACHE_LINE_ROUNDUP(
@@ -145,9 +159,11 @@ static struct fb_worker *worker_create(struct fb_datapath *dp, uint16_t idx,
 			goto fail;
 		w->sources = w->sources_region.base;
 	}
+	if (adoption->kept->keep != NULL)
+		set_clock(w);
 	for (int family = 0; family < FB_FAMILY_COUNT; family++) {
-		w->flows[family] =
-			fb_flow_table_create(family, capacity[family], &dp->nat.secret, node);
+		w->flows[family] = fb_adoption_flows(adoption, idx, (enum fb_family)family,
+						     capacity[family], node);
 		if (w->flows[family] == NULL)
 			goto fail;
 	}
@@ -201,8 +217,20 @@ struct fb_datapath *fb_datapath_create(const struct fb_config *config,
 				       struct rte_mempool *pool, struct fb_rcu *rcu,
 				       struct fb_errs *errs)
 {
+	return fb_datapath_create_over(&(struct fb_datapath_kept){.keep = NULL}, config, secret, ports,
+				       n_ports, pool, rcu, errs);
+}
+
+struct fb_datapath *fb_datapath_create_over(const struct fb_datapath_kept *kept,
+					    const struct fb_config *config,
+					    const struct fb_hash_secret *secret,
+					    const struct fb_port *ports, uint32_t n_ports,
+					    struct rte_mempool *pool, struct fb_rcu *rcu,
+					    struct fb_errs *errs)
+{
 	const struct fb_place nowhere = {0};
 	struct fb_datapath *dp = calloc(1, sizeof(*dp));
+	struct fb_adoption adoption;
 	int err;
 
 	if (dp == NULL) {
@@ -223,6 +251,8 @@ struct fb_datapath *fb_datapath_create(const struct fb_config *config,
 	dp->max_services = config->max_services;
 	dp->start_tsc = rte_rdtsc();
 	dp->ms_per_tsc = (uint64_t)(((__uint128_t)1000 << 64) / rte_get_tsc_hz());
+	dp->keep = kept->keep;
+	fb_adoption_begin(&adoption, kept, dp, errs);
 	if (fb_nat_ports_init(&dp->nat, config->snat_port_first, config->snat_port_last,
 			      dp->n_workers, secret) != 0) {
 		fb_errs_add(errs, nowhere, FB_SEV_ERROR,
@@ -232,7 +262,7 @@ struct fb_datapath *fb_datapath_create(const struct fb_config *config,
 			    dp->n_workers);
 		goto fail;
 	}
-	dp->affinity = fb_affinity_create(config->affinity_clients, secret, -1);
+	dp->affinity = fb_adoption_affinity(&adoption, config->affinity_clients, secret);
 	if (dp->affinity == NULL) {
 		fb_errs_add(errs, nowhere, FB_SEV_ERROR, "no memory for %u clients (flows.affinity)",
 			    config->affinity_clients);
@@ -252,7 +282,7 @@ struct fb_datapath *fb_datapath_create(const struct fb_config *config,
 	for (uint16_t i = 0; i < dp->n_workers; i++) {
 		int node = numa_available() >= 0 ? numa_node_of_cpu((int)config->worker_cores[i]) : -1;
 
-		dp->workers[i] = worker_create(dp, i, config, rcu, node);
+		dp->workers[i] = worker_create(dp, i, config, rcu, node, &adoption);
 		if (dp->workers[i] == NULL) {
 			fb_errs_add(errs, nowhere, FB_SEV_ERROR,
 				    "no memory for worker %u: %u IPv4 and %u IPv6 flows (flows.ipv4, "
@@ -261,6 +291,7 @@ struct fb_datapath *fb_datapath_create(const struct fb_config *config,
 			goto fail;
 		}
 	}
+	fb_adoption_run(&adoption);
 	return dp;
 fail:
 	fb_datapath_free(dp);

@@ -18,6 +18,7 @@
 #include "config/config.h"
 #include "datapath/counters.h"
 #include "datapath/request.h"
+#include "keep/keep.h"
 #include "nat/port.h"
 #include "nat/rss.h"
 #include "rcu/publish.h"
@@ -42,7 +43,7 @@ struct fb_port {
  * Thread: start-up (EAL is up). Tables and rings are allocated here and nowhere later.
  *
  * @param secret key of flow tables, SNAT ports and ownership; copied. Not the one of consistent hashing
- *               (that is the table's), so it can and should be drawn anew for each run
+ *               (that is the table's), so it can and should be drawn at random
  * @param ports  n_ports of them, copied; places are the port indices of snapshots and counters
  * @param pool   buffers for answers and frames from control
  */
@@ -51,7 +52,34 @@ struct fb_datapath *fb_datapath_create(const struct fb_config *config,
 				       const struct fb_port *ports, uint32_t n_ports,
 				       struct rte_mempool *pool, struct fb_rcu *rcu,
 				       struct fb_errs *errs);
+/* Memory that outlives the process, and what an earlier run's flows are believed by. */
+struct fb_datapath_kept {
+	struct fb_keep *keep;	/* NULL: nothing is kept; else it must outlive the datapath */
+	const struct fb_keep_shape *shape; /* that keep was opened with */
+	/* What an endpoint identity means; false: nothing. */
+	bool (*endpoint)(void *arg, uint32_t ep_id, struct fb_addr *ret_addr, uint8_t *ret_proto);
+	void *arg;
+};
+
+/** A number that is another one when tables of an earlier run cannot be read; for fb_keep_open(). */
+uint64_t fb_datapath_layout(void);
+
+/**
+ * The same with tables in kept memory, and the flows that are there. Time goes on from where the earlier
+ * run's clock was. What was taken over and what not is a notice in errs.
+ *
+ * @param secret  that of kept->keep, or flows are not found again
+ */
+struct fb_datapath *fb_datapath_create_over(const struct fb_datapath_kept *kept,
+					    const struct fb_config *config,
+					    const struct fb_hash_secret *secret,
+					    const struct fb_port *ports, uint32_t n_ports,
+					    struct rte_mempool *pool, struct fb_rcu *rcu,
+					    struct fb_errs *errs);
 void fb_datapath_free(struct fb_datapath *dp);
+
+/** Write the time down for whoever takes the flows over. Thread: control, once a second. */
+void fb_datapath_note_clock(const struct fb_datapath *dp);
 
 /** Thread: start-up and control. Launch workers on the given lcores; stop and join them. */
 int fb_datapath_start(struct fb_datapath *dp, const unsigned int *lcores);

@@ -183,9 +183,9 @@ static enum fb_reason create_flow(struct fb_worker *w, const struct fb_packet *p
 	flow->ep_id = ep->id;
 	flow->ep_epoch = w->snap->ep_epoch;
 	flow->nh_idx = info->nh_idx;
-	flow->state = first_state(pkt->proto);
-	fb_flow_enqueue(w->flows[pkt->family], flow);
 	fb_flow_count_open(w, flow);
+	fb_flow_begin(flow, first_state(pkt->proto));
+	fb_flow_enqueue(w->flows[pkt->family], flow);
 	w->endpoint_counters[ep->id].flows++;
 	w->endpoint_counters[ep->id].live++;
 	w->counters.flows_created++;

@@ -185,6 +185,7 @@ struct fb_datapath {
 	uint64_t start_tsc;
 	bool stop;           /* written by control, read by workers once per loop */
 	bool started;        /* control only */
+	struct fb_keep *keep; /* control only; NULL: nothing is kept */
 	unsigned int *lcores;
 	struct fb_worker *workers[FB_NAT_MAX_WORKERS];
 };

@@ -6,7 +6,8 @@
  * How a flow table lies in memory; for flow/lookup.h, which the packet path inlines, and for this
  * library's own files. Callers use table.h.
  *
- * One region holds the table, the index and the records, in this order. The index is an array of
+ * One region holds the table, the index and the records, in this order; or the records have one of their
+ * own (flow/adopt.h). The index is an array of
  * one-line buckets. A key has a home bucket; when that is full, the key goes into one of the next
  * FB_FLOW_REACH buckets, and every bucket that it passed over counts it in `spilled`. So a lookup
  * ends at the first bucket with spilled == 0, and removal undoes what insertion did without moving
@@ -63,6 +64,7 @@ struct fb_flow_table {
 		uint32_t count;
 	} queues[FB_QUEUE_COUNT]; /* of flows that are half open: flow/queue.c */
 	struct fb_region region; /* what all of this lies in */
+	struct fb_region kept;   /* the records alone, where they outlive the process (flow/adopt.h) */
 };
 
 /** Bytes of one key in a record. */
@@ -94,5 +96,9 @@ static inline uint8_t *fb_flow_key(const struct fb_flow *flow, enum fb_family fa
 {
 	return (uint8_t *)(uintptr_t)(flow + 1) + dir * fb_flow_key_len(family);
 }
+
+/* table.c, for adopt.c: put an entry into the first bucket with room, from home on. @return 0, -ENOSPC */
+int fb_flow_link_entry(struct fb_flow_table *t, struct fb_flow_hash hash, uint32_t entry);
+void fb_flow_unlink_entry(struct fb_flow_table *t, struct fb_flow_hash hash, uint32_t entry);
 
 #endif

@@ -3,12 +3,16 @@
 #include "flow/region.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <numa.h>
 #include <numaif.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #ifndef MAP_HUGE_2MB
@@ -19,6 +23,9 @@
 #endif
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25 /* Linux 6.1 */
 #endif
 
 #define HUGE_BYTES     ((size_t)2 << 20)
@@ -157,6 +164,87 @@ int fb_region_map(size_t bytes, int numa_node, struct fb_region *ret)
 	if (bytes >= HUGE_BYTES && map_explicit(bytes, numa_node, ret) == 0)
 		return 0;
 	return map_ordinary(bytes, numa_node, ret);
+}
+
+/*
+ * tmpfs makes a huge page of what is there already: one ordinary page of it is enough. Touching a page that
+ * was never allotted could end in SIGBUS, so it is allotted first.
+ */
+static int make_huge(int fd, const struct fb_region *r)
+{
+	volatile const uint8_t *p = r->base;
+
+	for (size_t at = 0; at + HUGE_BYTES <= r->bytes; at += HUGE_BYTES) {
+		if (fallocate(fd, 0, (off_t)at, 1) != 0)
+			return -errno;
+		(void)p[at];
+	}
+	(void)madvise(r->base, r->bytes, MADV_HUGEPAGE); /* refused: ordinary pages do */
+	(void)madvise(r->base, r->bytes, MADV_COLLAPSE);
+	return 0;
+}
+
+/* Where the kernel cannot say it by an error, pages are allotted before they are touched. */
+static int populate_file(int fd, const struct fb_region *r)
+{
+	if (madvise(r->base, r->bytes, MADV_POPULATE_WRITE) == 0)
+		return 0;
+	if (errno != EINVAL)
+		return -ENOSPC;
+	if (fallocate(fd, 0, 0, (off_t)r->bytes) != 0)
+		return -errno;
+	return populate(r);
+}
+
+/* Bytes of the pages that a file should have, by its size. */
+static size_t page_size(int fd, uint64_t bytes)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) == 0 && fs.f_type == HUGETLBFS_MAGIC)
+		return (size_t)fs.f_bsize;
+	return bytes >= HUGE_BYTES ? HUGE_BYTES : (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static int map_pages(int fd, size_t page, int numa_node, struct fb_region *r)
+{
+	int err;
+
+	if (mmap(r->base, r->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) ==
+	    MAP_FAILED)
+		return errno == ENOMEM ? -ENOSPC : -errno; /* huge pages are promised here */
+	prefer_node(r, numa_node);
+	err = page == HUGE_BYTES ? make_huge(fd, r) : 0;
+	return err != 0 ? err : populate_file(fd, r);
+}
+
+int fb_region_map_file(int fd, uint64_t bytes, int numa_node, struct fb_region *ret)
+{
+	struct fb_region r;
+	struct stat st;
+	const size_t page = page_size(fd, bytes);
+	int err;
+
+	if (bytes == 0)
+		return -EINVAL;
+	if (bytes > SIZE_MAX / 2)
+		return -ENOSPC;
+	if (fstat(fd, &st) != 0)
+		return -errno;
+	r.bytes = round_up(bytes, page);
+	if (st.st_size != 0 && (uint64_t)st.st_size != r.bytes)
+		return -ESTALE;
+	if (st.st_size == 0 && ftruncate(fd, (off_t)r.bytes) != 0)
+		return -errno;
+	if (map_aligned(r.bytes, page, &r) != 0)
+		return -ENOMEM;
+	err = map_pages(fd, page, numa_node, &r);
+	if (err != 0) {
+		munmap(r.base, r.bytes);
+		return err;
+	}
+	*ret = r;
+	return 0;
 }
 
 void fb_region_unmap(struct fb_region *region)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "flow/adopt.h"
 #include "flow/layout.h"
 #include "flow/lookup.h"
 
@@ -28,8 +29,10 @@ const char *const fb_flow_state_names[FB_FLOW_STATE_COUNT] = {
 	[FB_FLOW_CLOSED] = "closed",
 };
 
-struct fb_flow_table *fb_flow_table_create(enum fb_family family, uint32_t capacity,
-					   const struct fb_hash_secret *secret, int numa_node)
+/* head and index, and the records too unless they lie elsewhere. */
+static struct fb_flow_table *create(enum fb_family family, uint32_t capacity,
+				    const struct fb_hash_secret *secret, int numa_node,
+				    const struct fb_region *records)
 {
 	const size_t n_homes = ((size_t)capacity + FB_FLOW_PER_HOME - 1) / FB_FLOW_PER_HOME;
 	const size_t head_bytes = RTE_ALIGN_CEIL(sizeof(struct fb_flow_table), 128);
@@ -40,12 +43,13 @@ struct fb_flow_table *fb_flow_table_create(enum fb_family family, uint32_t capac
 	struct fb_region region;
 	int err;
 
-	if ((family != FB_IPV4 && family != FB_IPV6) || capacity == 0 || capacity > 1U << 30) {
+	if ((family != FB_IPV4 && family != FB_IPV6) || capacity == 0 || capacity > 1U << 30 ||
+	    (records != NULL && records->bytes < fb_flow_records_bytes(family, capacity))) {
 		errno = EINVAL;
 		return NULL;
 	}
 	err = fb_region_map(head_bytes + index_bytes +
-				    ((size_t)capacity << fb_flow_record_shift(family)),
+				    (records == NULL ? fb_flow_records_bytes(family, capacity) : 0),
 			    numa_node, &region);
 	if (err != 0) {
 		errno = -err;
@@ -53,7 +57,8 @@ struct fb_flow_table *fb_flow_table_create(enum fb_family family, uint32_t capac
 	}
 	t = region.base;
 	t->buckets = (struct fb_flow_bucket *)((uint8_t *)region.base + head_bytes);
-	t->records = (uint8_t *)region.base + head_bytes + index_bytes;
+	t->records = records != NULL ? records->base :
+				       (uint8_t *)region.base + head_bytes + index_bytes;
 	t->secret = *secret;
 	t->n_homes = (uint32_t)n_homes;
 	t->capacity = capacity;
@@ -64,7 +69,22 @@ struct fb_flow_table *fb_flow_table_create(enum fb_family family, uint32_t capac
 		t->queues[q].youngest = FB_FLOW_NO_PLACE;
 	}
 	t->region = region;
+	if (records != NULL)
+		t->kept = *records;
 	return t;
+}
+
+struct fb_flow_table *fb_flow_table_create(enum fb_family family, uint32_t capacity,
+					   const struct fb_hash_secret *secret, int numa_node)
+{
+	return create(family, capacity, secret, numa_node, NULL);
+}
+
+struct fb_flow_table *fb_flow_table_create_in(enum fb_family family, uint32_t capacity,
+					      const struct fb_hash_secret *secret, int numa_node,
+					      const struct fb_region *records)
+{
+	return create(family, capacity, secret, numa_node, records);
 }
 
 void fb_flow_table_free(struct fb_flow_table *t)
@@ -73,6 +93,7 @@ void fb_flow_table_free(struct fb_flow_table *t)
 
 	if (t == NULL)
 		return;
+	fb_region_unmap(&t->kept);
 	region = t->region; /* the table lies in it */
 	fb_region_unmap(&region);
 }
@@ -89,7 +110,7 @@ uint32_t fb_flow_capacity(const struct fb_flow_table *t)
 
 size_t fb_flow_table_bytes(const struct fb_flow_table *t)
 {
-	return t->region.bytes;
+	return t->region.bytes + t->kept.bytes;
 }
 
 uint32_t fb_flow_high_water(const struct fb_flow_table *t)
@@ -146,6 +167,16 @@ static void unlink_entry(struct fb_flow_table *t, struct fb_flow_hash hash, uint
 		}
 	}
 	assert(false && "a flow in use has both its keys in the index");
+}
+
+int fb_flow_link_entry(struct fb_flow_table *t, struct fb_flow_hash hash, uint32_t entry)
+{
+	return link_entry(t, hash, entry);
+}
+
+void fb_flow_unlink_entry(struct fb_flow_table *t, struct fb_flow_hash hash, uint32_t entry)
+{
+	unlink_entry(t, hash, entry);
 }
 
 static __rte_always_inline bool taken_as(const struct fb_flow_table *t, enum fb_family family,

@@ -133,7 +133,7 @@ size_t fb_flow_table_bytes(const struct fb_flow_table *t);
 
 /**
  * Insert a flow. The record comes back zeroed but for proto, last_use_ms and the keys; the caller
- * fills the rest and sets state (never FB_FLOW_FREE).
+ * fills the rest and sets state (never FB_FLOW_FREE) last of all, by fb_flow_begin().
  *
  * @param client  tuple of the client's packets; must not be in the table
  * @param reply   tuple of the endpoint's packets
@@ -143,6 +143,17 @@ size_t fb_flow_table_bytes(const struct fb_flow_table *t);
  */
 int fb_flow_insert(struct fb_flow_table *t, const struct fb_tuple *client,
 		   const struct fb_tuple *reply, uint32_t now_ms, struct fb_flow **ret);
+
+/**
+ * The record is a flow from this store on, also to who finds it after a crash (flow/adopt.h): stores that
+ * stand before it are not moved behind it. A process dies between two instructions, so the compiler's
+ * order is the one that counts.
+ */
+static inline void fb_flow_begin(struct fb_flow *flow, enum fb_flow_state state)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	flow->state = (uint8_t)state;
+}
 
 /** Whether a tuple is a key of some flow (for choosing a free SNAT port). */
 bool fb_flow_taken(const struct fb_flow_table *t, const struct fb_tuple *tuple);

@@ -31,6 +31,8 @@ static const struct worker_row worker_rows[] = {
 	ROW(answers, "forebay_worker_answers_total", "counter",
 	    "Packets answered by the box itself: rejects, echo, ARP, NDP, ICMP errors."),
 	ROW(flows_created, "forebay_worker_flows_created_total", "counter", "Flows created."),
+	ROW(flows_adopted, "forebay_worker_flows_adopted_total", "counter",
+	    "Flows taken over from an earlier run at the start."),
 	ROW(flows_expired, "forebay_worker_flows_expired_total", "counter", "Flows aged out."),
 	ROW(affinity_full, "forebay_worker_affinity_full_total", "counter",
 	    "New flows of clients whose endpoint could not be kept for lack of room."),

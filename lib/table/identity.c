@@ -99,7 +99,7 @@ static void pool_take(struct fb_id_pool *pool, uint32_t id, uint32_t next)
 {
 	if (pool->free == id + 1)
 		pool->free = next;
-	else
+	else if (pool->high <= id)
 		pool->high = id + 1;
 }
 
@@ -121,34 +121,94 @@ static int set_names(struct fb_id_service *e, const struct fb_service_spec *spec
 	return 0;
 }
 
-int fb_ids_service(struct fb_ids *ids, const struct fb_service_spec *spec, uint32_t *ret_id)
+static uint32_t find_service(const struct fb_ids *ids, const uint32_t *bucket,
+			     const struct fb_service_spec *spec)
 {
-	uint32_t *bucket = service_bucket(ids, spec->namespace_, spec->name);
+	uint32_t i = *bucket;
+
+	while (i != 0 && !service_is(&ids->services[i - 1], spec))
+		i = ids->services[i - 1].next;
+	return i;
+}
+
+static int make_service(struct fb_ids *ids, uint32_t *bucket, uint32_t id,
+			const struct fb_service_spec *spec)
+{
 	struct fb_id_service fresh = {
 		.proto = spec->proto,
 		.family = spec->family,
 		.in_use = true,
 		.removed_tcp_s = FB_NEVER_S,
 	};
-	uint32_t id;
-	int rc;
+	int rc = set_names(&fresh, spec);
 
-	for (uint32_t i = *bucket; i != 0; i = ids->services[i - 1].next) {
-		if (service_is(&ids->services[i - 1], spec)) {
-			*ret_id = i - 1;
-			return 0;
-		}
-	}
-	rc = pool_peek(&ids->service_pool, &id);
-	if (rc == 0)
-		rc = set_names(&fresh, spec);
 	if (rc != 0)
 		return rc;
 	pool_take(&ids->service_pool, id, ids->services[id].next);
 	fresh.next = *bucket;
 	ids->services[id] = fresh;
 	*bucket = id + 1;
-	*ret_id = id;
+	fb_kept_write_service(&ids->kept, ids, id);
+	return 0;
+}
+
+int fb_ids_service(struct fb_ids *ids, const struct fb_service_spec *spec, uint32_t *ret_id)
+{
+	uint32_t *bucket = service_bucket(ids, spec->namespace_, spec->name);
+	uint32_t found = find_service(ids, bucket, spec);
+	uint32_t id;
+	int rc;
+
+	if (found != 0) {
+		*ret_id = found - 1;
+		return 0;
+	}
+	rc = pool_peek(&ids->service_pool, &id);
+	if (rc == 0)
+		rc = make_service(ids, bucket, id, spec);
+	if (rc == 0)
+		*ret_id = id;
+	return rc;
+}
+
+static uint32_t find_endpoint(const struct fb_ids *ids, const uint32_t *bucket, uint32_t service_id,
+			      const struct fb_addr *addr, rte_be16_t port_be)
+{
+	uint32_t i = *bucket;
+
+	for (; i != 0; i = ids->endpoints[i - 1].next) {
+		const struct fb_id_endpoint *e = &ids->endpoints[i - 1];
+
+		if (e->service_id == service_id && e->port_be == port_be &&
+		    fb_addr_equal(&e->addr, addr))
+			break;
+	}
+	return i;
+}
+
+static int make_endpoint(struct fb_ids *ids, uint32_t *bucket, uint32_t id, uint32_t service_id,
+			 const struct fb_addr *addr, rte_be16_t port_be)
+{
+	const struct fb_table_router *router = &ids->router;
+
+	if (router->hold != NULL && router->hold(router->arg, addr) != 0)
+		return -ENOMEM;
+	pool_take(&ids->endpoint_pool, id, ids->endpoints[id].next);
+	ids->endpoints[id] = (struct fb_id_endpoint){
+		.addr = *addr,
+		.port_be = port_be,
+		.service_id = service_id,
+		.in_use = true,
+		.next = *bucket,
+	};
+	ids->infos[id] = (struct fb_endpoint_info){
+		.nh_idx = router->next_hop(router->arg, addr),
+		.state = FB_EP_ABSENT,
+		.service_id = service_id,
+	};
+	ids->services[service_id].n_endpoints++;
+	*bucket = id + 1;
+	fb_kept_write_endpoint(&ids->kept, ids, id);
 	return 0;
 }
 
@@ -156,41 +216,20 @@ int fb_ids_endpoint(struct fb_ids *ids, uint32_t service_id, const struct fb_end
 		    uint32_t *ret_id)
 {
 	uint32_t *bucket = endpoint_bucket(ids, service_id, &ep->addr, ep->port_be);
-	const struct fb_table_router *router = &ids->router;
+	uint32_t found = find_endpoint(ids, bucket, service_id, &ep->addr, ep->port_be);
 	uint32_t id;
 	int rc;
 
-	for (uint32_t i = *bucket; i != 0; i = ids->endpoints[i - 1].next) {
-		const struct fb_id_endpoint *e = &ids->endpoints[i - 1];
-
-		if (e->service_id == service_id && e->port_be == ep->port_be &&
-		    fb_addr_equal(&e->addr, &ep->addr)) {
-			*ret_id = i - 1;
-			return 0;
-		}
+	if (found != 0) {
+		*ret_id = found - 1;
+		return 0;
 	}
 	rc = pool_peek(&ids->endpoint_pool, &id);
-	if (rc != 0)
-		return rc;
-	if (router->hold != NULL && router->hold(router->arg, &ep->addr) != 0)
-		return -ENOMEM;
-	pool_take(&ids->endpoint_pool, id, ids->endpoints[id].next);
-	ids->endpoints[id] = (struct fb_id_endpoint){
-		.addr = ep->addr,
-		.port_be = ep->port_be,
-		.service_id = service_id,
-		.in_use = true,
-		.next = *bucket,
-	};
-	ids->infos[id] = (struct fb_endpoint_info){
-		.nh_idx = router->next_hop(router->arg, &ep->addr),
-		.state = FB_EP_ABSENT,
-		.service_id = service_id,
-	};
-	ids->services[service_id].n_endpoints++;
-	*bucket = id + 1;
-	*ret_id = id;
-	return 0;
+	if (rc == 0)
+		rc = make_endpoint(ids, bucket, id, service_id, &ep->addr, ep->port_be);
+	if (rc == 0)
+		*ret_id = id;
+	return rc;
 }
 
 static void free_endpoint(struct fb_ids *ids, uint32_t id, uint32_t *list)
@@ -206,6 +245,7 @@ static void free_endpoint(struct fb_ids *ids, uint32_t id, uint32_t *list)
 	ids->infos[id] = (struct fb_endpoint_info){.state = FB_EP_ABSENT};
 	*e = (struct fb_id_endpoint){.next = *list};
 	*list = id + 1;
+	fb_kept_clear_endpoint(&ids->kept, id);
 }
 
 static void free_service(struct fb_ids *ids, uint32_t id, uint32_t *list)
@@ -219,6 +259,7 @@ static void free_service(struct fb_ids *ids, uint32_t id, uint32_t *list)
 	free(e->names);
 	*e = (struct fb_id_service){.next = *list};
 	*list = id + 1;
+	fb_kept_clear_service(&ids->kept, id);
 }
 
 static void update_state(struct fb_ids *ids, uint32_t id)
@@ -326,6 +367,7 @@ void fb_ids_publish(struct fb_ids *ids, const struct fb_service *svc)
 	ids->services[svc->id].removed = 0;
 	ids->services[svc->id].drain_deadline_s = svc->drain_deadline_s;
 	ids->services[svc->id].removed_tcp_s = svc->removed_tcp_s;
+	fb_kept_write_service(&ids->kept, ids, svc->id);
 	for (uint32_t i = 0; i < svc->n_endpoints; i++) {
 		ids->endpoints[svc->endpoints[i].id].published = true;
 		ids->endpoints[svc->endpoints[i].id].removed = 0;
@@ -410,5 +452,65 @@ void fb_ids_reap(struct fb_ids *ids, uint64_t oldest,
 		if (e->in_use && e->published && e->n_services + e->n_endpoints == 0 &&
 		    e->removed != 0 && e->removed <= oldest)
 			free_service(ids, i, &ids->service_pool.reaped);
+	}
+}
+
+/* The first generation is the one that knows whether anybody has them still. */
+#define SEED_REMOVED 1
+
+int fb_ids_seed_service(struct fb_ids *ids, uint32_t id, const struct fb_service_spec *spec)
+{
+	uint32_t *bucket = service_bucket(ids, spec->namespace_, spec->name);
+	int rc;
+
+	if (id >= ids->service_pool.max || ids->services[id].in_use ||
+	    find_service(ids, bucket, spec) != 0)
+		return -EINVAL;
+	rc = make_service(ids, bucket, id, spec);
+	if (rc != 0)
+		return rc;
+	ids->services[id].published = true;
+	ids->services[id].removed = SEED_REMOVED;
+	ids->services[id].drain_deadline_s = spec->drain_deadline_s;
+	ids->services[id].removed_tcp_s = spec->removed_tcp_s;
+	return 0;
+}
+
+int fb_ids_seed_endpoint(struct fb_ids *ids, uint32_t id, uint32_t service_id,
+			 const struct fb_addr *addr, rte_be16_t port_be)
+{
+	uint32_t *bucket;
+	int rc;
+
+	if (id >= ids->endpoint_pool.max || ids->endpoints[id].in_use ||
+	    service_id >= ids->service_pool.max || !ids->services[service_id].in_use)
+		return -EINVAL;
+	bucket = endpoint_bucket(ids, service_id, addr, port_be);
+	if (find_endpoint(ids, bucket, service_id, addr, port_be) != 0)
+		return -EINVAL;
+	rc = make_endpoint(ids, bucket, id, service_id, addr, port_be);
+	if (rc != 0)
+		return rc;
+	ids->endpoints[id].published = true;
+	ids->endpoints[id].removed = SEED_REMOVED;
+	update_state(ids, id);
+	return 0;
+}
+
+void fb_ids_seeded(struct fb_ids *ids)
+{
+	ids->endpoint_pool.free = 0;
+	for (uint32_t i = ids->endpoint_pool.high; i-- > 0;) {
+		if (ids->endpoints[i].in_use)
+			continue;
+		ids->endpoints[i].next = ids->endpoint_pool.free;
+		ids->endpoint_pool.free = i + 1;
+	}
+	ids->service_pool.free = 0;
+	for (uint32_t i = ids->service_pool.high; i-- > 0;) {
+		if (ids->services[i].in_use)
+			continue;
+		ids->services[i].next = ids->service_pool.free;
+		ids->service_pool.free = i + 1;
 	}
 }

@@ -15,6 +15,7 @@
  * Thread: control.
  */
 
+#include "table/kept.h"
 #include "table/sources.h"
 #include "table/write.h"
 
@@ -66,6 +67,7 @@ struct fb_ids {
 	struct fb_id_endpoint *endpoints;
 	struct fb_id_service *services;
 	struct fb_endpoint_info *infos; /* what the next snapshot says; by endpoint */
+	struct fb_kept kept; /* written with each change of an identity */
 };
 
 /** @return 0 or -ENOMEM (fb_ids_fini() is due in both cases) */
@@ -117,5 +119,17 @@ void fb_ids_reroute(struct fb_ids *ids);
 /** Reap what was removed in a generation up to `oldest` and has no flows. */
 void fb_ids_reap(struct fb_ids *ids, uint64_t oldest,
 		 uint64_t (*live_flows)(void *arg, uint32_t ep_id), void *arg);
+
+/*
+ * An earlier run's identities, with their numbers: published, and held by nobody until a service has them
+ * again. All of them before any other; then fb_ids_seeded().
+ *
+ * @return 0; -EINVAL: the number or the identity is in use, or out of bounds; -ENOMEM
+ */
+int fb_ids_seed_service(struct fb_ids *ids, uint32_t id, const struct fb_service_spec *spec);
+int fb_ids_seed_endpoint(struct fb_ids *ids, uint32_t id, uint32_t service_id,
+			 const struct fb_addr *addr, rte_be16_t port_be);
+/** Numbers between those can be given out. */
+void fb_ids_seeded(struct fb_ids *ids);
 
 #endif

@@ -40,6 +40,28 @@ struct fb_table_router {
 struct fb_table *fb_table_create(const struct fb_hash_secret *secret,
 				 const struct fb_table_router *router, uint32_t max_endpoints,
 				 uint32_t max_services);
+/** Counted up when what fb_table_keep() writes gets another meaning or place. */
+#define FB_TABLE_KEPT_VERSION 1
+
+/** Bytes for fb_table_keep(). */
+size_t fb_table_kept_bytes(uint32_t max_services, uint32_t max_endpoints);
+
+/**
+ * Identities of an earlier run, with their numbers, so that its flows can be taken over. Endpoints that no
+ * Service has by the first commit are removed ones, until they have no flows. Before anything is staged.
+ *
+ * @param memory  what that run had in fb_table_keep(), with its bounds
+ * @return how many endpoints
+ */
+uint32_t fb_table_restore(struct fb_table *t, const void *memory, uint32_t max_services,
+			  uint32_t max_endpoints);
+
+/**
+ * From now on identities are written to memory of fb_table_kept_bytes() that outlives the process, zeroed or
+ * left by an earlier run with the same bounds. It must outlive the table.
+ */
+void fb_table_keep(struct fb_table *t, void *memory);
+
 void fb_table_free(struct fb_table *t); /* snapshots that were committed must be released first */
 
 /**
