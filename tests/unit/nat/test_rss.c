@@ -171,6 +171,31 @@ static void check_choices(const struct device *d, enum fb_family family, int n)
 	}
 }
 
+/* Not a sample: each port of the range, for either family and protocol, with the last table size there is. */
+static void each_port_there_is_has_the_queue_that_the_reference_says(void **state)
+{
+	struct device d;
+
+	(void)state;
+	device_init(&d, 512, 7, 7, 1024, 65535, ALL_TYPES);
+	for (int i = 0; i < 4; i++) {
+		struct fb_tuple reply = random_tuple(i % 2 ? FB_IPV6 : FB_IPV4,
+						     i / 2 ? IPPROTO_UDP : IPPROTO_TCP);
+		struct fb_addr ep = fb_tuple_src(&reply);
+		struct fb_addr snat = fb_tuple_dst(&reply);
+
+		for (uint32_t port = 1024; port <= 65535; port++) {
+			uint32_t hash;
+
+			reply = fb_tuple_make(reply.proto, &ep, RTE_BE16(443), &snat,
+					      rte_cpu_to_be_16((uint16_t)port));
+			hash = reference_hash(ms_key, &reply, true);
+			assert_int_equal(fb_nat_rss_queue(d.steer, &reply), d.reta[hash & 511]);
+		}
+	}
+	fb_nat_steer_free(d.steer);
+}
+
 static void every_chosen_port_brings_the_reply_to_its_worker(void **state)
 {
 	static const uint32_t shapes[][3] = {
@@ -346,6 +371,7 @@ int main(void)
 		cmocka_unit_test(the_published_verification_vector_comes_out),
 		cmocka_unit_test(queues_agree_with_the_reference_for_any_tuple),
 		cmocka_unit_test(a_device_that_hashes_less_is_followed),
+		cmocka_unit_test(each_port_there_is_has_the_queue_that_the_reference_says),
 		cmocka_unit_test(every_chosen_port_brings_the_reply_to_its_worker),
 		cmocka_unit_test(a_small_range_leaves_classes_empty_and_still_works),
 		cmocka_unit_test(nearly_all_fitting_ports_are_found_before_it_is_exhausted),
