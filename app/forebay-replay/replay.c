@@ -14,7 +14,7 @@
 #include "datapath/worker.h"
 
 #define FRAME_ROOM 10240 /* jumbo frames in one segment */
-#define N_MBUFS    1024
+#define N_MBUFS    4096 /* of which fragments that wait get an eighth */
 #define STEP_MS    16 /* what one fb_worker_expire() makes up for at the most */
 
 /* A replay rarely has more flows than this, and tables are touched as a whole when made. */
@@ -111,6 +111,7 @@ static void pass_time(struct fb_replay *r, uint32_t now_ms)
 
 			w->now_ms += step < STEP_MS ? step : STEP_MS;
 			fb_worker_expire(w);
+			fb_worker_expire_fragments(w);
 			fb_worker_drain(w);
 		}
 	}
@@ -160,6 +161,18 @@ static int advance(struct fb_replay *r, uint32_t now_ms, struct fb_errs *errs)
 	}
 	r->now_ns = frame_ns;
 	return err;
+}
+
+/* What a first fragment has set free goes on its way, after it. */
+static void finish_others(struct fb_replay *r)
+{
+	uint16_t n;
+
+	do {
+		n = 0;
+		for (uint16_t i = 0; i < r->datapath->n_workers; i++)
+			n += fb_worker_run_handover(r->datapath->workers[i]);
+	} while (n != 0);
 }
 
 /* Follow a hand-over to the owner. @return the worker that ended the frame */
@@ -265,6 +278,7 @@ int fb_replay_run(struct fb_replay *r, struct fb_errs *errs)
 			r->datapath->workers[k]->burst.flows[0] = NULL;
 		fb_worker_run(w, frame->port, &m, 1);
 		print_line(r, i, finish(r, w));
+		finish_others(r);
 		free_punted(r);
 	}
 	return 0;
@@ -300,8 +314,11 @@ static int check_law(const struct fb_replay *r)
 
 int fb_replay_close(struct fb_replay *r)
 {
-	int status = check_law(r);
+	int status;
 
+	for (uint16_t i = 0; i < r->datapath->n_workers; i++)
+		fb_worker_drop_fragments(r->datapath->workers[i]);
+	status = check_law(r);
 	for (uint16_t i = 0; i < r->datapath->n_workers; i++)
 		fb_rcu_offline(r->rcu, i);
 	fb_datapath_free(r->datapath);

@@ -83,7 +83,8 @@ static uint32_t n_mbufs(const struct fb_config *config, uint32_t n_queues)
 	if (config->mbufs != 0)
 		return config->mbufs * config->n_ports;
 	n = n_queues * 2 * DESCRIPTORS_PER_QUEUE + config->n_workers * 2 * config->ring_size +
-	    config->ring_size + (config->n_workers + 1) * 2 * MBUF_CACHE;
+	    config->ring_size + (config->n_workers + 1) * 2 * MBUF_CACHE +
+	    config->n_workers * config->fragment_held;
 	return n < 16384 ? 16384 : n;
 }
 

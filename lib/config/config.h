@@ -121,6 +121,12 @@ struct fb_config {
 	uint32_t sctp_established_s;
 	uint32_t sctp_closing_s;
 
+	/* fragments: (per worker) */
+	uint32_t fragment_datagrams;
+	uint32_t fragment_held;
+	uint32_t fragment_percent; /* of both, for one source */
+	uint32_t fragment_timeout_s;
+
 	/* nat: */
 	uint8_t default_mode; /* enum fb_service_mode */
 	struct fb_addr *snat_addresses; /* empty: the addresses of the egress port */

@@ -174,6 +174,26 @@ static const struct setting flow_rows[] = {
 	{0},
 };
 
+static const struct setting fragment_rows[] = {
+	{"datagrams", NUMBER(fragment_datagrams), .least = 16, .most = 1048576,
+	 .standard = "4096", .unit = "datagrams",
+	 .help = "Room for datagrams in pieces of which not all have come, in each worker; 0.3 kB each. "
+		 "When it is full, the oldest makes room: under a flood of forged fragments at a "
+		 "million packets per second a true datagram still has 4 ms."},
+	{"held", NUMBER(fragment_held), .least = 16, .most = 1048576, .standard = "1024",
+	 .unit = "packets",
+	 .help = "Fragments that each worker keeps until the first one of their datagram says the "
+		 "ports: those that came out of order. At most an eighth of all packet buffers."},
+	{"per-source", NUMBER(fragment_percent), .least = 1, .most = 100, .standard = "25",
+	 .unit = "percent", .help = "What one source address may have of either."},
+	{"timeout", DURATION(fragment_timeout_s), .least = 2, .most = 60, .standard = "2s",
+	 .help = "How long a datagram may take from its first piece that comes to its last. At least 2 "
+		 "seconds (RFC 6146, 3.5, FRAGMENT_MIN); who puts it together waits for 15 to 120 "
+		 "(RFC 791, RFC 1122, 3.3.2, RFC 8200, 4.5), but pieces of one datagram are "
+		 "milliseconds apart, and an identification is used again sooner than that."},
+	{0},
+};
+
 static const struct setting nat_rows[] = {
 	{"mode", CHOICE(default_mode), .choices = mode_names, .standard = "snat",
 	 .help = "For Services that do not say it themselves. snat: endpoints see an address of this "
@@ -449,6 +469,8 @@ const struct setting fb_config_rows[] = {
 	{"memory", .type = SETTING_GROUP, .rows = memory_rows, .help = "What DPDK is given."},
 	{"flows", .type = SETTING_GROUP, .rows = flow_rows,
 	 .help = "Connections that are remembered, per worker, and the endpoints of clients."},
+	{"fragments", .type = SETTING_GROUP, .rows = fragment_rows,
+	 .help = "IP datagrams in pieces, which follow the flow that their first piece names."},
 	{"nat", .type = SETTING_GROUP, .rows = nat_rows, .help = "How addresses are rewritten."},
 	{"services", .type = SETTING_GROUP, .rows = service_rows, .help = "What is forwarded."},
 	{"dns", .type = SETTING_GROUP, .rows = dns_rows,

@@ -62,6 +62,9 @@ static json_t *get_workers(struct fb_control *c, const json_t *request)
 		fb_json_set_integer(o, "handover_out", v.handover_out);
 		fb_json_set_integer(o, "twin_tx", v.twin_tx);
 		fb_json_set_integer(o, "resets", v.resets);
+		fb_json_set_integer(o, "pieces", v.pieces);
+		fb_json_set_integer(o, "datagrams", v.datagrams_live);
+		fb_json_set_integer(o, "fragments_held", v.fragments_held);
 		fb_json_set_integer(o, "polls", v.polls);
 		fb_json_set_integer(o, "busy_polls", v.busy_polls);
 		(void)json_array_append_new(list, o);

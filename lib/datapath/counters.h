@@ -8,7 +8,8 @@
  *
  * The law over all workers: rx = tx + drops + punts + answers (net/verdict.h). Frames that come from
  * the kernel twin or that control makes itself are counted under twin_tx, and those that tell the
- * other side of a drained flow under resets, outside the law.
+ * other side of a drained flow under resets, outside the law; so are, under pieces, what a packet too
+ * large for its link became beside its first piece. Fragments that wait have no end yet.
  */
 
 #include <stdint.h>
@@ -43,6 +44,7 @@ struct fb_worker_counters {
 	uint64_t handover_out;
 	uint64_t twin_tx;
 	uint64_t resets;     /* frames made here to end drained flows, beside answers */
+	uint64_t pieces;     /* frames made here of forwarded packets that were too large, but the first */
 	uint64_t polls;      /* receive calls */
 	uint64_t busy_polls; /* of which returned packets */
 	uint64_t busy_tsc;   /* cycles in bursts that had packets */
@@ -52,6 +54,8 @@ struct fb_worker_counters {
 		[FB_FAMILY_COUNT]; /* these are stored with each ageing step, once a millisecond */
 	uint64_t flows_half_open[FB_FAMILY_COUNT][FB_QUEUE_COUNT];
 	uint64_t levels[FB_BOUND_COUNT]; /* enum fb_level */
+	uint64_t datagrams_live;  /* in pieces, not all of which came; the same */
+	uint64_t fragments_held;
 };
 
 /* Per worker and port. */

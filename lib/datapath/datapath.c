@@ -47,6 +47,9 @@ static void worker_free(struct fb_worker *w)
 		return;
 	for (int family = 0; family < FB_FAMILY_COUNT; family++)
 		fb_flow_table_free(w->flows[family]);
+	if (w->fragments != NULL)
+		fb_worker_drop_fragments(w);
+	fb_fragments_free(w->fragments);
 	rte_ring_free(w->handover_ring);
 	rte_ring_free(w->egress_ring);
 	rte_ring_free(w->request_ring);
@@ -101,6 +104,22 @@ static void set_clock(struct fb_worker *w)
 	w->drain_ms = w->now_ms;
 	w->reject_limit.last_ms = w->now_ms;
 	w->icmp_limit.last_ms = w->now_ms;
+}
+
+/* What waits is never more than an eighth of the buffers, all workers together. */
+static int fragments_create(struct fb_worker *w, const struct fb_config *config, int node)
+{
+	struct fb_fragment_limits limits = {
+		.n_datagrams = config->fragment_datagrams,
+		.n_held = RTE_MIN(config->fragment_held, w->pool->size / 8 / w->dp->n_workers),
+		.percent_per_source = config->fragment_percent,
+		.timeout_ms = config->fragment_timeout_s * 1000,
+	};
+
+	if (limits.n_held == 0)
+		limits.n_held = 1;
+	w->fragments = fb_fragments_create(&limits, &w->dp->nat.secret, node, fb_fragment_drop, w);
+	return w->fragments != NULL ? 0 : -errno;
 }
 
 static struct fb_worker *worker_create(struct fb_datapath *dp, uint16_t idx,
@@ -167,6 +186,8 @@ static struct fb_worker *worker_create(struct fb_datapath *dp, uint16_t idx,
 		if (w->flows[family] == NULL)
 			goto fail;
 	}
+	if (fragments_create(w, config, node) != 0)
+		goto fail;
 	w->handover_ring = ring_create("handover", idx, config->ring_size, node, RING_F_SC_DEQ);
 	w->egress_ring = ring_create("egress", idx, config->ring_size, node, RING_F_SC_DEQ);
 	w->request_ring = ring_create("request", idx, 64, node, RING_F_SP_ENQ | RING_F_SC_DEQ);

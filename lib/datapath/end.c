@@ -44,6 +44,7 @@ void fb_end_punt(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 void fb_end_handover(struct fb_worker *w, struct fb_burst *b, uint16_t i, uint16_t owner)
 {
 	note(b, i, FB_VERDICT_COUNT, FB_REASON_NONE);
+	b->mbufs[i]->hash.usr = 0; /* no fragment that is on its way from datapath/fragment.c */
 	if (fb_packet_opens(&b->pkts[i]))
 		w->handover[owner][FB_BURST_MAX - ++w->n_handover_new[owner]] = b->mbufs[i];
 	else

@@ -15,30 +15,12 @@
 #include "flow/lookup.h"
 #include "net/rewrite.h"
 
-/* The worker in whose table the flow must be, if anywhere; the caller has found none here. */
-static uint16_t owner_of(const struct fb_worker *w, uint16_t ingress, const struct fb_tuple *key)
-{
-	const struct fb_service *svc = fb_table_lookup(w->snap, key);
-	struct fb_addr dst = fb_tuple_dst(key);
-	const char *rule;
-
-	if (svc != NULL)
-		return fb_datapath_owner(w->dp, svc, ingress, key, &rule);
-	if (fb_table_address(w->snap, &dst) & FB_ADDR_SNAT) {
-		uint8_t owner = fb_nat_port_owner(&w->dp->nat, fb_tuple_dport(key));
-
-		if (owner != FB_NAT_NO_OWNER)
-			return owner;
-	}
-	return fb_nat_client_owner(&w->dp->nat, &dst, fb_tuple_dport(key));
-}
-
 static void unknown_flow(struct fb_worker *w, struct fb_burst *b, uint16_t i,
 			 const struct fb_tuple *key)
 {
 	struct fb_addr dst = fb_tuple_dst(&b->pkts[i].tuple);
 	uint8_t bits = fb_table_address(w->snap, &dst);
-	uint16_t owner = owner_of(w, fb_ingress(b->mbufs[i]), key);
+	uint16_t owner = fb_owner_of_key(w, fb_ingress(b->mbufs[i]), key);
 
 	/* About an answer of DNS: those over TCP are the kernel's. */
 	if (fb_dns_is_ours(w, key))

@@ -67,6 +67,7 @@ uint32_t fb_worker_turn(struct fb_worker *w)
 
 	work += fb_worker_run_egress(w);
 	fb_worker_expire(w);
+	fb_worker_expire_fragments(w);
 	fb_worker_drain(w);
 	fb_worker_serve_requests(w);
 	fb_rcu_quiescent(w->rcu, w->idx);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Stage: everything that is not TCP, UDP or SCTP of a flow. */
+/* Stage: everything that is not TCP, UDP or SCTP of a flow; fragments go on to their own stage. */
 
 #include <netinet/in.h>
 
@@ -68,8 +68,17 @@ static void unknown(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 		fb_end_punt(w, b, i);
 }
 
+/* Of what services carry. IPv6 says in the first fragment alone what is behind options. */
+static bool is_piece(const struct fb_packet *pkt)
+{
+	return !(pkt->flags & FB_PKT_MULTICAST) &&
+	       (pkt->proto == IPPROTO_TCP || pkt->proto == IPPROTO_UDP ||
+		pkt->proto == IPPROTO_SCTP || pkt->proto == IPPROTO_DSTOPTS);
+}
+
 void fb_stage_other(struct fb_worker *w, struct fb_burst *b)
 {
+	b->n_fragments = 0;
 	for (uint16_t k = 0; k < b->n_others; k++) {
 		uint16_t i = b->others[k];
 		const struct fb_packet *pkt = &b->pkts[i];
@@ -93,13 +102,8 @@ void fb_stage_other(struct fb_worker *w, struct fb_burst *b)
 			neighbour(w, b, i);
 			break;
 		case FB_PARSE_FRAGMENT:
-			/*
-			 * A fragment without ports may belong to a flow, and neither the kernel nor a
-			 * router may see it untranslated. Other protocols are the kernel's business.
-			 */
-			if (pkt->proto == IPPROTO_TCP || pkt->proto == IPPROTO_UDP ||
-			    pkt->proto == IPPROTO_SCTP)
-				fb_end_drop(w, b, i, FB_REASON_FRAGMENT);
+			if (is_piece(pkt))
+				b->fragments[b->n_fragments++] = i;
 			else
 				unknown(w, b, i);
 			break;

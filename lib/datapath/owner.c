@@ -37,3 +37,20 @@ uint16_t fb_datapath_owner(const struct fb_datapath *dp, const struct fb_service
 	*ret_rule = "client hash";
 	return fb_nat_client_owner(&dp->nat, &src, fb_tuple_sport(client));
 }
+
+uint16_t fb_owner_of_key(const struct fb_worker *w, uint16_t ingress, const struct fb_tuple *key)
+{
+	const struct fb_service *svc = fb_table_lookup(w->snap, key);
+	struct fb_addr dst = fb_tuple_dst(key);
+	const char *rule;
+
+	if (svc != NULL)
+		return fb_datapath_owner(w->dp, svc, ingress, key, &rule);
+	if (fb_table_address(w->snap, &dst) & FB_ADDR_SNAT) {
+		uint8_t owner = fb_nat_port_owner(&w->dp->nat, fb_tuple_dport(key));
+
+		if (owner != FB_NAT_NO_OWNER)
+			return owner;
+	}
+	return fb_nat_client_owner(&w->dp->nat, &dst, fb_tuple_dport(key));
+}

@@ -4,7 +4,8 @@
  * The packet's way: the stages in their order.
  *
  *     rx -> parse -> (port 53: dns) -> flow -> (miss: warm -> service -> select -> flow create) -> rewrite -> tx
- *              \-> other: ICMP, ARP, NDP, fragments, what the kernel should see
+ *              \-> other: ICMP, ARP, NDP, what the kernel should see
+ *                    \-> fragment -> (first ones: service -> rewrite) -> tx
  *
  * Each packet of the burst ends in exactly one of forward, drop, punt, answer, or goes to its owner
  * and ends there.
@@ -38,8 +39,12 @@ static void run(struct fb_worker *w)
 		fb_stage_service(w, b);
 		fb_stage_rewrite(w, b);
 	}
-	if (b->n_others != 0)
+	if (b->n_others != 0) {
 		fb_stage_other(w, b);
+		/* First pieces go through service and rewrite too, then those that follow them. */
+		if (b->n_fragments != 0)
+			fb_stage_fragment(w, b);
+	}
 	fb_stage_tx(w, b);
 }
 

@@ -33,6 +33,12 @@ void fb_stage_service(struct fb_worker *w, struct fb_burst *b);
 void fb_stage_rewrite(struct fb_worker *w, struct fb_burst *b);
 /* other.c: ICMP, ARP, NDP, fragments and whatever else. */
 void fb_stage_other(struct fb_worker *w, struct fb_burst *b);
+/* fragment.c: pieces of datagrams, to the flow that their first one names. */
+void fb_stage_fragment(struct fb_worker *w, struct fb_burst *b);
+/* The table of fragments gives one up (fb_fragment_drop_fn); arg is the worker. */
+void fb_fragment_drop(void *arg, void *piece, enum fb_reason reason);
+/* fragment.c: for IPv4 headers of datagrams whose source is changed, so that it is unique (RFC 6864, 5.3). */
+uint16_t fb_worker_next_id(struct fb_worker *w);
 /* icmp.c: one ICMP error that quotes a flow's packet (called by other.c). */
 void fb_stage_icmp_error(struct fb_worker *w, struct fb_burst *b, uint16_t i);
 /* tx.c: everything that was gathered: frames, punts, hand-overs, buffers to free. */
@@ -77,6 +83,10 @@ static inline bool fb_packet_opens(const struct fb_packet *pkt)
 
 /* tx.c: a port's buffer is full. */
 void fb_tx_flush(struct fb_worker *w, uint16_t port);
+/* tx.c: what waits for an owner goes into his ring now. */
+void fb_handover_flush(struct fb_worker *w, uint16_t owner);
+/* tx.c: these go into an owner's ring, before what waits for it. */
+void fb_handover_now(struct fb_worker *w, uint16_t owner, struct rte_mbuf **mbufs, uint32_t n);
 
 static __rte_always_inline void fb_tx_add_to(struct fb_worker *w, uint16_t port,
 					     struct fb_tx_buffer *tx, struct rte_mbuf *m,
@@ -157,6 +167,33 @@ static inline bool fb_flow_is_over(const struct fb_snapshot *snap, const struct 
 						(snap->endpoints[flow->ep_id].flags & FB_EP_OVER));
 }
 
+/* Where the packet goes: the endpoint's next hop, or back where the client's packets came from. */
+struct fb_way_out {
+	uint16_t port;
+	uint16_t mtu;
+	const uint8_t *mac;
+};
+
+static inline enum fb_reason fb_find_way_out(const struct fb_worker *w, const struct fb_flow *flow,
+					     enum fb_flow_dir dir, struct fb_way_out *ret)
+{
+	const struct fb_next_hop *hop;
+
+	if (dir == FB_DIR_ENDPOINT) {
+		ret->port = flow->client_port;
+		ret->mtu = w->dp->ports[flow->client_port].mtu;
+		ret->mac = flow->client_mac;
+		return FB_REASON_NONE;
+	}
+	hop = &w->snap->next_hops[flow->nh_idx];
+	if (unlikely(hop->state != FB_HOP_READY))
+		return hop->state == FB_HOP_NONE ? FB_REASON_NO_ROUTE : FB_REASON_NEXT_HOP;
+	ret->port = hop->port;
+	ret->mtu = RTE_MIN(hop->mtu, w->dp->ports[hop->port].mtu);
+	ret->mac = hop->mac;
+	return FB_REASON_NONE;
+}
+
 /* flow.c: remove a flow before its time; or only take it out of its endpoint's numbers. */
 void fb_flow_forget(struct fb_worker *w, enum fb_family family, struct fb_flow *flow);
 void fb_flow_uncount(struct fb_worker *w, const struct fb_flow *flow);
@@ -181,6 +218,9 @@ enum fb_reason fb_limit_new_flow(struct fb_worker *w, const struct fb_service *s
 /* owner.c: the worker that owns a flow, found from a packet that is in nobody's table here. */
 uint16_t fb_owner_of_service(const struct fb_worker *w, const struct fb_service *svc, uint16_t port,
 			     const struct fb_tuple *client);
+
+/* The worker in whose table the flow of this key must be, if anywhere; the caller has found none here. */
+uint16_t fb_owner_of_key(const struct fb_worker *w, uint16_t ingress, const struct fb_tuple *key);
 
 /* The port on which a packet came in (index), kept in the mbuf across a hand-over. */
 static inline uint16_t fb_ingress(const struct rte_mbuf *m)

@@ -44,6 +44,7 @@ static void count(struct fb_worker *w, uint16_t port, const struct tally *all,
 	w->counters.answers += sent.packets[FB_TX_ANSWER];
 	w->counters.twin_tx += sent.packets[FB_TX_TWIN];
 	w->counters.resets += sent.packets[FB_TX_RESET];
+	w->counters.pieces += sent.packets[FB_TX_PIECE];
 	w->counters.drops[FB_REASON_TX_FULL] +=
 		unsent->packets[FB_TX_FORWARD] + unsent->packets[FB_TX_ANSWER];
 }
@@ -125,8 +126,13 @@ static void hand_over(struct fb_worker *w, struct rte_ring *ring, struct rte_mbu
 	rte_pktmbuf_free_bulk(mbufs + taken, n - taken);
 }
 
+void fb_handover_now(struct fb_worker *w, uint16_t owner, struct rte_mbuf **mbufs, uint32_t n)
+{
+	hand_over(w, w->dp->workers[owner]->handover_ring, mbufs, n, w->ring_size);
+}
+
 /* What opens a flow leaves a quarter of the ring to those that are open. */
-static void flush_handover(struct fb_worker *w, uint16_t owner)
+void fb_handover_flush(struct fb_worker *w, uint16_t owner)
 {
 	struct rte_ring *ring = w->dp->workers[owner]->handover_ring;
 	const unsigned int n_new = w->n_handover_new[owner];
@@ -149,7 +155,7 @@ void fb_stage_tx(struct fb_worker *w, struct fb_burst *b)
 	flush_punted(w);
 	for (uint16_t owner = 0; owner < w->dp->n_workers; owner++)
 		if (w->n_handover[owner] + w->n_handover_new[owner] != 0)
-			flush_handover(w, owner);
+			fb_handover_flush(w, owner);
 	if (b->n_freed != 0)
 		rte_pktmbuf_free_bulk(b->freed, b->n_freed);
 }

@@ -23,6 +23,7 @@
 #include "datapath/limit.h"
 #include "dns/message.h"
 #include "dns/quick.h"
+#include "fragment/table.h"
 #include "flow/region.h"
 #include "flow/table.h"
 #include "nat/rss.h"
@@ -47,6 +48,7 @@ enum fb_tx_kind {
 	FB_TX_ANSWER,
 	FB_TX_TWIN, /* from the kernel twin or control */
 	FB_TX_RESET, /* ends a drained flow, beside the answer */
+	FB_TX_PIECE, /* of a forwarded packet that was too large, beside the first */
 	FB_TX_KIND_COUNT,
 };
 
@@ -71,6 +73,10 @@ struct fb_burst {
 	uint16_t n_names;
 	uint16_t others[FB_BURST_MAX]; /* parse -> other: ICMP, ARP, NDP, fragments, the rest */
 	uint16_t n_others;
+	uint16_t fragments[FB_BURST_MAX]; /* other -> fragment */
+	uint16_t n_fragments;
+	uint16_t pieces[FB_BURST_MAX]; /* within fragment: those that follow a first one */
+	uint16_t n_pieces;
 	uint16_t hits[FB_BURST_MAX]; /* flow, service -> rewrite */
 	uint16_t n_hits;
 	uint16_t misses[FB_BURST_MAX]; /* flow -> service */
@@ -110,6 +116,7 @@ struct fb_worker {
 	uint32_t half_open_most[FB_FAMILY_COUNT]; /* of each kind */
 	uint32_t pressure;                        /* percent of a bound */
 	uint32_t ring_size;                       /* of the hand-over rings, in packets */
+	struct fb_fragments *fragments;
 	struct fb_endpoint_counters *endpoint_counters;
 	struct fb_service_counters *service_counters;
 	uint32_t *open;  /* least connections, by endpoint id: flows that have not ended yet */
@@ -125,6 +132,7 @@ struct fb_worker {
 	uint32_t now_s;    /* whole seconds, not wrapping; kept up by fb_worker_expire() */
 	uint32_t second_ms; /* now_ms when now_s began */
 	uint64_t random;   /* state of fb_worker_random() */
+	uint32_t n_ids;    /* identifications given out by fb_worker_next_id() */
 	struct fb_burst burst;
 	struct fb_dns_query dns_query; /* of the packet in hand */
 	struct fb_dns_quick dns_quick[FB_BURST_MAX];
@@ -146,6 +154,7 @@ struct fb_worker {
 	uint32_t ports_short_ms; /* since then */
 	uint32_t expire_ms;
 	uint32_t drain_ms;
+	uint32_t fragments_ms;
 	uint32_t over_epoch; /* of the snapshot whose drained flows are being looked for */
 	uint32_t over_hand[FB_FAMILY_COUNT]; /* where the search goes on, and over how many records yet */
 	uint32_t over_left[FB_FAMILY_COUNT];
@@ -224,6 +233,12 @@ void fb_worker_expire(struct fb_worker *w);
  * millisecond, all of them in a second.
  */
 void fb_worker_drain(struct fb_worker *w);
+
+/** Forget datagrams whose other pieces did not come in time. */
+void fb_worker_expire_fragments(struct fb_worker *w);
+
+/** Drop all pieces that wait: so nothing is on its way any more. When workers stand still. */
+void fb_worker_drop_fragments(struct fb_worker *w);
 
 /** Serve a bounded piece of what control asked. */
 void fb_worker_serve_requests(struct fb_worker *w);

@@ -12,11 +12,6 @@
 #include "net/sctp.h"
 #include "net/wire.h"
 
-#define TCP_FIN 0x01
-#define TCP_SYN 0x02
-#define TCP_RST 0x04
-#define TCP_ACK 0x10
-
 #define IPV4_DF            0x4000
 #define IPV4_FRAGMENT_MASK 0x3fff /* more fragments, and the offset */
 #define IPV4_OFFSET_MASK   0x1fff
@@ -25,17 +20,6 @@
 #define IPV4_OPT_NOP  1
 #define IPV4_OPT_LSRR 131
 #define IPV4_OPT_SSRR 137
-
-/*
- * What RFC 9293 never lets a stack send: SYN with FIN or RST, and, SYN and RST aside, any segment
- * without ACK. Others are odd but have been seen from real stacks (RST with FIN), or will be (the
- * reserved bits).
- */
-static inline bool tcp_flags_bad(uint8_t flags)
-{
-	return ((flags & TCP_SYN) && (flags & (TCP_FIN | TCP_RST))) ||
-	       !(flags & (TCP_SYN | TCP_RST | TCP_ACK));
-}
 
 /*
  * Port zero is nobody's (RFC 6335, section 6). UDP may say by source port zero that it wants no
@@ -69,7 +53,7 @@ static inline enum fb_parse parse_tcp(const struct fb_frame *f, uint32_t l4_off,
 	if (unlikely(header_len < FB_TCP_LEN || header_len > l4_len))
 		return fb_parse_drop(ret, FB_REASON_BAD_HEADER_LEN);
 	ret->tcp_flags = l4[13];
-	if (unlikely(tcp_flags_bad(l4[13])))
+	if (unlikely(fb_tcp_flags_bad(l4[13])))
 		return fb_parse_drop(ret, FB_REASON_BAD_TCP_FLAGS);
 	return finish_ports(l4, ipv4, ret);
 }

@@ -51,6 +51,17 @@ struct fb_tuple {
 	uint8_t family; /* enum fb_family */
 };
 
+static inline void fb_tuple_set_ports(struct fb_tuple *t, rte_be16_t sport, rte_be16_t dport)
+{
+	if (t->family == FB_IPV4) {
+		t->v4.sport = sport;
+		t->v4.dport = dport;
+	} else {
+		t->v6.sport = sport;
+		t->v6.dport = dport;
+	}
+}
+
 /** Source and destination exchanged: the tuple of the packet that answers this one. */
 struct fb_tuple fb_tuple_reverse(const struct fb_tuple *t);
 
@@ -148,7 +159,10 @@ struct fb_packet {
 	uint16_t ether_type;   /* host order, after VLAN tags */
 	uint16_t l3_off;
 	uint16_t l4_off;
-	uint16_t quote_l3_off; /* FB_PARSE_ICMP_ERROR */
+	union {
+		uint16_t quote_l3_off; /* FB_PARSE_ICMP_ERROR */
+		uint16_t l4_more; /* SCTP's first fragment: bytes of L4 that the later ones have */
+	};
 	uint16_t quote_l4_off;
 	uint16_t l3_len_bytes; /* IPv4 total length, or 40 + IPv6 payload length */
 

@@ -43,6 +43,22 @@ static inline bool fb_parse_carried(uint8_t proto)
 	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP;
 }
 
+#define FB_TCP_FIN 0x01
+#define FB_TCP_SYN 0x02
+#define FB_TCP_RST 0x04
+#define FB_TCP_ACK 0x10
+
+/*
+ * What RFC 9293 never lets a stack send: SYN with FIN or RST, and, SYN and RST aside, any segment
+ * without ACK. Others are odd but have been seen from real stacks (RST with FIN), or will be (the
+ * reserved bits).
+ */
+static inline bool fb_tcp_flags_bad(uint8_t flags)
+{
+	return ((flags & FB_TCP_SYN) && (flags & (FB_TCP_FIN | FB_TCP_RST))) ||
+	       !(flags & (FB_TCP_SYN | FB_TCP_RST | FB_TCP_ACK));
+}
+
 enum fb_extension {
 	FB_EXTENSION_WHOLE,    /* proto is at off */
 	FB_EXTENSION_FRAGMENT, /* a fragment; proto is what it says, at off if it is the first */

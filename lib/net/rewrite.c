@@ -30,7 +30,8 @@ static uint32_t ports_of(const struct fb_tuple *t)
 
 void fb_rewrite_sctp(uint8_t *l4, const struct fb_packet *pkt)
 {
-	const uint32_t l4_len = (uint32_t)pkt->l3_off + pkt->l3_len_bytes - pkt->l4_off;
+	const uint32_t l4_len =
+		(uint32_t)pkt->l3_off + pkt->l3_len_bytes - pkt->l4_off + pkt->l4_more;
 	const uint32_t diff = ports_of(&pkt->tuple) ^ fb_crc32c_load(l4);
 	const bool summed = (pkt->flags & FB_PKT_SCTP_NOSUM) == 0;
 

@@ -5,7 +5,7 @@
 const char *const fb_verdict_names[FB_VERDICT_COUNT] = {
 	[FB_VERDICT_FORWARD] = "forward", [FB_VERDICT_REJECT] = "reject",
 	[FB_VERDICT_DROP] = "drop",       [FB_VERDICT_PUNT] = "punt",
-	[FB_VERDICT_ANSWER] = "answer",
+	[FB_VERDICT_ANSWER] = "answer",   [FB_VERDICT_HOLD] = "hold",
 };
 
 #define X(suffix, name, help) [FB_REASON_##suffix] = name,

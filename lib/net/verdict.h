@@ -10,6 +10,7 @@
  *     rx = tx + drops (by reason) + punts + answers
  *
  * Each received packet ends in exactly one of these, counted by the worker that finished it.
+ * A fragment that waits is counted when it ends.
  * A packet handed over to its owner is counted as rx where it came in and as the rest where it ended.
  */
 
@@ -21,6 +22,7 @@ enum fb_verdict {
 	FB_VERDICT_DROP,    /* freed, counted under a reason */
 	FB_VERDICT_PUNT,    /* given to the kernel twin of its port */
 	FB_VERDICT_ANSWER,  /* consumed by an answer of our own: echo, ARP, NDP, time exceeded, too big */
+	FB_VERDICT_HOLD,    /* no end: a fragment that waits for its first, and then goes on */
 	FB_VERDICT_COUNT,
 };
 
@@ -43,7 +45,20 @@ enum fb_verdict {
 	  "an SCTP chunk that no stack sends: its length, or its company")                          \
 	X(BAD_EXTENSION, "bad-extension-header", "IPv6 extension headers malformed or too many")    \
 	X(HEADER_SPLIT, "header-split", "headers are not contiguous in the first buffer segment")   \
-	X(FRAGMENT, "fragment", "a fragment of TCP or UDP, for whomever: never forwarded")          \
+	X(BAD_FRAGMENT, "bad-fragment",                                                             \
+	  "a fragment that no stack makes: empty, of an odd length, or past what IP can carry")     \
+	X(FRAGMENT_TINY, "fragment-tiny",                                                           \
+	  "a first fragment without all of the L4 header, or a later one that would be in it")      \
+	X(FRAGMENT_OVERLAP, "fragment-overlap",                                                     \
+	  "a fragment of bytes that came before, or of a datagram in which others overlap")         \
+	X(FRAGMENT_TIMEOUT, "fragment-timeout",                                                     \
+	  "waited for the first fragment of its datagram, which did not come (fragments.timeout)")  \
+	X(FRAGMENT_FULL, "fragment-table-full",                                                     \
+	  "more fragments at once than there is room for (fragments.datagrams, fragments.held)")    \
+	X(FRAGMENT_SOURCE, "fragment-source-limit",                                                 \
+	  "its source has its share of the room for fragments already (fragments.per-source)")      \
+	X(FRAGMENT_NO_FLOW, "fragment-no-flow",                                                     \
+	  "a later fragment whose first one belonged to no flow, or was dropped")                   \
 	X(VLAN, "vlan", "the frame's VLAN tag is not the port's, or tags are stacked")              \
 	X(NOT_FOR_US, "not-for-us", "a unicast frame to another station's MAC address")             \
 	X(TTL_EXCEEDED, "ttl-exceeded",                                                             \

@@ -273,6 +273,22 @@ static bool translated(const struct fb_tuple *to_endpoint, const struct fb_tuple
 	       fb_table_lookup(offline.snapshot, &from_client) != NULL;
 }
 
+/* The same of a piece, which may have no ports. */
+static bool piece_translated(const struct fb_tuple *tuple)
+{
+	struct fb_addr src = fb_tuple_src(tuple);
+	struct fb_addr dst = fb_tuple_dst(tuple);
+
+	for (uint32_t s = 0; s < offline.snapshot->n_services; s++) {
+		const struct fb_service *svc = offline.snapshot->services[s];
+
+		for (uint32_t e = 0; svc != NULL && e < svc->n_endpoints; e++)
+			if (fb_addr_equal(&svc->endpoints[e].addr, &dst))
+				return true;
+	}
+	return fb_table_address(offline.snapshot, &src) & FB_ADDR_SERVICE;
+}
+
 static void check_sent(uint16_t port, struct rte_mbuf *m)
 {
 	const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
@@ -290,12 +306,16 @@ static void check_sent(uint16_t port, struct rte_mbuf *m)
 	if (pkt.family == FB_IPV4)
 		fuzz_require(sum_bytes(0, data + pkt.l3_off, (data[pkt.l3_off] & 15) * 4u) == 0xffff);
 	fuzz_require(pkt.l3_len_bytes <= ports[port].mtu || !forwarded);
-	/* hash.fdir.hi: what push() noted about the frame as it came. */
-	if (!forwarded || m->hash.fdir.hi != 0)
+	/* dynfield1: what push() noted about the frame as it came. */
+	if (kind != FB_PARSE_FRAGMENT && (!forwarded || m->dynfield1[0] != 0))
 		fuzz_require(summed(data, &pkt));
 	if (!forwarded)
 		return;
 	fuzz_require(pkt.ttl != 0 && (pkt.flags & FB_PKT_MULTICAST) == 0);
+	if (kind == FB_PARSE_FRAGMENT) {
+		fuzz_require(piece_translated(&pkt.tuple));
+		return;
+	}
 	if (kind == FB_PARSE_SERVICE) {
 		fuzz_require(translated(&pkt.tuple, &pkt.tuple));
 	} else {
@@ -408,7 +428,7 @@ static struct rte_mbuf *push(const uint8_t *frame, uint32_t len)
 	fuzz_require(data != NULL);
 	memcpy(data, frame, len);
 	kind = fb_packet_parse(frame, len, len, &pkt);
-	m->hash.fdir.hi = kind != FB_PARSE_DROP && kind != FB_PARSE_ARP &&
+	m->dynfield1[0] = kind != FB_PARSE_DROP && kind != FB_PARSE_ARP &&
 			  (kind == FB_PARSE_SERVICE || kind == FB_PARSE_ICMP_ERROR) &&
 			  summed(frame, &pkt);
 	return m;
@@ -497,6 +517,7 @@ static void pass_time(struct fb_datapath *dp, uint32_t ms)
 	for (uint16_t i = 0; i < dp->n_workers; i++) {
 		dp->workers[i]->now_ms += ms;
 		fb_worker_expire(dp->workers[i]);
+		fb_worker_expire_fragments(dp->workers[i]);
 	}
 }
 
@@ -541,6 +562,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
 			n = 0;
 		}
 	}
+	for (uint16_t i = 0; i < dp->n_workers; i++)
+		fb_worker_drop_fragments(dp->workers[i]);
 	check_law(dp, n_frames);
 	fb_datapath_free(dp);
 	fuzz_require(rte_mempool_avail_count(pool) == N_MBUFS);

@@ -311,25 +311,6 @@ def fragment(t, l4, src, dst, smac, port, first):
 PIECES = ("first", "later")
 
 
-@row("{proto} over {family}: the {piece} fragment to a service", piece=PIECES,
-     proto=("tcp", "udp", "sctp"), **FAMILY)  # fmt: skip
-def fragment_to(t):
-    l4 = {"tcp": TCP, "udp": UDP, "sctp": SCTP}[t.proto](sport=9, dport=80) / Raw(bytes(64))
-    result = yield Step("lan", fragment(t, l4, t.client, vip("snat", t.family), t.cmac, "lan",
-                                        t.piece == "first"))  # fmt: skip
-    ended(result, "drop", "fragment")
-
-
-@row("UDP over {family} by {mode}: the {piece} fragment of an endpoint's reply", piece=PIECES, **BOTH)
-def fragment_back(t):
-    t.proto = "udp"
-    flow = yield from t.open()
-    l4 = UDP(sport=flow.dport, dport=flow.sport) / Raw(bytes(64))
-    result = yield Step("pods", fragment(t, l4, flow.endpoint, flow.seen, flow.emac, "pods",
-                                         t.piece == "first"))  # fmt: skip
-    ended(result, "drop", "fragment")
-
-
 @row("{family}: the {piece} fragment of a ping of a service's address", piece=PIECES, **FAMILY)
 def fragment_ping(t):
     result = yield Step("lan", fragment(t, t.echo(bytes(64)), t.client, vip("snat", t.family),

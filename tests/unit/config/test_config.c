@@ -341,7 +341,7 @@ static void all_errors_of_a_file_are_told_at_once(void **state)
 		    "c:1:28: workers.burst: 99 is not a whole number from 1 to 64\n"
 		    "c:3:13: nat.mode: \"both\" is not one of snat, dnat\n"
 		    "c:4:1: unknown key \"wrokers\", did you mean \"workers\"?; allowed: ports, "
-		    "workers, memory, flows, nat, services, dns, limits, manifests, state-dir, lab, "
+		    "workers, memory, flows, fragments, nat, services, dns, limits, manifests, state-dir, lab, "
 		    "control, metrics, log\n");
 }
 
