@@ -150,12 +150,7 @@ void fb_end_time_exceeded(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 
 void fb_end_too_big(struct fb_worker *w, struct fb_burst *b, uint16_t i, uint16_t mtu)
 {
-	const struct fb_packet *pkt = &b->pkts[i];
-
-	if (pkt->family == FB_IPV4 && (pkt->flags & FB_PKT_IPV4_DF) == 0)
-		fb_end_drop(w, b, i, FB_REASON_TOO_BIG);
-	else
-		router_error(w, b, i, FB_ICMP_TOO_BIG, mtu, FB_REASON_TOO_BIG);
+	router_error(w, b, i, FB_ICMP_TOO_BIG, mtu, FB_REASON_TOO_BIG);
 }
 
 void fb_end_echo(struct fb_worker *w, struct fb_burst *b, uint16_t i)

@@ -301,7 +301,7 @@ static void follow(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 		return;
 	}
 	reason = pkt->ttl <= 1 ? FB_REASON_TTL_EXCEEDED : fb_find_way_out(w, flow, dir, &out);
-	if (reason == FB_REASON_NONE && pkt->l3_len_bytes > out.mtu)
+	if (reason == FB_REASON_NONE && pkt->l3_len_bytes > out.mtu && !fb_may_split(pkt))
 		reason = FB_REASON_TOO_BIG;
 	if (reason != FB_REASON_NONE) {
 		fb_end_drop(w, b, i, reason);
@@ -316,7 +316,10 @@ static void follow(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 			   dir == FB_DIR_CLIENT ? FB_DIR_ENDPOINT : FB_DIR_CLIENT);
 	to = fb_tuple_reverse(&to);
 	fb_fragment_rewrite(rte_pktmbuf_mtod(m, uint8_t *), pkt, &to);
-	fb_end_forward(w, b, i, out.port, out.mac);
+	if (pkt->l3_len_bytes > out.mtu)
+		fb_end_split(w, b, i, &out);
+	else
+		fb_end_forward(w, b, i, out.port, out.mac);
 }
 
 void fb_stage_fragment(struct fb_worker *w, struct fb_burst *b)

@@ -67,6 +67,28 @@ static __rte_always_inline void translate(const struct fb_flow *flow, enum fb_fa
 	fb_rewrite_apply_as(family, data, pkt, fb_flow_key(flow, family, dir ^ 1), &rw);
 }
 
+/* What may be fragmented leaves in pieces: the same as below, for the few. */
+static __rte_noinline void too_large(struct fb_worker *w, struct fb_burst *b, uint16_t i, uint16_t mtu)
+{
+	const struct fb_packet *pkt = &b->pkts[i];
+	const enum fb_flow_dir dir = b->dirs[i];
+	struct fb_flow *flow = b->flows[i];
+	struct fb_endpoint_counters *ec = &w->endpoint_counters[flow->ep_id];
+	struct fb_way_out out;
+
+	if (!fb_may_split(pkt) || fb_find_way_out(w, flow, dir, &out) != FB_REASON_NONE) {
+		fb_end_too_big(w, b, i, mtu);
+		return;
+	}
+	if (fb_flow_touch(flow, dir, pkt->tcp_flags, w->now_ms))
+		fb_flow_note(w, FB_IPV4, flow);
+	flow->packets++;
+	ec->packets++;
+	ec->bytes += pkt->l3_len_bytes;
+	translate(flow, FB_IPV4, dir, rte_pktmbuf_mtod(b->mbufs[i], uint8_t *), pkt);
+	fb_end_split(w, b, i, &out);
+}
+
 static __rte_always_inline void forward(struct fb_worker *w, struct fb_burst *b, uint16_t i,
 					enum fb_family family)
 {
@@ -98,7 +120,7 @@ static __rte_always_inline void forward(struct fb_worker *w, struct fb_burst *b,
 	memcpy(&way, &bytes, sizeof(way));
 	mtu = RTE_MIN((uint16_t)(hop->mtu | mask), w->tx[way.port].mtu);
 	if (unlikely(len > mtu)) {
-		fb_end_too_big(w, b, i, mtu);
+		too_large(w, b, i, mtu);
 		return;
 	}
 	if (unlikely(fb_flow_touch(flow, dir, tcp_flags, w->now_ms)))

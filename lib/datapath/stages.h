@@ -194,6 +194,15 @@ static inline enum fb_reason fb_find_way_out(const struct fb_worker *w, const st
 	return FB_REASON_NONE;
 }
 
+/* split.c: a translated IPv4 packet that is too large for its way out, and may be fragmented. */
+void fb_end_split(struct fb_worker *w, struct fb_burst *b, uint16_t i,
+		  const struct fb_way_out *out);
+
+static inline bool fb_may_split(const struct fb_packet *pkt)
+{
+	return pkt->family == FB_IPV4 && (pkt->flags & FB_PKT_IPV4_DF) == 0;
+}
+
 /* flow.c: remove a flow before its time; or only take it out of its endpoint's numbers. */
 void fb_flow_forget(struct fb_worker *w, enum fb_family family, struct fb_flow *flow);
 void fb_flow_uncount(struct fb_worker *w, const struct fb_flow *flow);

@@ -292,7 +292,7 @@ static bool piece_translated(const struct fb_tuple *tuple)
 static void check_sent(uint16_t port, struct rte_mbuf *m)
 {
 	const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
-	bool forwarded = m->hash.usr == FB_TX_FORWARD;
+	bool forwarded = m->hash.usr == FB_TX_FORWARD || m->hash.usr == FB_TX_PIECE;
 	struct fb_packet pkt;
 	enum fb_parse kind = fb_packet_parse(data, m->data_len, m->pkt_len, &pkt);
 

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# Datagrams of 8 and 20 kB both ways: the kernels cut them into pieces of 1400 and 1300 bytes,
-# and put together what comes through the box. Two workers, of which one receives: every piece goes by
+# Datagrams of 8 and 20 kB both ways: the kernels cut them into pieces of 1280 to 1400 bytes, and put
+# together what comes through the box. The link behind the box has 1300, so of IPv4 the box cuts too. Two workers, of which one receives: every piece goes by
 # the ring to the datagram's worker, and from there to the flow's.
 # Over AF_XDP, because net_af_packet asks the kernel to put IPv4 fragments together first.
 
@@ -11,7 +11,7 @@ source "$(dirname "$0")/cases.sh"
 lab_up 1
 capture client eth0
 LAB_DRIVER=af_xdp LAB_WORKERS=2 lab_config
-sed -i 's/queue_count=2/queue_count=1/' "$LAB_CONFIG"
+sed -i -e 's/queue_count=2/queue_count=1/' -e '/name: svc/a\    mtu: 1300' "$LAB_CONFIG"
 for service in kept:dnat:20 hidden:snat:21; do
 	IFS=: read -r name mode n <<<"$service"
 	service "$name" "$mode" "$n" echo:UDP:7:7 -- 1
@@ -19,7 +19,7 @@ done
 # By routes, since a veth refuses what is longer than its own MTU.
 ip -n "$LAB_ID-client" route replace 192.0.2.0/24 via 203.0.113.1 mtu 1400
 ip -n "$LAB_ID-client" -6 route del 2001:db8:f::/64
-ip -n "$LAB_ID-client" -6 route add 2001:db8:f::/64 via 2001:db8:c::1 mtu 1400
+ip -n "$LAB_ID-client" -6 route add 2001:db8:f::/64 via 2001:db8:c::1 mtu 1280
 for to in 203.0.113.0/24 10.1.0.1/32; do
 	ip -n "$LAB_ID-b1" route add "$to" via 10.1.0.1 mtu 1300
 done
@@ -45,6 +45,8 @@ echoed() {
 		for n in range(20):
 		    s = socket.socket(family, socket.SOCK_DGRAM)
 		    s.settimeout(5)
+		    if family == socket.AF_INET:
+		        s.setsockopt(socket.IPPROTO_IP, 10, 0)  # IP_MTU_DISCOVER: may be fragmented
 		    s.connect((sys.argv[1], 7))
 		    data = os.urandom(int(sys.argv[2]))
 		    s.send(data)
@@ -57,7 +59,22 @@ pinged() {
 }
 
 lab_wait 5 lab_in b1 ss -Hlun "sport = :7"
+pieces() {
+	lab_ctl get workers -o json |
+		python3 -c 'import json, sys; print(sum(w["pieces"] for w in json.load(sys.stdin)["items"]))'
+}
+
+# 20 datagrams that the client sends whole, and each leaves the box in two pieces.
+cut_by_the_box() {
+	local before
+	before=$(pieces)
+	echoed "$1" 1350
+	[ "$(pieces)" -eq $((before + 20)) ]
+}
+
 for n in 20 21; do
+	check "192.0.2.$n: datagrams of 1350 bytes leave by the link of 1300 in two pieces" \
+		cut_by_the_box "192.0.2.$n"
 	for host in "192.0.2.$n" "2001:db8:f::$n"; do
 		check "$host: datagrams of 8 kB come back whole" echoed "$host" 8000
 		check "$host: datagrams of 20 kB come back whole" echoed "$host" 20000

@@ -26,12 +26,13 @@ from packets import (
     summed_again,
     vip,
 )
+from scapy.layers.inet import IPOption
 from scapy.layers.inet6 import IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, PadN
 
 FAMILY = dict(family=(4, 6))
 BOTH = dict(family=(4, 6), mode=("snat", "dnat"))
 ORDERS = ["".join(o) for o in itertools.permutations("123")]
-NUMBER = {TCP: 6, UDP: 17, SCTP: 132}
+HEADERS_ONLY = {"tcp": 20, "udp": 8, "sctp": 12 + 20 + 16}
 
 # One source may have 4 datagrams and 4 waiting pieces.
 for _table in (Bench.TIMEOUTS, Bench.LIMITS):
@@ -391,6 +392,75 @@ def too_big(t):
     results = yield [Step("lan", p) for p in cut(t, t.packet(service, l4=big(t)), at=(1400, 2800))]
     verdicts(results[:2], ("answer", "too-big"), ("drop", "too-big"))
     equal(results[2].verdict, "forward")
+
+
+# The box fragments itself.
+
+
+@row("{proto} by {mode}: larger than the next hop's link, and may be fragmented: leaves in pieces",
+     proto=("tcp", "udp", "sctp"), mode=("snat", "dnat"))  # fmt: skip
+def cut_by_the_box(t):
+    service = "narrow-" + t.mode
+    flow = yield from t.establish(service)
+    for n in (1300, 4000):
+        frame = t.packet(service, l4=big(t, n), flags=0)
+        result = yield Step("lan", frame)
+        verdicts([result], "forward")
+        assert len(result.frames) == 1 + n // 1280, f"{len(result.frames)} pieces"
+        arrives(t, [result], "narrow", flow.to_endpoint(frame), mtu=1280)
+    frame = t.packet(service, l4=big(t, 1280 - 20 - HEADERS_ONLY[t.proto]), flags=0)
+    result = yield Step("lan", frame)
+    equal(len(result.frames), 1, "number of frames sent")
+
+
+@row("UDP by {mode}: a reply larger than the client's link leaves in pieces", mode=("snat", "dnat"))
+def cut_for_the_client(t):
+    t.proto = "udp"
+    flow = yield from t.open(port="narrow")
+    reply = flow.reply(l4=big(t, 1400), flags=0)
+    result = yield Step("pods", reply)
+    arrives(t, [result], "narrow", flow.to_client(reply), mtu=1280)
+
+
+@row("UDP by {mode}: pieces larger than the next hop's link are cut again", mode=("snat", "dnat"))
+def cut_again(t):
+    t.proto = "udp"
+    service = "narrow-" + t.mode
+    flow = yield from t.open(service)
+    frame = t.packet(service, l4=big(t, 4000))
+    results = yield [Step("lan", p) for p in reversed(cut(t, frame, at=(1400, 2800)))]
+    equal(sum(len(r.frames) for r in results), 5, "number of frames sent")
+    arrives(t, results, "narrow", flow.to_endpoint(frame), mtu=1280)
+
+
+@row("UDP: a tagged port gets tagged pieces, and a jumbo frame is many")
+def cut_tagged(t):
+    t.proto = "udp"
+    flow = yield from t.open("tagged-snat")
+    frame = t.packet("tagged-snat", l4=big(t, 8900), flags=0)
+    result = yield Step("lan", frame)
+    equal(len(result.frames), 7, "number of frames sent")
+    arrives(t, [result], "tagged", flow.to_endpoint(frame))
+
+
+@row("UDP: of IP options all are in the first piece, the copied ones in every piece")
+def cut_options(t):
+    t.proto = "udp"
+    yield from t.open("narrow-snat")
+    security, route = IPOption(b"\x82\x04\x11\x22"), IPOption(b"\x07\x07\x04\0\0\0\0\0")
+    frame = t.packet("narrow-snat", l4=big(t, 3000), ip=IP(ttl=61, flags=0, options=[security, route]))
+    result = yield Step("lan", frame)
+    verdicts([result], "forward")
+    packets = [Ether(f)[IP] for _, f in result.frames]
+    equal([p.ihl for p in packets], [8, 6, 6], "header lengths")
+    for p in packets:
+        clean = p.copy()
+        del clean.chksum
+        same(bytes(p), bytes(clean))
+        equal(bytes(p)[20:24], b"\x82\x04\x11\x22", "option")
+    data = {p.frag * 8: bytes(p)[p.ihl * 4 : p.len] for p in packets}
+    equal(sum(len(d) for d in data.values()), 3008, "length")
+    equal(b"".join(d for _, d in sorted(data.items()))[8:], bytes(network(Ether(frame)).payload)[8:])
 
 
 @row("{family}: a wrong checksum in pieces stays wrong", **FAMILY)

@@ -269,13 +269,6 @@ def too_big(t):
     sent(result, "answer", "too-big", "lan", wanted)
 
 
-@row("{proto} by {mode}: without DF such an IPv4 packet is dropped",
-     proto=("tcp", "udp"), mode=("snat", "dnat"))  # fmt: skip
-def too_big_no_df(t):
-    result = yield Step("lan", t.packet("narrow-" + t.mode, payload=bytes(1300), flags=0))
-    ended(result, "drop", "too-big")
-
-
 @row("{proto} over {family} by {mode}: exactly the next hop's MTU passes", **ALL)
 def just_fits(t):
     headers = (20 if t.family == 4 else 40) + HEADERS[t.proto]
