@@ -4,8 +4,8 @@ What scripts/soak found, as a table. Exit status 1 where a line of it is not as 
 
 usage: soak_verdict.py DIRECTORY SECONDS
 
-A failure belongs to a restart if the two overlap; what failed at any other time has no excuse, also when
-a link was down meanwhile.
+A request that fails belongs to a restart if the two overlap; what failed at any other time has no excuse,
+also when a link was down meanwhile. Flows have none at all: they outlive restarts.
 """
 
 import sys
@@ -59,7 +59,9 @@ def main():
     judge("requests", REQUESTS)
     for kind in REQUESTS:
         judge(f"  {kind}", (kind,))
-    judge("flows that were opened, and lost", ("flow",))
+    opened, lost, lost_at_restarts = count(("flow",))
+    tell("flows", f"{opened} opened, {lost} lost, {lost_at_restarts} more at restarts",
+         opened > 0 and lost + lost_at_restarts == 0)
     judge("forebayctl and scrapes", ASKED)
     if not packets:
         tell("packets unaccounted for", "never counted", False)
@@ -87,7 +89,8 @@ def main():
          f"{first_fds}, {max(s[4] for s in samples)}, {samples[-1][4]}",
          samples[-1][4] <= first_fds + 1)
 
-    shown = [r for r in results if r[4] > 0 and (r[2] == "crash" or not at_restart(r[0], r[1]))]
+    shown = [r for r in results
+             if r[4] > 0 and (r[2] in ("crash", "flow") or not at_restart(r[0], r[1]))]
     for r in shown[:20]:
         near = [d[2] for d in disturbances if r[0] < d[1] + 2 and r[1] > d[0] - 2]
         print(f"        {r[2]}: {r[5]} (took {r[1] - r[0]:.1f} s{'; near: ' + ', '.join(near) if near else ''})")
