@@ -4,7 +4,7 @@
 _forebayctl()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-	local verbs="get describe apply delete diff explain env expose version help"
+	local verbs="get describe apply delete diff explain env expose drain version help"
 	local verb="" word
 	local -A options=(
 		[get]="--namespace --all-namespaces --selector --sort-by --output --watch --limit --offline
@@ -17,6 +17,7 @@ _forebayctl()
 		[env]="--output --format --no-service-links --offline --config --filename"
 		[expose]="--namespace --port --target-port --protocol --name --labels --selector --type --cluster-ip
 			--external-ip --load-balancer-ip --session-affinity --output --offline --config --filename"
+		[drain]="--deadline --no-wait --cancel --output"
 		[version]="--output"
 		[none]="--version"
 	)
@@ -51,7 +52,7 @@ _forebayctl()
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
-	-n | --namespace | --limit | -l | --selector | --sort-by)
+	-n | --namespace | --limit | -l | --selector | --sort-by | --deadline)
 		return
 		;;
 	esac

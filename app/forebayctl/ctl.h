@@ -30,6 +30,9 @@ struct ctl {
 	bool offline;
 	bool version; /* --version: no verb */
 	bool no_links; /* --no-service-links */
+	bool no_wait;  /* of drain, as the two below */
+	bool cancel;
+	const char *deadline; /* NULL: not given */
 	const char *format; /* NULL: not given */
 	const char *selector; /* -l; NULL: not given */
 	const char *sort_by;
@@ -54,7 +57,7 @@ struct ctl_verb {
 	const char *help; /* usage and examples */
 };
 
-/* get.c, describe.c, apply.c, explain.c, env.c, expose.c: each runs a verb, gives the exit status. */
+/* get.c, describe.c, apply.c, explain.c, drain.c, env.c, expose.c: each runs a verb, gives the exit status. */
 int ctl_get(const struct ctl *ctl);
 int ctl_describe(const struct ctl *ctl);
 int ctl_apply(const struct ctl *ctl);
@@ -62,6 +65,7 @@ int ctl_delete(const struct ctl *ctl);
 int ctl_diff(const struct ctl *ctl);
 int ctl_explain(const struct ctl *ctl);
 int ctl_env(const struct ctl *ctl);
+int ctl_drain(const struct ctl *ctl);
 int ctl_expose(const struct ctl *ctl);
 int ctl_version(const struct ctl *ctl);
 

@@ -94,6 +94,16 @@ static const struct ctl_verb verbs[] = {
 	 "\n"
 	 "  forebayctl expose pod web-1 --port 80 --target-port http\n"
 	 "  forebayctl expose pods --selector app=web --name web --type LoadBalancer >web.yaml\n"},
+	{"drain", ctl_drain,
+	 "drain [--deadline TIME]    no new flows; when the open ones have ended, forebay ends\n"
+	 "  --deadline TIME    at the latest then (5m); what is open then is cut off\n"
+	 "  --no-wait          do not wait for the end\n"
+	 "  --cancel           take new flows again\n"
+	 "  Packets that would begin a flow are dropped, so that the next try finds another\n"
+	 "  box: withdraw the routes to this one first.\n"
+	 "\n"
+	 "  forebayctl drain --deadline 10m\n"
+	 "  forebayctl drain --cancel\n"},
 	{"version", ctl_version,
 	 "version    of forebayctl and, if it answers, of the daemon\n"
 	 "\n"
@@ -195,7 +205,7 @@ static bool set_limit(struct ctl *ctl, const char *text)
 	return false;
 }
 
-enum { OPT_SOCKET = 256, OPT_LIMIT, OPT_OFFLINE, OPT_NO_LINKS, OPT_TEXT };
+enum { OPT_SOCKET = 256, OPT_LIMIT, OPT_OFFLINE, OPT_NO_LINKS, OPT_NO_WAIT, OPT_CANCEL, OPT_TEXT };
 
 /* Options that are kept as they are given. */
 static const struct text_option {
@@ -215,6 +225,7 @@ static const struct text_option {
 	{"load-balancer-ip", offsetof(struct ctl, load_balancer_ip)},
 	{"cluster-ip", offsetof(struct ctl, cluster_ip)},
 	{"session-affinity", offsetof(struct ctl, session_affinity)},
+	{"deadline", offsetof(struct ctl, deadline)},
 };
 
 static void set_text(struct ctl *ctl, const struct text_option *option)
@@ -265,6 +276,12 @@ static bool take_option(struct ctl *ctl, int option, bool *help_wanted)
 	case OPT_NO_LINKS:
 		ctl->no_links = true;
 		return true;
+	case OPT_NO_WAIT:
+		ctl->no_wait = true;
+		return true;
+	case OPT_CANCEL:
+		ctl->cancel = true;
+		return true;
 	default:
 		if (option < OPT_TEXT)
 			return false; /* getopt has said why */
@@ -297,6 +314,8 @@ int main(int argc, char **argv)
 		{"offline", no_argument, NULL, OPT_OFFLINE},
 		{"selector", required_argument, NULL, 'l'},
 		{"no-service-links", no_argument, NULL, OPT_NO_LINKS},
+		{"no-wait", no_argument, NULL, OPT_NO_WAIT},
+		{"cancel", no_argument, NULL, OPT_CANCEL},
 		{0},
 	};
 	const char *from_env = getenv("FOREBAY_SOCKET");

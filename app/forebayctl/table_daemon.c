@@ -154,6 +154,10 @@ void ctl_print_status(const struct ctl *ctl, const json_t *items)
 			(void)printf("%-12s %lld\n", rows[i].head, ctl_integer(o, rows[i].key));
 	}
 	(void)printf("%-12s %s\n", "Up", ctl_duration(ctl_integer(o, "uptime_seconds"), buf));
+	if (json_is_true(json_object_get(o, "draining")))
+		(void)printf("%-12s %lld open flows, %s left\n", "Draining",
+			     ctl_integer(o, "open_flows"),
+			     ctl_duration(ctl_integer(o, "drain_seconds_left"), buf));
 	json_array_foreach(json_object_get(o, "missing"), i, file)
 		(void)printf("%-12s %s\n", "Missing", json_string_value(file));
 	json_array_foreach(json_object_get(o, "conflicts"), i, file)
@@ -163,9 +167,12 @@ void ctl_print_status(const struct ctl *ctl, const json_t *items)
 	json_array_foreach(json_object_get(o, "bounds"), i, file)(void)
 		printf("%-12s %s\n", "Bound", json_string_value(file));
 	json_array_foreach(json_object_get(o, "files"), i, file) {
-		(void)printf("%-12s %s: %lld errors%s\n", "File", ctl_string(file, "file"),
+		(void)printf("%-12s %s: %lld errors%s%s\n", "File", ctl_string(file, "file"),
 			     ctl_integer(file, "errors"),
-			     json_is_true(json_object_get(file, "gone")) ? ", gone" : "");
+			     json_is_true(json_object_get(file, "gone")) ? ", gone" : "",
+			     json_is_true(json_object_get(file, "from_copy")) ?
+				     ", as it was when it was last good" :
+				     "");
 		json_array_foreach(json_object_get(file, "messages"), j, message)
 			(void)printf("  %s: %s\n", ctl_string(message, "severity"),
 				     ctl_string(message, "text"));

@@ -482,8 +482,8 @@ const struct setting fb_config_rows[] = {
 	 .help = "Where Services and endpoints come from, beside forebayctl apply."},
 	{"state-dir", TEXT(state_dir), .least = 1, .most = PATH_LEN,
 	 .standard = "/var/lib/forebay",
-	 .help = "Kept here over restarts: what forebayctl apply brought, and which addresses and "
-		 "NodePorts were allotted."},
+	 .help = "Kept here over restarts: what forebayctl apply brought, which addresses and NodePorts "
+		 "were allotted, and what manifests said when they were last good."},
 	{"lab", .type = SETTING_GROUP, .rows = lab_rows,
 	 .help = "Fixed neighbours and routes, for labs and tests without a kernel that knows them."},
 	{"control", .type = SETTING_GROUP, .rows = control_rows, .help = "The operator's way in."},

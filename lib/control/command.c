@@ -25,6 +25,7 @@ static const struct verb {
 	{"explain", fb_command_explain}, {"apply", fb_command_apply},
 	{"delete", fb_command_delete},	 {"diff", fb_command_diff},
 	{"env", env},			 {"version", version},
+	{"drain", fb_command_drain},
 };
 
 void fb_command_run(struct fb_control *c, const char *line, size_t len, struct fb_reply *reply)

@@ -25,6 +25,7 @@ fb_command_fn fb_command_flows;			       /* command_flows.c */
 fb_command_fn fb_command_explain;		       /* command_explain.c */
 fb_command_fn fb_command_apply, fb_command_delete;     /* command_apply.c */
 fb_command_fn fb_command_diff;			       /* command_diff.c */
+fb_command_fn fb_command_drain;			       /* drain.c */
 
 /** Read the documents of a request into objects; errors and notices go to errs. @return 0 or -errno */
 int fb_request_documents(const json_t *request, struct fb_objects *objects, struct fb_errs *errs);

@@ -152,6 +152,7 @@ static void answer(struct fb_control *c, struct explain_job *job)
 		.steer = steer,
 		.gateway = gateway,
 		.affinity = affinity,
+		.draining = c->draining,
 		.arg = c,
 	};
 	json_t *items = json_array();

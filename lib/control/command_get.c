@@ -8,6 +8,7 @@
 
 #include "control/answer.h"
 #include "control/bounds.h"
+#include "control/drain.h"
 #include "control/items.h"
 
 static json_t *integer(uint64_t value)
@@ -143,8 +144,9 @@ static json_t *origins_json(const struct fb_control *c)
 		const struct fb_origin *origin = &c->origins[i];
 
 		(void)json_array_append_new(
-			list, json_pack("{s:o,s:i,s:b,s:o}", "file", fb_json_text(origin->path),
+			list, json_pack("{s:o,s:i,s:b,s:b,s:o}", "file", fb_json_text(origin->path),
 					"errors", (int)origin->n_errors, "gone", (int)origin->gone,
+					"from_copy", (int)origin->from_copy,
 					"messages", fb_messages_json(&origin->errs)));
 	}
 	return list;
@@ -211,6 +213,14 @@ static json_t *get_status(struct fb_control *c, const json_t *request)
 	fb_json_set_integer(o, "reloads_refused", c->reloads_refused);
 	fb_json_set_integer(o, "twin_drops", c->twin_drops);
 	fb_pool_each_trouble(c->pool, append_trouble, lacking);
+	(void)json_object_set_new(o, "draining", json_boolean(c->draining));
+	if (c->draining) {
+		fb_json_set_integer(o, "open_flows", fb_drain_open(c));
+		fb_json_set_integer(o, "drain_seconds_left",
+				    c->drain_until_ms > c->now_ms ?
+					    (c->drain_until_ms - c->now_ms) / 1000 :
+					    0);
+	}
 	(void)json_object_set_new(o, "conflicts", conflicts);
 	(void)json_object_set_new(o, "lacking", lacking);
 	(void)json_object_set_new(o, "missing", missing);

@@ -129,6 +129,8 @@ static int fill_pools(const struct fb_control *c, struct scrape *s)
 		};
 	s->view.pools = s->pools;
 	fb_pool_each_trouble(c->pool, count_trouble, &s->view.services_lacking);
+	for (uint32_t i = 0; i < c->n_origins; i++)
+		s->view.files_from_copy += c->origins[i].from_copy;
 	free(fills);
 	return 0;
 }
@@ -143,6 +145,7 @@ static struct fb_metrics_view view_of(struct fb_control *c)
 		.tsc_hz = (double)rte_get_tsc_hz(),
 		.n_ports = fb_datapath_n_ports(c->p.datapath),
 		.n_origins = c->n_origins,
+		.draining = c->draining,
 		.reloads = c->reloads,
 		.reloads_refused = c->reloads_refused,
 		.twin_drops = c->twin_drops,
@@ -262,6 +265,7 @@ static void first_generation(struct fb_control *c)
 	struct fb_errs errs = FB_ERRS_INIT;
 
 	fb_reconcile_sources(c);
+	fb_reconcile_last_good(c);
 	fb_applied_load(c);
 	fb_allotted_settle(c);
 	fb_reconcile_services(c, "the start", &errs);

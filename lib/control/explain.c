@@ -228,6 +228,11 @@ static void explain_new(const struct fb_explain_env *env, const struct fb_tuple 
 
 	ret->verdict = FB_VERDICT_FORWARD;
 	ret->worker = env->owner(env->arg, ret->service, 0, tuple, &ret->worker_rule);
+	if (env->draining) {
+		ret->verdict = FB_VERDICT_DROP;
+		ret->reason = FB_REASON_BOX_DRAINING;
+		return;
+	}
 	ret->endpoint = kept_endpoint(env, ret->service, &client);
 	ret->by_affinity = ret->endpoint != NULL;
 	if (ret->endpoint == NULL)

@@ -36,6 +36,7 @@ struct fb_explain_env {
 	 * missing then leaves the SNAT address open, which depends on the port.
 	 */
 	bool hops_unknown;
+	bool draining; /* no new flows */
 	/* As fb_datapath_affinity(); may be NULL: no client is known. */
 	bool (*affinity)(void *arg, const struct fb_service *svc, const struct fb_addr *client,
 			 struct fb_affinity_entry *ret);

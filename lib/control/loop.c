@@ -14,6 +14,8 @@
 #include "control/announce.h"
 #include "control/bounds.h"
 #include "control/dns_server.h"
+#include "control/drain.h"
+#include "control/last_good.h"
 #include "control/loop.h"
 #include "control/reconcile.h"
 #include "control/server.h"
@@ -131,6 +133,7 @@ static void tick(struct fb_control *c)
 	fb_bounds_tick(c);
 	fb_server_tick(c);
 	fb_datapath_note_clock(c->p.datapath);
+	fb_drain_tick(c);
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -184,6 +187,7 @@ static int pass(struct fb_control *c)
 		c->punt_seen_us = now_us;
 	fb_reconcile_sources(c);
 	poll_jobs(c);
+	fb_last_good_work(c);
 	fb_announce_send(c);
 	fb_dns_server_poll(c->dns);
 	if (c->snapshots_waiting > 0)

@@ -14,6 +14,7 @@
 #include "control/applied.h"
 #include "control/dns_server.h"
 #include "control/file.h"
+#include "control/last_good.h"
 #include "desired/health.h"
 #include "manifest/manifest.h"
 
@@ -48,8 +49,10 @@ static void conflict_fini(struct fb_conflict *conflict)
 
 void fb_reconcile_fini(struct fb_control *c)
 {
+	fb_last_good_flush(c);
 	for (uint32_t i = 0; i < c->n_origins; i++) {
 		free(c->origins[i].path);
+		free(c->origins[i].good_text);
 		fb_errs_fini(&c->origins[i].errs);
 	}
 	free(c->origins);
@@ -332,13 +335,22 @@ static int stage_dirty(struct fb_control *c, struct fb_errs *errs)
 	return stage_conflicts(c, errs);
 }
 
-/* Once all sources were there and whole, a later fault leaves what was read in force. */
+static bool has_copies(const struct fb_control *c, uint32_t source)
+{
+	for (uint32_t i = 0; i < c->n_origins; i++) {
+		if (c->origins[i].source == source && c->origins[i].from_copy)
+			return true;
+	}
+	return false;
+}
+
+/* Once all sources were there and whole (or are known from copies), a later fault leaves what was read in force. */
 static bool is_synced(struct fb_control *c)
 {
 	bool good = fb_store_n_objects(c->store, FB_KIND_SERVICE) > 0;
 
 	for (uint32_t i = 0; i < c->p.config->n_manifests; i++)
-		good &= !c->source_missing[i];
+		good &= !c->source_missing[i] || has_copies(c, i);
 	for (uint32_t i = 0; i < c->n_origins; i++)
 		good &= !c->origins[i].incomplete;
 	c->synced |= good;
@@ -455,11 +467,38 @@ static struct fb_origin *add_origin(struct fb_control *c, uint32_t source, const
 		c->origins_cap = cap;
 	}
 	origin = &c->origins[c->n_origins];
-	*origin = (struct fb_origin){.path = strdup(path), .source = source};
+	*origin = (struct fb_origin){.path = strdup(path), .source = source, .unseen = true};
 	if (origin->path == NULL)
 		return NULL;
 	c->n_origins++;
 	return origin;
+}
+
+/* Take what the file said when it was last good. @return whether there was something */
+static bool restore(struct fb_control *c, struct fb_origin *origin)
+{
+	struct fb_objects objects = FB_OBJECTS_INIT;
+	struct fb_errs errs = FB_ERRS_INIT;
+	struct fb_store_change change = {
+		.origin = origin->path,
+		.objects = &objects,
+		.how = FB_STORE_REPLACE,
+	};
+	size_t len = 0;
+	char *text = fb_last_good_read(c, origin->path, &len);
+	int ret = text != NULL ? fb_manifest_parse(origin->path, text, len, &objects, &errs) : -ENOENT;
+
+	free(text);
+	if (ret == 0)
+		ret = fb_store_apply(c->store, &change, &errs, NULL);
+	origin->from_copy = ret == 0;
+	if (ret == 0)
+		fb_control_log(c, FB_LOG_WARNING,
+			       "%s: what it said when it was last good is in force (a copy in %s/sources)",
+			       origin->path, c->p.config->state_dir);
+	fb_errs_fini(&errs);
+	fb_objects_fini(&objects);
+	return ret == 0;
 }
 
 /* An error that is read again and again, as of a file that nobody may read, is told once. */
@@ -500,7 +539,10 @@ static bool read_file(struct fb_control *c, struct fb_origin *origin)
 	unread = ret != 0;
 	if (ret == 0)
 		ret = fb_manifest_parse(origin->path, text, len, &objects, &errs);
-	free(text);
+	/* With errors it changes what was good, as it would have had forebay run all the time. */
+	if (origin->unseen && !origin->from_copy && (ret != 0 || errs.n_errors > 0))
+		(void)restore(c, origin);
+	origin->unseen = false;
 	if (ret == 0) {
 		/* A file that will be refused as a whole takes nothing over. */
 		if (!source->all_or_nothing || errs.n_errors == 0)
@@ -511,6 +553,11 @@ static bool read_file(struct fb_control *c, struct fb_origin *origin)
 		fb_errs_add(&errs, (struct fb_place){.file = origin->path}, FB_SEV_ERROR, "%s",
 			    strerror(-ret));
 	origin->incomplete = objects.incomplete || ret != 0;
+	origin->from_copy &= errs.n_errors > 0;
+	if (errs.n_errors == 0)
+		fb_last_good_note(origin, text, len);
+	else
+		free(text);
 	origin->gone = false;
 	origin->mended = errs.n_errors == 0 && (origin->n_errors > 0 || origin->mended);
 	origin->n_errors = (uint32_t)errs.n_errors;
@@ -543,6 +590,56 @@ static bool file_changed(void *arg, uint32_t source, const char *path, bool pres
 		return read_file(c, origin);
 	origin->gone = true;
 	return true;
+}
+
+/* The source is the file itself, or the directory that it is in. */
+static bool is_of_source(const struct fb_control *c, uint32_t source, const char *path)
+{
+	const char *dir = c->p.config->manifests[source].path;
+	size_t len = strlen(dir);
+
+	while (len > 1 && dir[len - 1] == '/')
+		len--;
+	return strncmp(path, dir, len) == 0 &&
+	       (path[len] == '\0' || (path[len] == '/' && strchr(path + len + 1, '/') == NULL));
+}
+
+static void restore_if_missing(struct fb_control *c, const char *path)
+{
+	for (uint32_t i = 0; i < c->p.config->n_manifests; i++) {
+		struct fb_origin *origin;
+
+		if (!c->source_missing[i] || !is_of_source(c, i, path) ||
+		    find_origin(c, path) != NULL)
+			continue;
+		origin = add_origin(c, i, path);
+		if (origin != NULL && restore(c, origin))
+			c->batch_touched = true;
+	}
+}
+
+/* The source is there, and the file is not: it was taken away while nobody looked. */
+static void forget_if_gone(struct fb_control *c, const char *path)
+{
+	bool missing = false;
+
+	for (uint32_t i = 0; i < c->p.config->n_manifests; i++)
+		missing |= c->source_missing[i] && is_of_source(c, i, path);
+	if (!missing && find_origin(c, path) == NULL)
+		fb_last_good_forget(c, path);
+}
+
+void fb_reconcile_last_good(struct fb_control *c)
+{
+	fb_last_good_each(c, restore_if_missing);
+	fb_last_good_each(c, forget_if_gone);
+}
+
+/* Known from a copy alone, and the source is there again without it. */
+static void mark_unseen_gone(struct fb_control *c)
+{
+	for (uint32_t i = 0; i < c->n_origins; i++)
+		c->origins[i].gone |= c->origins[i].unseen && !c->source_missing[c->origins[i].source];
 }
 
 static void source_missing(void *arg, uint32_t source, int error)
@@ -585,6 +682,8 @@ static void drop_gone(struct fb_control *c)
 			continue;
 		}
 		fb_store_remove_origin(c->store, origin->path);
+		fb_last_good_forget(c, origin->path);
+		free(origin->good_text);
 		free(origin->path);
 		fb_errs_fini(&origin->errs);
 		*origin = c->origins[--c->n_origins];
@@ -621,6 +720,7 @@ void fb_reconcile_sources(struct fb_control *c)
 	/* What a file takes over from apply is out of the store, and not in again: nobody may see that. */
 	if (c->batch_starved && c->running)
 		return;
+	mark_unseen_gone(c);
 	drop_gone(c);
 	if (c->running)
 		fb_allotted_settle(c);

@@ -54,6 +54,10 @@ struct fb_origin {
 	bool incomplete; /* could not be read to its end: nothing may be taken as removed */
 	bool gone;       /* the file is gone; what it said stays until its source is whole */
 	bool mended;     /* its last reading had no errors and the one before had; not yet told */
+	bool from_copy;  /* what is in force comes from its last good copy, for want of the file */
+	bool unseen;     /* so far only known from its copy */
+	char *good_text; /* to be copied: last_good.c */
+	size_t good_len;
 	struct fb_errs errs; /* of its last reading */
 };
 
@@ -82,6 +86,9 @@ struct fb_control {
 	int epoll_fd;
 	bool stop; /* atomic: set from a signal handler or another thread */
 	bool running; /* workers run: frames can be sent */
+	bool draining;	 /* drain.c: no new flows */
+	bool drain_over; /* nothing is left to wait for */
+	uint64_t drain_until_ms;
 	uint64_t now_ms; /* monotonic, read once a pass */
 	uint64_t tick_ms; /* next second */
 	double start_time_s;
@@ -112,6 +119,7 @@ struct fb_control {
 	struct fb_conflict *conflicts;
 	uint32_t n_conflicts;
 	bool *source_missing; /* by source */
+	bool last_good_failed; /* a copy could not be written; told once */
 	bool batch_touched;   /* the batch being read has read something */
 	bool batch_starved;   /* of it something could not be read for lack of memory */
 	bool retry;           /* a commit failed for lack of memory: try again */

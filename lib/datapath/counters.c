@@ -23,6 +23,17 @@ static void add(void *dst, const void *src, size_t size)
 		d[i] += __atomic_load_n(&s[i], __ATOMIC_RELAXED);
 }
 
+uint64_t fb_datapath_open_flows(const struct fb_datapath *dp)
+{
+	uint64_t n = 0;
+
+	for (uint16_t i = 0; i < dp->n_workers; i++) {
+		for (uint32_t ep = 0; ep < dp->max_endpoints; ep++)
+			n += __atomic_load_n(&dp->workers[i]->open[ep], __ATOMIC_RELAXED);
+	}
+	return n;
+}
+
 uint16_t fb_datapath_n_workers(const struct fb_datapath *dp)
 {
 	return dp->n_workers;

@@ -378,6 +378,11 @@ void fb_datapath_stop(struct fb_datapath *dp)
 	dp->started = false;
 }
 
+void fb_datapath_drain(struct fb_datapath *dp, bool draining)
+{
+	__atomic_store_n(&dp->draining, draining, __ATOMIC_RELAXED);
+}
+
 bool fb_datapath_affinity(const struct fb_datapath *dp, const struct fb_service *svc,
 			  const struct fb_addr *client, struct fb_affinity_entry *ret)
 {

@@ -78,6 +78,11 @@ struct fb_datapath *fb_datapath_create_over(const struct fb_datapath_kept *kept,
 					    struct fb_errs *errs);
 void fb_datapath_free(struct fb_datapath *dp);
 
+/** No new flows from now on (FB_REASON_BOX_DRAINING), or new ones again. Thread: control. */
+void fb_datapath_drain(struct fb_datapath *dp, bool draining);
+/** Flows that have not ended, all workers. Cost: max_endpoints loads for each. Thread: control. */
+uint64_t fb_datapath_open_flows(const struct fb_datapath *dp);
+
 /** Write the time down for whoever takes the flows over. Thread: control, once a second. */
 void fb_datapath_note_clock(const struct fb_datapath *dp);
 

@@ -245,6 +245,12 @@ static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 	if (handed_to_owner(w, b, i,
 			    fb_owner_of_service(w, svc, fb_ingress(b->mbufs[i]), &pkt->tuple)))
 		return;
+	/* Another box may have what goes on here: a reset would end it. */
+	if (unlikely(__atomic_load_n(&w->dp->draining, __ATOMIC_RELAXED))) {
+		w->service_counters[svc->id].dropped++;
+		fb_end_drop(w, b, i, FB_REASON_BOX_DRAINING);
+		return;
+	}
 	if (svc->n_slots == 0 && svc->elsewhere) {
 		w->service_counters[svc->id].dropped++;
 		fb_end_drop(w, b, i, FB_REASON_NO_LOCAL_ENDPOINT);

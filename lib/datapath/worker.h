@@ -193,6 +193,7 @@ struct fb_datapath {
 	uint8_t source_bits[FB_FAMILY_COUNT];
 	uint64_t start_tsc;
 	bool stop;           /* written by control, read by workers once per loop */
+	bool draining;	     /* the same, on a miss: no new flows */
 	bool started;        /* control only */
 	struct fb_keep *keep; /* control only; NULL: nothing is kept */
 	unsigned int *lcores;

@@ -39,6 +39,7 @@ struct fb_health {
 	struct checked *checked;
 	struct fb_addr *addrs;
 	uint32_t n_addrs;
+	bool draining;
 };
 
 static socklen_t to_sockaddr(const struct fb_addr *addr, uint16_t port,
@@ -117,6 +118,7 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, cons
 			      size_t *upload_len, void **request)
 {
 	static int seen;
+	const struct fb_health *health = arg;
 	struct MHD_Response *response;
 	const struct checked *c;
 	enum MHD_Result result;
@@ -136,8 +138,9 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, cons
 	if (response == NULL)
 		return MHD_NO;
 	result = MHD_queue_response(connection,
-				    c->n_endpoints[family] > 0 ? MHD_HTTP_OK
-							       : MHD_HTTP_SERVICE_UNAVAILABLE,
+				    c->n_endpoints[family] > 0 && !health->draining ?
+					    MHD_HTTP_OK :
+					    MHD_HTTP_SERVICE_UNAVAILABLE,
 				    response);
 	MHD_destroy_response(response);
 	return result;
@@ -385,6 +388,11 @@ void fb_health_close(struct fb_health *health)
 		(void)close(health->epoll_fd);
 	free(health->addrs);
 	free(health);
+}
+
+void fb_health_drain(struct fb_health *health, bool draining)
+{
+	health->draining = draining;
 }
 
 int fb_health_fd(const struct fb_health *health)

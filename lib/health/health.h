@@ -16,6 +16,7 @@
  * Thread: control.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/addr.h"
@@ -40,6 +41,9 @@ void fb_health_close(struct fb_health *health);
 void fb_health_set(struct fb_health *health, const char *namespace_, const char *name,
 		   uint16_t port, const uint32_t n_endpoints[FB_FAMILY_COUNT],
 		   struct fb_errs *errs);
+
+/** From now on all Services are unhealthy here, whatever they have: the box leaves. Or no longer. */
+void fb_health_drain(struct fb_health *health, bool draining);
 
 /** Descriptor to poll for reading. */
 int fb_health_fd(const struct fb_health *health);

@@ -399,6 +399,12 @@ static void render_pools(const struct fb_metrics_view *view, struct fb_text *tex
 	render_one(text, "forebay_services_lacking", "gauge",
 		   "Services without an address or a NodePort that they ask for.",
 		   view->services_lacking);
+	render_one(text, "forebay_files_from_copy", "gauge",
+		   "Manifest files of which a copy from when they were last good is in force.",
+		   view->files_from_copy);
+	render_one(text, "forebay_draining", "gauge",
+		   "1 while the box takes no new flows, since it is about to leave.",
+		   view->draining);
 }
 
 bool fb_metrics_render(const struct fb_metrics_view *view, struct fb_metrics_progress *progress,

@@ -49,6 +49,8 @@ struct fb_metrics_view {
 	uint32_t n_origins;
 	const struct fb_metrics_pool *pools;
 	uint32_t n_pools;
+	bool draining;		   /* no new flows */
+	uint32_t files_from_copy;  /* manifest files of which a last good copy is in force */
 	uint32_t services_lacking; /* an address or a NodePort that they ask for */
 	uint64_t reloads;         /* times that sources were read */
 	uint64_t reloads_refused; /* of which with an error */

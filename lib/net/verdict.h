@@ -68,6 +68,8 @@ enum fb_verdict {
 	  "the traffic policy is Local, and the Service's endpoints are on other nodes")            \
 	X(UNUSED_ADDRESS, "unused-address",                                                         \
 	  "the address is in a service CIDR, and no Service has it")                                \
+	X(BOX_DRAINING, "box-draining",                                                             \
+	  "would begin a flow, and this box is about to leave (forebayctl drain)")                  \
 	X(SOURCE_RANGE, "source-range",                                                             \
 	  "the client is outside of the Service's loadBalancerSourceRanges")                        \
 	X(BAD_UDP_CHECKSUM, "bad-udp-checksum", "a DNS query whose UDP checksum is wrong")          \
