@@ -140,6 +140,48 @@ static void a_full_ring_shows_as_a_level(void **state)
 	assert_int_equal(f->w->handover_used, PLACES);
 }
 
+/* A device that takes so many frames of a call. */
+static uint16_t take_some(void *arg, struct fb_worker *w, uint16_t port, struct rte_mbuf **mbufs,
+			  uint16_t n)
+{
+	return RTE_MIN(n, *(const uint16_t *)arg);
+}
+
+static void what_a_device_does_not_take_is_counted_and_freed(void **state)
+{
+	struct fixture *f = *state;
+	uint16_t room = 6;
+
+	f->dp->transmit = take_some;
+	f->dp->transmit_arg = &room;
+	f->dp->ports[0].n_queues = 2;
+	for (uint16_t i = 0; i < 10; i++)
+		fb_tx_add(f->w, 0, &f->mbufs[i], FB_TX_FORWARD);
+	fb_stage_tx(f->w, &f->w->burst);
+	assert_int_equal(f->w->counters.tx_packets, 6);
+	assert_int_equal(f->w->counters.drops[FB_REASON_TX_FULL], 4);
+	assert_int_equal(f->w->port_counters[0].tx_full, 4);
+	assert_int_equal(n_freed, 4);
+}
+
+/* More for the kernel than control has taken: nobody waits for it. */
+static void what_the_ring_to_the_kernel_does_not_take_is_counted_and_freed(void **state)
+{
+	struct fixture *f = *state;
+
+	f->dp->punt_ring = f->ring;
+	for (int turn = 0; turn < 2; turn++) {
+		for (uint16_t i = 0; i < 40; i++) {
+			f->w->burst.mbufs[i] = &f->mbufs[i];
+			fb_end_punt(f->w, &f->w->burst, i);
+		}
+		fb_stage_tx(f->w, &f->w->burst);
+	}
+	assert_int_equal(f->w->counters.punts, PLACES);
+	assert_int_equal(f->w->counters.drops[FB_REASON_PUNT_FULL], 80 - PLACES);
+	assert_int_equal(n_freed, 80 - PLACES);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +190,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(in_one_burst_open_connections_go_first, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_full_ring_shows_as_a_level, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_a_device_does_not_take_is_counted_and_freed,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			what_the_ring_to_the_kernel_does_not_take_is_counted_and_freed, set_up,
+			tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
