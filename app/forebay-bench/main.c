@@ -17,6 +17,7 @@
 
 #include "capture.h"
 #include "devices.h"
+#include "events.h"
 #include "frame.h"
 #include "generate.h"
 #include "machine.h"
@@ -407,6 +408,7 @@ static int run_suites(const struct arguments *a, const char *program, struct fb_
 		return -ENOMEM;
 	}
 	bench_machine_describe();
+	(void)bench_events_open();
 	for (size_t i = 0; i < RTE_DIM(suites) && err == 0; i++)
 		if (a->wanted[i])
 			err = run_suite(&o, &suites[i], pool, &report, errs);

@@ -10,6 +10,7 @@
 
 #include <rte_mbuf.h>
 
+#include "events.h"
 #include "suites.h"
 
 /*
@@ -145,6 +146,38 @@ static int measure(const struct bench_options *o, struct bench_world *world,
 	return err;
 }
 
+/*
+ * What the worker's packets take, in a run of its own: switching counters on and off takes system calls,
+ * which timed runs are to be spared.
+ */
+static int count_events(const struct bench_options *o, struct bench_world *world,
+			struct bench_traffic *traffic, struct bench_result *result,
+			struct fb_errs *errs)
+{
+	const double packets = (double)n_batches(o) * BENCH_BATCH;
+	struct bench_events sum = {0};
+	bool counted = true;
+
+	for (uint32_t i = 0; i < n_batches(o) && counted; i++) {
+		struct rte_mbuf *mbufs[BENCH_BATCH];
+
+		if (bench_traffic_batch(traffic, world->pool, false, mbufs) != 0)
+			return say(errs, "packet buffers", -ENOMEM);
+		bench_events_start();
+		(void)bench_worker_batch(world, mbufs, NULL);
+		counted = bench_events_stop(&sum);
+		if (bench_world_recycle(world) != BENCH_BATCH)
+			return say(errs, "the worker did not forward all packets", -EPROTO);
+	}
+	if (counted)
+		(void)json_object_update_new(result->traffic,
+					     json_pack("{s:f, s:f}", "instructions",
+						       (double)sum.instructions / packets,
+						       "cache_misses",
+						       (double)sum.cache_misses / packets));
+	return 0;
+}
+
 static json_t *describe(const struct bench_shape *shape)
 {
 	return json_pack("{s:s, s:i, s:s, s:s, s:i}", "protocol",
@@ -183,6 +216,7 @@ static int one_case(const struct bench_options *o, struct bench_world *world, en
 		err = measure(o, world, &traffic, &ref, &result, errs);
 	if (err == 0) {
 		result.traffic = describe(&o->shape);
+		err = count_events(o, world, &traffic, &result, errs);
 		bench_report_add(report, &result);
 	}
 	bench_reference_close(&ref);
