@@ -60,7 +60,7 @@ double bench_run_mean(struct bench_run *run)
 	if (run->n == 0)
 		return 0;
 	qsort(run->batches, run->n, sizeof(*run->batches), by_cycles);
-	most = STALL_FACTOR * run->batches[run->n / 2];
+	most = STALL_FACTOR * run->batches[run->n / 4];
 	for (; n < run->n && run->batches[n] <= most; n++)
 		sum += run->batches[n];
 	run->n_stalled += run->n - n;

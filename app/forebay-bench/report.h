@@ -25,9 +25,9 @@ void bench_series_add(struct bench_series *s, double value);
 double bench_series_median(struct bench_series *s); /* sorts */
 
 /*
- * Cycles of one run, batch by batch. A batch that took more than eight times the median was
- * interrupted (the machine stalls a core for milliseconds now and then): it is left out, and
- * counted.
+ * Cycles of one run, batch by batch. A batch that took more than eight times the first quartile was
+ * interrupted (the machine stalls a core for milliseconds now and then, and with many processes on
+ * it the scheduler interrupts more than half of the batches): it is left out, and counted.
  */
 struct bench_run {
 	uint64_t *batches;
