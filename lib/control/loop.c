@@ -129,7 +129,6 @@ static void tick(struct fb_control *c)
 	fb_reconcile_hops(c, fb_neigh_tick(c->p.neigh, c->now_ms));
 	fb_reconcile_tick(c);
 	fb_health_process(c->health); /* connections that idle too long */
-	fb_shuttle_carriers(c);
 	fb_bounds_tick(c);
 	fb_server_tick(c);
 	fb_datapath_note_clock(c->p.datapath);
@@ -196,6 +195,7 @@ static int pass(struct fb_control *c)
 		fb_http_process(c->http);
 	if (fb_health_timeout_ms(c->health) == 0)
 		fb_health_process(c->health);
+	fb_shuttle_carriers(c);
 	if (c->now_ms >= c->tick_ms)
 		tick(c);
 	fb_server_sweep(c);

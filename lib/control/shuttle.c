@@ -20,6 +20,10 @@
 #define PUNT_MAX   512
 #define TWIN_MAX   128
 
+/* Links are looked at once a second, those that are down more often: what waits for them is traffic. A guess. */
+#define CARRIER_MS      1000
+#define CARRIER_DOWN_MS 20
+
 /* A jumbo frame with headroom for tags; twins carry no more than a port's MTU. */
 #define FRAME_SIZE 65536
 
@@ -114,6 +118,9 @@ void fb_shuttle_carriers(struct fb_control *c)
 {
 	bool came_up = false;
 
+	if (c->now_ms < c->carrier_ms)
+		return;
+	c->link_missing = false;
 	for (uint16_t i = 0; i < fb_datapath_n_ports(c->p.datapath); i++) {
 		const struct fb_port *port = fb_datapath_port(c->p.datapath, i);
 		struct rte_eth_link link;
@@ -122,6 +129,7 @@ void fb_shuttle_carriers(struct fb_control *c)
 		if (rte_eth_link_get_nowait(port->device, &link) != 0)
 			continue;
 		up = link.link_status == RTE_ETH_LINK_UP && kernel_has_carrier(port->device);
+		c->link_missing |= !up;
 		if (up == c->link_up[i])
 			continue;
 		c->link_up[i] = up;
@@ -131,6 +139,7 @@ void fb_shuttle_carriers(struct fb_control *c)
 		if (i < c->p.n_twins && c->p.twins[i] != NULL)
 			(void)fb_twin_set_carrier(c->p.twins[i], up);
 	}
+	c->carrier_ms = c->now_ms + (c->link_missing ? CARRIER_DOWN_MS : CARRIER_MS);
 	if (came_up)
 		fb_announce_all(c);
 }

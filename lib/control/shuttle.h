@@ -14,7 +14,7 @@ uint32_t fb_shuttle_punts(struct fb_control *c);
 /** From now on the kernel's frames go out of the twin's port. @return 0 or -errno */
 int fb_shuttle_watch_twins(struct fb_control *c);
 
-/** Pass the links' state on to the twins where it changed. */
+/** In each pass: look at the links when it is time, and pass their state on to the twins where it changed. */
 void fb_shuttle_carriers(struct fb_control *c);
 
 #endif

@@ -137,6 +137,8 @@ struct fb_control {
 	uint64_t twin_drops;
 	uint8_t *frame; /* one frame, linear */
 	bool link_up[FB_CONFIG_MAX_PORTS];
+	bool link_missing;   /* some port's is down */
+	uint64_t carrier_ms; /* when links are looked at again */
 
 	/* bounds.c: what was said last of each worker */
 	uint8_t levels[FB_CONFIG_MAX_WORKERS][FB_BOUND_COUNT];
