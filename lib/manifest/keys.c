@@ -31,6 +31,7 @@ static const struct key annotations[] = {
 	{FB_ANNOTATION_POOL, NULL},
 	{FB_ANNOTATION_SHARING, NULL},
 	{FB_ANNOTATION_ASKED, NULL},
+	{FB_ANNOTATION_PORT_RANGES, NULL},
 	{NULL, NULL},
 };
 

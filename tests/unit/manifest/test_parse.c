@@ -527,7 +527,8 @@ static void a_slip_of_the_pen_in_a_key_is_a_notice_once(void **state)
 	(void)state;
 	parse(SERVICE("ports: [{name: a, port: 80, protocl: TCP}, {name: b, port: 81, protocl: TCP}], "
 		      "externalips: [192.0.2.1]") "\n---\n"
-	      "{apiVersion: v1, kind: Service, metadata: {name: b, annotations: {forebay.io/mod: snat}}, "
+	      "{apiVersion: v1, kind: Service, metadata: {name: b, annotations: {forebay.io/mod: snat, "
+	      "forebay.io/port-range: all}}, "
 	      "specs: {}, spec: {ports: [{port: 80, protocl: UDP}]}}\n---\n"
 	      SLICE("addressType: IPv4, endpoint: []") "\n---\n"
 	      "{apiVersion: v1, kind: Pod, metadata: {name: p, lables: {}}, status: {podIp: 10.0.0.1}}",
@@ -539,7 +540,9 @@ static void a_slip_of_the_pen_in_a_key_is_a_notice_once(void **state)
 		"m:1:142: spec.externalips: unknown field, ignored; did you mean \"externalIPs\"?\n"
 		"m:3:67: metadata.annotations.forebay.io/mod: unknown field, ignored; did you mean "
 		"\"forebay.io/mode\"?\n"
-		"m:3:91: specs: unknown field, ignored; did you mean \"spec\"?\n"
+		"m:3:89: metadata.annotations.forebay.io/port-range: unknown field, ignored; did you mean "
+		"\"forebay.io/port-ranges\"?\n"
+		"m:3:119: specs: unknown field, ignored; did you mean \"spec\"?\n"
 		"m:5:143: endpoint: unknown field, ignored; did you mean \"endpoints\"?\n"
 		"m:7:49: metadata.lables: unknown field, ignored; did you mean \"labels\"?\n"
 		"m:7:71: status.podIp: unknown field, ignored; did you mean \"podIP\"?\n");
