@@ -613,8 +613,12 @@ static void restore_if_missing(struct fb_control *c, const char *path)
 		    find_origin(c, path) != NULL)
 			continue;
 		origin = add_origin(c, i, path);
-		if (origin != NULL && restore(c, origin))
-			c->batch_touched = true;
+		if (origin == NULL || restore(c, origin))
+			continue;
+		/* The copy was cut short: nothing is known of that file. */
+		fb_last_good_forget(c, path);
+		free(origin->path);
+		c->n_origins--;
 	}
 }
 

@@ -3,13 +3,11 @@
 #define FB_KEEP_HEAD_H
 
 /*
- * Inside lib/keep: the file `head`. Replaced whole by a rename, so it is one or the other; only the clock
- * and the mark of a clean end are written in place, each by one store.
+ * Inside lib/keep: the file `head`. Replaced whole by a rename, so it is one or the other; only what stands
+ * behind the shape is written in place, each by one store.
  */
 
 #include "keep/keep.h"
-
-#define HEAD_VERSION 1
 
 struct head {
 	uint64_t magic;
@@ -21,6 +19,7 @@ struct head {
 	uint64_t clock_at_ms; /* CLOCK_MONOTONIC minus the datapath's clock */
 	uint64_t noted_ms;    /* CLOCK_MONOTONIC */
 	uint64_t stopped;
+	uint64_t n_short; /* runs in a row that broke off soon after they took the files over */
 };
 
 /** Seal: magic and check. */

@@ -35,6 +35,7 @@ struct fb_keep {
 	struct head *mapped; /* in force; NULL before that */
 	uint64_t clock_ms;
 	uint64_t gap_ms;
+	uint64_t settled_ms;
 	char secret[33];
 };
 
@@ -148,13 +149,22 @@ static int draw_secret(struct head *head)
 	return 0;
 }
 
+static const char *what_is_wrong(const struct fb_keep *keep, int err)
+{
+	const char *wrong = err != 0 ? "the head is broken"
+				     : head_wrong(&keep->old, keep->now.layout);
+
+	if (wrong == NULL && keep->old.n_short >= FB_KEEP_MOST_SHORT)
+		return "several runs in a row broke off soon after they took them over";
+	return wrong;
+}
+
 /* What an earlier run left, if it can be understood. */
 static void look(struct fb_keep *keep, const char *dir, struct fb_errs *errs)
 {
-	const uint64_t layout = keep->now.layout;
 	const struct fb_keep_shape *shape = &keep->now.shape;
 	const int err = head_read(keep->dir_fd, &keep->old);
-	const char *wrong = err != 0 ? "the head is broken" : head_wrong(&keep->old, layout);
+	const char *wrong = what_is_wrong(keep, err);
 	uint64_t now_ms = monotonic_ms();
 
 	keep->found = FB_KEEP_NOTHING;
@@ -174,6 +184,7 @@ static void look(struct fb_keep *keep, const char *dir, struct fb_errs *errs)
 		keep->found = FB_KEEP_RESHAPED;
 		keep->now.epoch++;
 	}
+	keep->now.n_short = keep->old.n_short;
 	memcpy(keep->now.secret, keep->old.secret, sizeof(keep->now.secret));
 	keep->clock_ms = now_ms - keep->old.clock_at_ms;
 	keep->gap_ms = now_ms - keep->old.noted_ms;
@@ -346,6 +357,8 @@ int fb_keep_settle(struct fb_keep *keep)
 	if (err != 0)
 		return err;
 	__atomic_store_n(&keep->mapped->stopped, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&keep->mapped->n_short, keep->now.n_short + 1, __ATOMIC_RELAXED);
+	keep->settled_ms = monotonic_ms();
 	sweep(keep, keep->now.epoch);
 	return 0;
 }
@@ -364,14 +377,18 @@ void fb_keep_note_clock(struct fb_keep *keep, uint64_t ms)
 		return;
 	__atomic_store_n(&keep->mapped->clock_at_ms, now_ms - ms, __ATOMIC_RELAXED);
 	__atomic_store_n(&keep->mapped->noted_ms, now_ms, __ATOMIC_RELAXED);
+	if (now_ms - keep->settled_ms >= FB_KEEP_SHORT_MS)
+		__atomic_store_n(&keep->mapped->n_short, 0, __ATOMIC_RELAXED);
 }
 
 void fb_keep_close(struct fb_keep *keep)
 {
 	if (keep == NULL)
 		return;
-	if (keep->mapped != NULL)
+	if (keep->mapped != NULL) {
+		__atomic_store_n(&keep->mapped->n_short, 0, __ATOMIC_RELAXED);
 		__atomic_store_n(&keep->mapped->stopped, 1, __ATOMIC_RELAXED);
+	}
 	head_unmap(keep->mapped);
 	if (keep->huge_fd >= 0)
 		(void)close(keep->huge_fd);

@@ -11,6 +11,9 @@
  * thrown away with a notice. The same layout in another shape (worker count, capacities, ports): the files
  * of the earlier run are there to be read, and go when the new ones are settled.
  *
+ * Whatever makes forebay crash may lie in the files: after FB_KEEP_MOST_SHORT runs in a row that broke off
+ * within FB_KEEP_SHORT_MS the next one begins without them.
+ *
  * A directory that cannot be used is no obstacle: nothing is kept then, and a line says why.
  *
  * Thread: start-up; fb_keep_note_clock() and close: control.
@@ -23,6 +26,10 @@
 #include "flow/region.h"
 
 #define FB_KEEP_MAX_PORTS 32
+
+/* Guesses: a packet of each flow that matters has come by then, and an operator's restarts are fewer. */
+#define FB_KEEP_MOST_SHORT 5
+#define FB_KEEP_SHORT_MS   5000
 
 /* What sizes and owners follow from. Compared as bytes: no padding, and zero it first. */
 struct fb_keep_shape {

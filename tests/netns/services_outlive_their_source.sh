@@ -11,6 +11,7 @@ lab_http
 lab_config
 service one snat 20 http:TCP:80:8080 -- 1
 service two dnat 21 http:TCP:80:8080 -- 2
+service cut snat 22 http:TCP:80:8080 -- 2
 lab_forebay
 
 copies() {
@@ -38,6 +39,7 @@ again() {
 without_the_directory() {
 	serves 20 1
 	serves 21 2
+	serves_not 22
 	status_says "^Missing .*/manifests"
 	status_says "^File .*/one.yaml: .*as it was when it was last good"
 	lab_in box curl -sS http://127.0.0.1:9464/metrics | grep -x 'forebay_files_from_copy 2'
@@ -47,6 +49,7 @@ without_the_directory() {
 directory_is_back() {
 	lab_wait 10 serves 20 2
 	lab_wait 10 serves_not 21
+	serves_not 22
 	! status_says Missing
 	! status_says "last good"
 	lab_wait 10 copies 1
@@ -69,12 +72,13 @@ without_a_file_that_was_removed() {
 	copies 0
 }
 
-check "copies are made of what is good" lab_wait 10 copies 2
+check "copies are made of what is good" lab_wait 10 copies 3
 lab_forebay_stop KILL
 mv "$LAB_DIR/manifests" "$LAB_DIR/elsewhere"
+truncate -s -1 "$LAB_DIR"/state/sources/cut.yaml.*
 lab_forebay
 check "a start without the directory serves what it said last" without_the_directory
-rm "$LAB_DIR/elsewhere/two.yaml"
+rm "$LAB_DIR/elsewhere/two.yaml" "$LAB_DIR/elsewhere/cut.yaml"
 manifest one snat 20 http:TCP:80:8080 -- 2 >"$LAB_DIR/elsewhere/one.yaml"
 mv "$LAB_DIR/elsewhere" "$LAB_DIR/manifests"
 check "when it is there again it counts, also for what it lacks" directory_is_back

@@ -164,7 +164,7 @@ static void a_broken_head_is_not_believed(void **state)
 	(void)snprintf(path, sizeof(path), "%s/head", f->dir);
 	assert_int_equal(stat(path, &st), 0);
 	/* But for the clock and the mark at its end, which are no reason to refuse anything. */
-	for (off_t at = 0; at < st.st_size - 24; at += 5) {
+	for (off_t at = 0; at < st.st_size - 32; at += 5) {
 		int fd = open(path, O_RDWR);
 		struct fb_keep *keep;
 		char byte;
@@ -256,6 +256,44 @@ static void a_run_that_broke_off_is_told_from_one_that_stopped(void **state)
 	fb_keep_close(keep);
 }
 
+/* Breaks off at once: whatever it is, it comes with the files. */
+static void break_off(struct fixture *f)
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(fb_keep_settle(open_keep(f)) == 0 ? 0 : 1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void files_that_runs_break_off_with_are_given_up(void **state)
+{
+	struct fixture *f = *state;
+	struct fb_keep *keep;
+
+	for (int i = 0; i < FB_KEEP_MOST_SHORT - 1; i++)
+		break_off(f);
+	/* One that stops as it should is a sign that all is well. */
+	keep = open_keep(f);
+	assert_int_equal(fb_keep_found(keep), FB_KEEP_SAME);
+	assert_int_equal(fb_keep_settle(keep), 0);
+	fb_keep_close(keep);
+	for (int i = 0; i < FB_KEEP_MOST_SHORT; i++)
+		break_off(f);
+	assert_int_equal(f->errs.n, 0);
+	keep = open_keep(f);
+	assert_int_equal(fb_keep_found(keep), FB_KEEP_NOTHING);
+	assert_non_null(strstr(f->errs.v[0].text, "several runs in a row broke off"));
+	assert_int_equal(fb_keep_settle(keep), 0);
+	fb_keep_close(keep);
+	keep = open_keep(f);
+	assert_int_equal(fb_keep_found(keep), FB_KEEP_SAME);
+	fb_keep_close(keep);
+}
+
 static void two_do_not_share_a_directory(void **state)
 {
 	struct fixture *f = *state;
@@ -309,6 +347,7 @@ int main(void)
 		TEST(another_shape_is_read_and_replaced),
 		TEST(the_clock_goes_on),
 		TEST(a_run_that_broke_off_is_told_from_one_that_stopped),
+		TEST(files_that_runs_break_off_with_are_given_up),
 		TEST(two_do_not_share_a_directory),
 		TEST(a_directory_that_is_not_ours_or_not_in_memory_is_refused),
 		TEST(what_does_not_fit_is_an_error),
