@@ -31,7 +31,8 @@
 #ifdef BENCH_STAGES
 #define SUITE_NAMES "stages"
 #else
-#define SUITE_NAMES "packet-path, new-flows, scaling, latency, dns, memory"
+#define SUITE_NAMES "packet-path, new-flows, scaling, latency, dns, memory, maglev, manifests,\n" \
+	"                         publish-load"
 #endif
 
 static const char usage[] =
@@ -81,6 +82,9 @@ static const struct bench_suite suites[] = {
 	{"latency", .run = bench_latency},
 	{"dns", .run = bench_dns},
 	{"memory", .run = bench_memory, .times_services = 10},
+	{"maglev", .run = bench_maglev},
+	{"manifests", .run = bench_manifests},
+	{"publish-load", .run = bench_publish_load},
 #endif
 };
 
@@ -253,7 +257,7 @@ static bool parse_one(int c, char *arg, struct arguments *a)
 	case SERVICES:
 		return parse_number(arg, 1, MAX_SERVICES, &a->o.n_services);
 	case ENDPOINTS:
-		return parse_number(arg, 1, 1000, &a->o.n_endpoints);
+		return parse_number(arg, 1, 60000, &a->o.n_endpoints);
 	case WORKERS:
 		return parse_number(arg, 2, BENCH_MAX_CORES, &a->o.n_workers);
 	case RUNS:

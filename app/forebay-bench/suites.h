@@ -53,6 +53,9 @@ bench_suite_fn bench_memory;      /* memory.c: bytes of a flow, seconds of a sta
 bench_suite_fn bench_scaling;     /* scaling.c: workers alone and all at once; hand-overs */
 bench_suite_fn bench_latency;     /* latency.c: from the burst's receipt to its transmission */
 bench_suite_fn bench_stages; /* stages.c: in which stage cycles go; in forebay-bench-stages only */
+bench_suite_fn bench_maglev;       /* maglev.c: tables built */
+bench_suite_fn bench_manifests;    /* manifests.c: the whole state from a file */
+bench_suite_fn bench_publish_load; /* publish_load.c: packets while endpoints change */
 
 /** One run of the bare loop over established traffic, in one form. */
 int bench_reference_run_form(const struct bench_options *o, struct bench_world *world,

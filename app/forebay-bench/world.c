@@ -101,33 +101,39 @@ static void write_service(FILE *f, const struct bench_setup *s, uint32_t i)
 		      i, v4, v4, v6, protocol_of(s), BENCH_SERVICE_PORT);
 }
 
-static void write_slice(FILE *f, const struct bench_setup *s, uint32_t service,
-			enum fb_family family)
+struct fb_addr bench_pod_addr(const struct bench_setup *s, enum fb_family family, uint32_t service,
+			      uint32_t k)
 {
-	const uint32_t n = s->n_endpoints;
+	uint32_t host = rte_cpu_to_be_32(POD_NET + service * s->n_endpoints + k + 1);
+	uint8_t v6[16] = {0xfd, 0, 0, 1};
 
+	memcpy(v6 + 12, &host, sizeof(host));
+	return fb_addr_from_bytes(family, family == FB_IPV4 ? (const uint8_t *)&host : v6);
+}
+
+/* As the cluster's controller does it: at most so many endpoints in each. */
+static void write_slice(FILE *f, const struct bench_setup *s, uint32_t service,
+			enum fb_family family, uint32_t slice)
+{
 	(void)fprintf(f,
 		      "---\n"
 		      "apiVersion: discovery.k8s.io/v1\n"
 		      "kind: EndpointSlice\n"
 		      "metadata:\n"
-		      "  name: s%u-%s\n"
+		      "  name: " BENCH_SLICE_NAME "\n"
 		      "  namespace: bench\n"
 		      "  labels: {kubernetes.io/service-name: s%u}\n"
 		      "addressType: %s\n"
 		      "ports: [{name: web, protocol: %s, port: 8080}]\n"
 		      "endpoints:\n",
-		      service, family == FB_IPV4 ? "v4" : "v6", service,
+		      service, family == FB_IPV4 ? 4 : 6, slice, service,
 		      family == FB_IPV4 ? "IPv4" : "IPv6", protocol_of(s));
-	for (uint32_t k = 0; k < n; k++) {
-		uint32_t pod = POD_NET + service * n + k + 1;
+	for (uint32_t k = slice * BENCH_SLICE_ENDPOINTS;
+	     k < RTE_MIN(s->n_endpoints, (slice + 1) * BENCH_SLICE_ENDPOINTS); k++) {
+		struct fb_addr pod = bench_pod_addr(s, family, service, k);
+		char text[FB_ADDR_STRLEN];
 
-		if (family == FB_IPV4)
-			(void)fprintf(f, "- addresses: [%u.%u.%u.%u]\n", pod >> 24,
-				      pod >> 16 & 0xff, pod >> 8 & 0xff, pod & 0xff);
-		else
-			(void)fprintf(f, "- addresses: [\"fd00:1::%x:%x\"]\n", pod >> 16,
-				      pod & 0xffff);
+		(void)fprintf(f, "- addresses: [\"%s\"]\n", fb_addr_format(&pod, text));
 	}
 }
 
@@ -181,7 +187,8 @@ static int read_manifests(struct bench_world *world, struct fb_errs *errs)
 	for (uint32_t i = 0; i < world->setup.n_services; i++) {
 		write_service(f, &world->setup, i);
 		for (int family = 0; family < FB_FAMILY_COUNT; family++)
-			write_slice(f, &world->setup, i, (enum fb_family)family);
+			for (uint32_t k = 0; k < bench_n_slices(&world->setup); k++)
+				write_slice(f, &world->setup, i, (enum fb_family)family, k);
 	}
 	(void)fclose(f);
 	err = fb_offline_open(world->config, paths, 1, &world->offline, errs);
@@ -249,11 +256,13 @@ uint32_t bench_world_recycle(struct bench_world *world)
 	return n;
 }
 
-static void keep(void *arg, void *retired)
+static void release(void *arg, void *retired)
 {
-	/* The one snapshot is the offline state's. */
-	(void)arg;
-	(void)retired;
+	struct bench_world *world = arg;
+
+	/* The last snapshot is the offline state's. */
+	if (retired != world->offline.snapshot)
+		fb_snapshot_release(world->offline.table, retired);
 }
 
 /*
@@ -315,7 +324,7 @@ int bench_world_start(struct bench_world *world, enum fb_family family, uint32_t
 	memcpy(port.mac, bench_port_mac, sizeof(port.mac));
 	world->config->flows_ipv4 = family == FB_IPV4 ? capacity : 1024;
 	world->config->flows_ipv6 = family == FB_IPV6 ? capacity : 1024;
-	world->rcu = fb_rcu_create((uint16_t)world->config->n_workers, keep, NULL);
+	world->rcu = fb_rcu_create((uint16_t)world->config->n_workers, release, world);
 	if (world->rcu == NULL || fb_rcu_publish(world->rcu, world->offline.snapshot) != 0) {
 		fb_errs_add(errs, (struct fb_place){0}, FB_SEV_ERROR, "out of memory");
 		return -ENOMEM;

@@ -72,6 +72,17 @@ void bench_world_lane(struct bench_world *world, uint16_t worker, struct bench_w
 /** Free what was transmitted. @return how many frames that were */
 uint32_t bench_world_recycle(struct bench_world *world);
 
+/** Of the setup, the k-th endpoint of a service; its slices have BENCH_SLICE_ENDPOINTS each. */
+struct fb_addr bench_pod_addr(const struct bench_setup *s, enum fb_family family, uint32_t service,
+			      uint32_t k);
+#define BENCH_SLICE_ENDPOINTS 100
+#define BENCH_SLICE_NAME      "s%u-v%u-%u" /* service, 4 or 6, which of its slices */
+
+static inline uint32_t bench_n_slices(const struct bench_setup *s)
+{
+	return (s->n_endpoints + BENCH_SLICE_ENDPOINTS - 1) / BENCH_SLICE_ENDPOINTS;
+}
+
 /** A service's address. */
 struct fb_addr bench_service_addr(enum fb_family family, uint32_t service);
 #define BENCH_SERVICE_PORT 80
