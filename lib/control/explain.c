@@ -165,7 +165,7 @@ static bool check_next_hop(const struct fb_explain_env *env, struct fb_explanati
 	const struct fb_endpoint *ep = ret->endpoint;
 	uint8_t state = FB_HOP_NONE;
 
-	ret->nh_idx = ep->id < snap->n_endpoints ? snap->endpoints[ep->id].nh_idx : 0;
+	ret->nh_idx = ep->id < snap->n_endpoints ? fb_table_info(snap, ep->id)->nh_idx : 0;
 	if (ret->nh_idx < snap->n_next_hops)
 		state = snap->next_hops[ret->nh_idx].state;
 	if (state == FB_HOP_READY)
@@ -339,7 +339,7 @@ static bool is_drained(const struct fb_snapshot *snap, const struct fb_flow_row 
 		return false;
 	return flow->state == FB_FLOW_RESET ||
 	       (flow->ep_id < snap->n_endpoints &&
-		(snap->endpoints[flow->ep_id].flags & FB_EP_OVER));
+		(fb_table_info(snap, flow->ep_id)->flags & FB_EP_OVER));
 }
 
 void fb_explain(const struct fb_explain_env *env, const struct fb_explain_query *query,

@@ -47,6 +47,6 @@ struct fb_endpoint_counters fb_item_endpoint_counters(const struct fb_items_sour
 
 uint8_t fb_item_endpoint_state(const struct fb_items_source *s, const struct fb_endpoint *ep)
 {
-	return s->snap != NULL && ep->id < s->snap->n_endpoints ? s->snap->endpoints[ep->id].state
+	return s->snap != NULL && ep->id < s->snap->n_endpoints ? fb_table_info(s->snap, ep->id)->state
 								: (uint8_t)FB_EP_ABSENT;
 }

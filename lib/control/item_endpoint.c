@@ -27,7 +27,7 @@ static json_t *next_hop_json(const struct fb_items_source *s, uint32_t ep_id)
 		[FB_HOP_READY] = "ready",
 	};
 	const struct fb_snapshot *snap = s->snap;
-	uint16_t nh_idx = snap != NULL && ep_id < snap->n_endpoints ? snap->endpoints[ep_id].nh_idx
+	uint16_t nh_idx = snap != NULL && ep_id < snap->n_endpoints ? fb_table_info(snap, ep_id)->nh_idx
 								    : 0;
 	const struct fb_next_hop *nh;
 	struct fb_addr gateway;
@@ -55,7 +55,7 @@ static void set_age(const struct fb_items_source *s, json_t *o, uint32_t ep_id,
 
 	if (s->snap == NULL || ep_id >= s->snap->n_endpoints || s->endpoint_counters == NULL)
 		return;
-	info = &s->snap->endpoints[ep_id];
+	info = fb_table_info(s->snap, ep_id);
 	age_s = s->now_s > info->since_s ? s->now_s - info->since_s : 0;
 	fb_json_set_integer(o, "since_s", age_s);
 	(void)json_object_set_new(o, "terminating",
@@ -116,7 +116,7 @@ bool fb_item_append_removed(struct fb_items *items, const struct fb_items_source
 		struct fb_endpoint_name name;
 		uint64_t flows;
 
-		if (s->snap->endpoints[id].state != FB_EP_REMOVED ||
+		if (fb_table_info(s->snap, id)->state != FB_EP_REMOVED ||
 		    fb_table_endpoint_name(s->table, id, &name) != 0 ||
 		    (items->namespace_ != NULL && strcmp(items->namespace_, name.namespace_) != 0) ||
 		    (items->name != NULL && strcmp(items->name, name.name) != 0))

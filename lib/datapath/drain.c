@@ -27,7 +27,7 @@ static struct way way_to(const struct fb_snapshot *snap, enum fb_family family,
 			 const struct fb_flow *flow, enum fb_flow_dir side)
 {
 	const uint16_t nh_idx =
-		flow->ep_id < snap->n_endpoints ? snap->endpoints[flow->ep_id].nh_idx : 0;
+		flow->ep_id < snap->n_endpoints ? fb_table_info(snap, flow->ep_id)->nh_idx : 0;
 	const struct fb_next_hop *hop = &snap->next_hops[nh_idx];
 	const struct fb_tuple key = fb_flow_tuple(flow, family, side);
 
@@ -90,7 +90,7 @@ void fb_end_drained(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct 
 	/* A side that resets by itself is done, and its packet tells the other one. */
 	if (pkt->tcp_flags & RTE_TCP_RST_FLAG) {
 		if (flow->ep_id < w->snap->n_endpoints)
-			flow->nh_idx = w->snap->endpoints[flow->ep_id].nh_idx;
+			flow->nh_idx = fb_table_info(w->snap, flow->ep_id)->nh_idx;
 		b->flows[i] = flow;
 		b->dirs[i] = (uint8_t)dir;
 		b->hits[b->n_hits++] = i;
@@ -117,7 +117,7 @@ static void end_silent(struct fb_worker *w, const struct fb_snapshot *snap, enum
 		       struct fb_flow *flow)
 {
 	if (flow->state == FB_FLOW_RESET || flow->ep_id >= snap->n_endpoints ||
-	    (snap->endpoints[flow->ep_id].flags & FB_EP_OVER) == 0)
+	    (fb_table_info(snap, flow->ep_id)->flags & FB_EP_OVER) == 0)
 		return;
 	if (flow->state != FB_FLOW_ESTABLISHED) {
 		fb_flow_forget(w, family, flow);

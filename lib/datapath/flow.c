@@ -116,7 +116,7 @@ bool fb_flow_look_again(const struct fb_snapshot *snap, struct fb_flow *flow,
 	client = fb_flow_tuple(flow, (enum fb_family)pkt->family, FB_DIR_CLIENT);
 	if (!fb_table_keeps_flow(snap, &client, flow->ep_id))
 		return false;
-	info = &snap->endpoints[flow->ep_id];
+	info = fb_table_info(snap, flow->ep_id);
 	if (new_syn && info->state != FB_EP_ACTIVE)
 		return false;
 	flow->nh_idx = info->nh_idx;

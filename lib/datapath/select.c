@@ -55,7 +55,7 @@ static uint64_t strength(const struct fb_worker *w, const struct fb_service *svc
 	if (svc->slow_start_s == 0)
 		return weight;
 	/* The worker's second may begin a little later than control's. */
-	age_s = w->now_s - w->snap->endpoints[svc->endpoints[place].id].since_s;
+	age_s = w->now_s - fb_table_info(w->snap, svc->endpoints[place].id)->since_s;
 	if (age_s == UINT32_MAX)
 		age_s = 0;
 	return weight * RTE_MIN((uint64_t)age_s + 1, (uint64_t)svc->slow_start_s);

@@ -173,7 +173,7 @@ static enum fb_reason create_flow(struct fb_worker *w, const struct fb_packet *p
 	ep = fb_select(w, svc, &pkt->tuple);
 	if (ep == NULL)
 		return FB_REASON_NO_ENDPOINTS;
-	info = &w->snap->endpoints[ep->id];
+	info = fb_table_info(w->snap, ep->id);
 	hop = &w->snap->next_hops[info->nh_idx];
 	if (hop->state != FB_HOP_READY)
 		return hop->state == FB_HOP_NONE ? FB_REASON_NO_ROUTE : FB_REASON_NEXT_HOP;

@@ -163,8 +163,9 @@ static inline bool fb_flow_is_over(const struct fb_snapshot *snap, const struct 
 	    (dir == FB_DIR_CLIENT &&
 	     (pkt->tcp_flags & (RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG)) == RTE_TCP_SYN_FLAG))
 		return false;
-	return flow->state == FB_FLOW_RESET || (flow->ep_id < snap->n_endpoints &&
-						(snap->endpoints[flow->ep_id].flags & FB_EP_OVER));
+	return flow->state == FB_FLOW_RESET ||
+	       (flow->ep_id < snap->n_endpoints &&
+		(fb_table_info(snap, flow->ep_id)->flags & FB_EP_OVER));
 }
 
 /* Where the packet goes: the endpoint's next hop, or back where the client's packets came from. */

@@ -66,7 +66,7 @@ void fb_stage_warm(struct fb_worker *w, struct fb_burst *b)
 	for (uint16_t k = 0; k < b->n_misses; k++) {
 		if (steps[k].svc == NULL)
 			continue;
-		rte_prefetch0(&w->snap->endpoints[steps[k].ep->id]);
+		rte_prefetch0(fb_table_info(w->snap, steps[k].ep->id));
 		rte_prefetch0(&w->endpoint_counters[steps[k].ep->id]);
 		rte_prefetch0(&w->open[steps[k].ep->id]);
 	}

@@ -28,6 +28,7 @@ struct walker {
 	uint32_t skips[AHEAD + 1]; /* from there to the k-th after it */
 	uint32_t place;            /* in the caller's array */
 	uint32_t weight;
+	uint32_t inverse; /* of skips[1], once it was asked for */
 };
 
 /*
@@ -129,7 +130,7 @@ static uint32_t inverse(uint32_t a, uint32_t n)
 static void take_of_few(struct walker *w, struct board *b)
 {
 	const uint32_t n = b->n_slots;
-	const uint32_t inv = inverse(w->skips[1], n);
+	const uint32_t inv = w->inverse != 0 ? w->inverse : inverse(w->skips[1], n);
 	const uint64_t part = ((uint64_t)inv << 32) / n;
 	uint32_t least = UINT32_MAX;
 	uint32_t best = 0;
@@ -143,6 +144,7 @@ static void take_of_few(struct walker *w, struct board *b)
 		best = k < least ? i : best;
 		least = k < least ? k : least;
 	}
+	w->inverse = inv;
 	pos = b->few[best];
 	b->few[best] = b->few[--b->n_few];
 	take_slot(w, b, pos);

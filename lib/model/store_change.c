@@ -50,6 +50,9 @@ static int prepare_object(struct fb_store *store, struct fb_store_origin *origin
 		return -ENOMEM;
 	}
 	claim->round = store->round;
+	claim->next_named = NULL;
+	*store->last_named = claim;
+	store->last_named = &claim->next_named;
 	claim->new_object = object;
 	claim->new_service = service;
 	first = in_force(claim->entry);
@@ -167,20 +170,33 @@ static void commit_claim(struct fb_store *store, struct fb_store_claim *claim,
 	fb_object_release(old_object);
 }
 
-static void commit(struct fb_store *store, struct fb_store_origin *origin, bool keep_unnamed,
-		   struct fb_store_outcome *outcome)
+/* What is not named stays: only what is named costs. */
+static void commit_merge(struct fb_store *store, struct fb_store_origin *origin,
+			 struct fb_store_outcome *outcome)
+{
+	outcome->n_kept = origin->n_claims;
+	for (struct fb_store_claim *claim = store->first_named; claim != NULL;
+	     claim = claim->next_named) {
+		commit_claim(store, claim, outcome);
+		outcome->n_kept--;
+	}
+	fb_store_origin_drop(store, origin);
+}
+
+static void commit_replace(struct fb_store *store, struct fb_store_origin *origin,
+			   struct fb_store_outcome *outcome)
 {
 	struct fb_store_claim *next;
 
 	for (struct fb_store_claim *claim = origin->first; claim != NULL; claim = next) {
 		next = claim->next_of;
-		if (claim->round == store->round && claim->new_object != NULL) {
-			commit_claim(store, claim, outcome);
-		} else if (claim->round == store->round || keep_unnamed) {
-			outcome->n_kept++;
-		} else {
+		if (claim->round != store->round) {
 			outcome->n_removed++;
 			remove_claim(store, claim);
+		} else if (claim->new_object != NULL) {
+			commit_claim(store, claim, outcome);
+		} else {
+			outcome->n_kept++;
 		}
 	}
 	fb_store_origin_drop(store, origin);
@@ -198,6 +214,8 @@ int fb_store_apply(struct fb_store *store, const struct fb_store_change *change,
 	if (origin == NULL)
 		return -ENOMEM;
 	store->round++;
+	store->first_named = NULL;
+	store->last_named = &store->first_named;
 	for (size_t i = 0; rc == 0 && i < objects->n; i++)
 		rc = prepare_object(store, origin, objects->v[i], errs, &outcome);
 	if (rc == 0 && change->all_or_nothing &&
@@ -209,7 +227,10 @@ int fb_store_apply(struct fb_store *store, const struct fb_store_change *change,
 	}
 	for (size_t i = 0; i < objects->n_refused; i++)
 		prepare_refused(store, origin, &objects->refused[i]);
-	commit(store, origin, change->how == FB_STORE_MERGE || objects->incomplete, &outcome);
+	if (change->how == FB_STORE_MERGE || objects->incomplete)
+		commit_merge(store, origin, &outcome);
+	else
+		commit_replace(store, origin, &outcome);
 	fb_store_settle(store);
 	if (ret_outcome != NULL)
 		*ret_outcome = outcome;

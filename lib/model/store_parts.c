@@ -276,6 +276,7 @@ struct fb_store_claim *fb_store_claim_make(struct fb_store *store, struct fb_sto
 	else
 		origin->first = claim;
 	origin->last = claim;
+	origin->n_claims++;
 	return claim;
 }
 
@@ -298,6 +299,7 @@ void fb_store_claim_free(struct fb_store *store, struct fb_store_claim *claim)
 		claim->next_of->prev_of = claim->prev_of;
 	else
 		origin->last = claim->prev_of;
+	origin->n_claims--;
 	fb_store_service_unreserve(store, claim->service);
 	fb_object_release(claim->object);
 	free(claim);

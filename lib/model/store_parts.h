@@ -87,6 +87,7 @@ struct fb_store_claim {
 	uint64_t seq;
 	/* The change in progress: */
 	uint64_t round; /* the last change that named this claim */
+	struct fb_store_claim *next_named; /* that it gives a new object */
 	struct fb_object *new_object; /* borrowed; NULL: named, but refused */
 	struct fb_store_service *new_service;
 	struct fb_store_bonds *new_bonds;
@@ -98,6 +99,7 @@ struct fb_store_origin {
 	struct fb_store_origin *next;
 	struct fb_store_claim *first;
 	struct fb_store_claim *last;
+	uint32_t n_claims;
 	char name[];
 };
 
@@ -120,6 +122,8 @@ struct fb_store {
 	uint64_t pods_epoch;
 	uint64_t next_seq;
 	uint64_t round;
+	struct fb_store_claim *first_named; /* of this round */
+	struct fb_store_claim **last_named;
 };
 
 /* find: NULL if there is none. make: the one there is, or a new empty one; NULL: no memory. */

@@ -38,35 +38,100 @@ static bool is_same_info(const struct fb_endpoint_info *a, const struct fb_endpo
 	       a->service_id == b->service_id;
 }
 
+static uint32_t n_chunks(uint32_t n_endpoints)
+{
+	return (n_endpoints + FB_INFO_CHUNK - 1) / FB_INFO_CHUNK;
+}
+
+/* A chunk as it is now. *same: nothing in it is another than in the last one, which may be NULL. */
+static struct fb_info_chunk *make_chunk(const struct fb_table *t, uint32_t c,
+					const struct fb_info_chunk *last, struct draft *d, bool *same)
+{
+	struct fb_info_chunk *chunk = fb_part_alloc(sizeof(*chunk));
+	uint32_t first = c * FB_INFO_CHUNK;
+	uint32_t end = first + FB_INFO_CHUNK;
+
+	if (end > t->ids.endpoint_pool.high)
+		end = t->ids.endpoint_pool.high;
+	*same = last != NULL;
+	for (uint32_t i = first; chunk != NULL && i < end; i++) {
+		const struct fb_endpoint_info *was = last != NULL ? &last->v[i - first] : NULL;
+		struct fb_endpoint_info *info = &chunk->v[i - first];
+
+		*info = fb_ids_info(&t->ids, i, was, t->now_s);
+		chunk->n_over += (info->flags & FB_EP_OVER) != 0;
+		chunk->is_going |= (info->flags & FB_EP_OVER) == 0 &&
+				   (info->state == FB_EP_REMOVED || (info->flags & FB_EP_TERMINATING));
+		if (was == NULL || is_same_info(info, was))
+			continue;
+		*same = false;
+		/* An identity that appears or was reaped has no flows that would need to hear of it. */
+		d->epoch_moves |= was->state != FB_EP_ABSENT && info->state != FB_EP_ABSENT;
+	}
+	return chunk;
+}
+
+/*
+ * Chunks are shared with the last snapshot where no identity in them has changed, and no time of any
+ * runs that could be up.
+ */
 static int draft_endpoints(const struct fb_table *t, struct draft *d)
 {
-	const struct fb_endpoint_info *now = t->ids.infos;
-	const struct fb_endpoint_info *last = t->parts[FB_PART_ENDPOINTS];
+	const struct fb_endpoint_info **last = t->parts[FB_PART_INFOS];
+	uint32_t n_last = n_chunks(t->n_endpoints);
 	uint32_t n = t->ids.endpoint_pool.high;
-	struct fb_endpoint_info *infos;
-	bool is_same = last != NULL;
+	const struct fb_endpoint_info **infos;
+	bool is_same;
 
-	while (n > 0 && now[n - 1].state == FB_EP_ABSENT)
+	while (n > 0 && t->ids.infos[n - 1].state == FB_EP_ABSENT)
 		n--;
 	d->n_endpoints = n;
-	infos = fb_part_alloc((n + 1) * sizeof(*infos));
+	infos = fb_part_alloc((n_chunks(n) + 1) * sizeof(*infos));
 	if (infos == NULL)
 		return -ENOMEM;
+	d->parts[FB_PART_INFOS] = infos;
 	d->n_over = 0;
-	for (uint32_t i = 0; i < n; i++) {
-		infos[i] = fb_ids_info(&t->ids, i, i < t->n_endpoints ? &last[i] : NULL, t->now_s);
-		d->n_over += (infos[i].flags & FB_EP_OVER) != 0;
-		if (i >= t->n_endpoints || is_same_info(&infos[i], &last[i]))
-			continue;
-		is_same = false;
-		/* An identity that appears or was reaped has no flows that would need to hear of it. */
-		d->epoch_moves |= last[i].state != FB_EP_ABSENT && now[i].state != FB_EP_ABSENT;
+	is_same = last != NULL && n == t->n_endpoints;
+	for (uint32_t c = 0; c < n_chunks(n); c++) {
+		struct fb_info_chunk *chunk = c < n_last ? fb_info_chunk_of(last[c]) : NULL;
+
+		if (chunk == NULL || t->ids.changed[c] || chunk->is_going) {
+			bool same;
+			struct fb_info_chunk *made = make_chunk(t, c, chunk, d, &same);
+
+			if (made == NULL)
+				return -ENOMEM;
+			if (same)
+				fb_part_free(made);
+			else
+				chunk = made;
+			is_same &= same;
+		}
+		infos[c] = chunk->v;
+		d->n_over += chunk->n_over;
 	}
-	if (is_same && n == t->n_endpoints)
+	if (is_same) {
 		fb_part_free(infos);
-	else
-		d->parts[FB_PART_ENDPOINTS] = infos;
+		d->parts[FB_PART_INFOS] = last;
+	}
 	return 0;
+}
+
+/* The chunks of one array that the other, if there is one, does not have. */
+static void each_other_chunk(const struct fb_endpoint_info **infos, uint32_t n,
+			     const struct fb_endpoint_info **others, uint32_t n_others,
+			     void (*fn)(struct fb_table *t, struct fb_info_chunk *chunk),
+			     struct fb_table *t)
+{
+	for (uint32_t c = 0; infos != NULL && infos != others && c < n; c++) {
+		if (infos[c] != NULL && (others == NULL || c >= n_others || others[c] != infos[c]))
+			fn(t, fb_info_chunk_of(infos[c]));
+	}
+}
+
+static void free_chunk(struct fb_table *t, struct fb_info_chunk *chunk)
+{
+	fb_part_free(chunk);
 }
 
 static int draft_next_hops(const struct fb_table *t, struct draft *d)
@@ -139,8 +204,10 @@ static int draft_frontends(const struct fb_table *t, struct draft *d)
 	return d->parts[FB_PART_RANGES] != NULL ? 0 : -ENOMEM;
 }
 
-static void free_draft(const struct fb_table *t, struct draft *d)
+static void free_draft(struct fb_table *t, struct draft *d)
 {
+	each_other_chunk(d->parts[FB_PART_INFOS], n_chunks(d->n_endpoints),
+			 t->parts[FB_PART_INFOS], n_chunks(t->n_endpoints), free_chunk, t);
 	for (int i = 0; i < FB_PART_COUNT; i++) {
 		if (d->parts[i] != t->parts[i])
 			fb_part_free(d->parts[i]);
@@ -251,10 +318,17 @@ static void clear_staged(struct fb_table *t)
 	t->frontend_freed = false;
 }
 
+static void retire_chunk(struct fb_table *t, struct fb_info_chunk *chunk)
+{
+	retire(&t->retired_parts, chunk, t->generation);
+}
+
 static void apply_draft(struct fb_table *t, const struct draft *d)
 {
 	t->generation++;
 	t->ep_epoch += d->epoch_moves;
+	each_other_chunk(t->parts[FB_PART_INFOS], n_chunks(t->n_endpoints),
+			 d->parts[FB_PART_INFOS], n_chunks(d->n_endpoints), retire_chunk, t);
 	for (int i = 0; i < FB_PART_COUNT; i++) {
 		if (d->parts[i] != t->parts[i])
 			retire(&t->retired_parts, t->parts[i], t->generation);
@@ -309,7 +383,7 @@ struct fb_snapshot *fb_table_commit(struct fb_table *t)
 			.ep_epoch = t->ep_epoch,
 			.n_services = t->n_services,
 			.services = t->parts[FB_PART_SERVICES],
-			.endpoints = t->parts[FB_PART_ENDPOINTS],
+			.infos = t->parts[FB_PART_INFOS],
 			.n_endpoints = t->n_endpoints,
 			.n_over = t->n_over,
 			.n_next_hops = t->n_next_hops,

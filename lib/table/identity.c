@@ -26,9 +26,10 @@ int fb_ids_init(struct fb_ids *ids, const struct fb_hash_secret *secret,
 	ids->endpoints = calloc((size_t)max_endpoints + 1, sizeof(*ids->endpoints));
 	ids->services = calloc((size_t)max_services + 1, sizeof(*ids->services));
 	ids->infos = calloc((size_t)max_endpoints + 1, sizeof(*ids->infos));
+	ids->changed = calloc((size_t)max_endpoints / FB_INFO_CHUNK + 1, sizeof(*ids->changed));
 	if (pool_init(&ids->endpoint_pool, max_endpoints) != 0 ||
 	    pool_init(&ids->service_pool, max_services) != 0 || ids->endpoints == NULL ||
-	    ids->services == NULL || ids->infos == NULL)
+	    ids->services == NULL || ids->infos == NULL || ids->changed == NULL)
 		return -ENOMEM;
 	return 0;
 }
@@ -52,6 +53,7 @@ void fb_ids_fini(struct fb_ids *ids)
 	free(ids->endpoints);
 	free(ids->services);
 	free(ids->infos);
+	free(ids->changed);
 	fb_source_sets_fini(&ids->source_sets);
 }
 
@@ -201,6 +203,7 @@ static int make_endpoint(struct fb_ids *ids, uint32_t *bucket, uint32_t id, uint
 		.in_use = true,
 		.next = *bucket,
 	};
+	ids->changed[id / FB_INFO_CHUNK] = true;
 	ids->infos[id] = (struct fb_endpoint_info){
 		.nh_idx = router->next_hop(router->arg, addr),
 		.state = FB_EP_ABSENT,
@@ -242,6 +245,7 @@ static void free_endpoint(struct fb_ids *ids, uint32_t id, uint32_t *list)
 	*link = e->next;
 	release_address(ids, &e->addr);
 	ids->services[e->service_id].n_endpoints--;
+	ids->changed[id / FB_INFO_CHUNK] = true;
 	ids->infos[id] = (struct fb_endpoint_info){.state = FB_EP_ABSENT};
 	*e = (struct fb_id_endpoint){.next = *list};
 	*list = id + 1;
@@ -265,7 +269,9 @@ static void free_service(struct fb_ids *ids, uint32_t id, uint32_t *list)
 static void update_state(struct fb_ids *ids, uint32_t id)
 {
 	const struct fb_id_endpoint *e = &ids->endpoints[id];
+	struct fb_endpoint_info *info = &ids->infos[id];
 	uint8_t state = FB_EP_ABSENT;
+	uint8_t flags;
 
 	if (e->n_active > 0)
 		state = FB_EP_ACTIVE;
@@ -273,9 +279,12 @@ static void update_state(struct fb_ids *ids, uint32_t id)
 		state = FB_EP_DRAINING;
 	else if (e->published)
 		state = FB_EP_REMOVED;
-	ids->infos[id].state = state;
-	ids->infos[id].flags =
-		state == FB_EP_DRAINING && e->n_terminating > 0 ? FB_EP_TERMINATING : 0;
+	flags = state == FB_EP_DRAINING && e->n_terminating > 0 ? FB_EP_TERMINATING : 0;
+	if (info->state == state && info->flags == flags)
+		return;
+	info->state = state;
+	info->flags = flags;
+	ids->changed[id / FB_INFO_CHUNK] = true;
 }
 
 static bool is_over(const struct fb_id_service *service, const struct fb_endpoint_info *info,
@@ -395,6 +404,8 @@ void fb_ids_recycle(struct fb_ids *ids)
 		ids->endpoints[id].next = ids->endpoint_pool.free;
 		ids->endpoint_pool.free = id + 1;
 	}
+	memset(ids->changed, 0,
+	       (ids->endpoint_pool.high / FB_INFO_CHUNK + 1) * sizeof(*ids->changed));
 	while (ids->service_pool.reaped != 0) {
 		uint32_t id = ids->service_pool.reaped - 1;
 
@@ -429,9 +440,13 @@ void fb_ids_restore(struct fb_ids *ids, const struct fb_service *const *services
 void fb_ids_reroute(struct fb_ids *ids)
 {
 	for (uint32_t i = 0; i < ids->endpoint_pool.high; i++) {
-		if (ids->endpoints[i].in_use)
-			ids->infos[i].nh_idx = ids->router.next_hop(ids->router.arg,
-								    &ids->endpoints[i].addr);
+		uint16_t nh_idx;
+
+		if (!ids->endpoints[i].in_use)
+			continue;
+		nh_idx = ids->router.next_hop(ids->router.arg, &ids->endpoints[i].addr);
+		ids->changed[i / FB_INFO_CHUNK] |= nh_idx != ids->infos[i].nh_idx;
+		ids->infos[i].nh_idx = nh_idx;
 	}
 }
 

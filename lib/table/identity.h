@@ -68,6 +68,7 @@ struct fb_ids {
 	struct fb_id_service *services;
 	struct fb_endpoint_info *infos; /* what the next snapshot says; by endpoint */
 	struct fb_kept kept; /* written with each change of an identity */
+	bool *changed; /* by chunk of infos: something since the last commit */
 };
 
 /** @return 0 or -ENOMEM (fb_ids_fini() is due in both cases) */
@@ -98,7 +99,7 @@ void fb_ids_publish(struct fb_ids *ids, const struct fb_service *svc);
 /** A snapshot has it no longer: what nobody else holds is removed as of this generation. */
 void fb_ids_retire(struct fb_ids *ids, const struct fb_service *svc, uint64_t generation);
 
-/** After a commit: reaped numbers can be given out. */
+/** After a commit: reaped numbers can be given out, and nothing has changed since. */
 void fb_ids_recycle(struct fb_ids *ids);
 
 /** Back to what the given (committed) services hold. */

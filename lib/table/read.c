@@ -142,7 +142,7 @@ bool fb_table_keeps_flow(const struct fb_snapshot *snap, const struct fb_tuple *
 
 	if (ep_id >= snap->n_endpoints)
 		return false;
-	info = &snap->endpoints[ep_id];
+	info = fb_table_info(snap, ep_id);
 	if (info->flags & FB_EP_OVER)
 		return false;
 	if (client->proto != IPPROTO_UDP)

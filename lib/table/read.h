@@ -104,7 +104,7 @@ struct fb_next_hop {
 	uint16_t mtu;  /* of the route or port, L3 bytes */
 };
 
-/* What a flow has to learn about its endpoint when ep_epoch moved on: 12 bytes, indexed by ep_id. */
+/* What a flow has to learn about its endpoint when ep_epoch moved on: 12 bytes, by ep_id. */
 struct fb_endpoint_info {
 	uint16_t nh_idx;
 	uint8_t state; /* enum fb_endpoint_state */
@@ -130,7 +130,7 @@ struct fb_snapshot {
 		ep_epoch; /* moves on when an endpoint's state or next hop changed, or a frontend left */
 	uint32_t n_services;
 	const struct fb_service *const *services; /* by place */
-	const struct fb_endpoint_info *endpoints; /* by ep_id */
+	const struct fb_endpoint_info *const *infos; /* in chunks: fb_table_info() */
 	uint32_t n_endpoints;                     /* one past the highest ep_id in use */
 	uint32_t n_over;                          /* endpoints with FB_EP_OVER */
 	uint32_t n_next_hops;
@@ -144,6 +144,16 @@ struct fb_snapshot {
 	uint32_t n_cluster;
 	const struct fb_dns_zone *dns;		   /* dns/zone.h; NULL: DNS is not answered */
 };
+
+/* So many infos, 6 KiB, are shared with the next snapshot or replaced together. */
+#define FB_INFO_CHUNK 512
+
+/** What a flow may learn about its endpoint; ep_id is below n_endpoints. */
+static inline const struct fb_endpoint_info *fb_table_info(const struct fb_snapshot *snap,
+							   uint32_t ep_id)
+{
+	return &snap->infos[ep_id / FB_INFO_CHUNK][ep_id % FB_INFO_CHUNK];
+}
 
 /**
  * The service port that a packet's destination names, or NULL.

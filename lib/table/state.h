@@ -12,6 +12,8 @@
  * Thread: control.
  */
 
+#include <stddef.h>
+
 #include "dns/write.h"
 #include "table/index.h"
 #include "table/service.h"
@@ -46,13 +48,25 @@ struct fb_extras {
 /* Parts of a snapshot; each is replaced as a whole. */
 enum fb_part_kind {
 	FB_PART_SERVICES,
-	FB_PART_ENDPOINTS,
+	FB_PART_INFOS, /* pointers to chunks, which are parts too */
 	FB_PART_NEXT_HOPS,
 	FB_PART_FRONTENDS,
 	FB_PART_RANGES,
 	FB_PART_ADDRESSES,
 	FB_PART_COUNT,
 };
+
+/* Some endpoints' infos, and what is known of all of them. */
+struct fb_info_chunk {
+	uint32_t n_over;
+	bool is_going; /* of some the time runs, and is not over */
+	struct fb_endpoint_info v[FB_INFO_CHUNK] __attribute__((aligned(64)));
+};
+
+static inline struct fb_info_chunk *fb_info_chunk_of(const struct fb_endpoint_info *v)
+{
+	return (struct fb_info_chunk *)((uintptr_t)v - offsetof(struct fb_info_chunk, v));
+}
 
 struct fb_held_snapshot {
 	struct fb_snapshot pub;

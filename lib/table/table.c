@@ -32,6 +32,8 @@ struct fb_table *fb_table_create(const struct fb_hash_secret *secret,
 
 void fb_table_free(struct fb_table *t)
 {
+	const struct fb_endpoint_info **infos;
+
 	if (t == NULL)
 		return;
 	/* After this, staged is what is in force, and every service is in some group once. */
@@ -57,6 +59,9 @@ void fb_table_free(struct fb_table *t)
 		t->retired_parts = part->next;
 		fb_part_free(fb_part_data(part));
 	}
+	infos = t->parts[FB_PART_INFOS];
+	for (uint32_t c = 0; c * FB_INFO_CHUNK < t->n_endpoints; c++)
+		fb_part_free(fb_info_chunk_of(infos[c]));
 	for (int i = 0; i < FB_PART_COUNT; i++)
 		fb_part_free(t->parts[i]);
 	for (int port = 0; port < FB_MAX_PORTS; port++) {
@@ -151,15 +156,21 @@ void fb_table_set_dns(struct fb_table *t, struct fb_dns *dns)
 
 void fb_table_pass_time(struct fb_table *t)
 {
-	const struct fb_endpoint_info *last = t->parts[FB_PART_ENDPOINTS];
+	const struct fb_endpoint_info **infos = t->parts[FB_PART_INFOS];
 
 	for (uint32_t i = 0; i < t->n_endpoints && !t->time_is_up; i++) {
+		const struct fb_info_chunk *chunk = fb_info_chunk_of(infos[i / FB_INFO_CHUNK]);
+		const struct fb_endpoint_info *last = &chunk->v[i % FB_INFO_CHUNK];
 		struct fb_endpoint_info info;
 
-		if (last[i].state == FB_EP_ACTIVE || last[i].state == FB_EP_ABSENT)
+		if (!chunk->is_going) {
+			i |= FB_INFO_CHUNK - 1;
 			continue;
-		info = fb_ids_info(&t->ids, i, &last[i], t->now_s);
-		t->time_is_up = (info.flags & ~last[i].flags & FB_EP_OVER) != 0;
+		}
+		if (last->state == FB_EP_ACTIVE || last->state == FB_EP_ABSENT)
+			continue;
+		info = fb_ids_info(&t->ids, i, last, t->now_s);
+		t->time_is_up = (info.flags & ~last->flags & FB_EP_OVER) != 0;
 	}
 }
 

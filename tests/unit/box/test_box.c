@@ -131,7 +131,7 @@ static void a_manifest_ends_in_a_service_with_next_hops(void **state)
 	assert_string_equal(svc->name, "hello");
 	assert_int_equal(svc->n_endpoints, 3);
 	for (uint32_t i = 0; i < svc->n_endpoints; i++) {
-		uint16_t hop = o.snapshot->endpoints[svc->endpoints[i].id].nh_idx;
+		uint16_t hop = fb_table_info(o.snapshot, svc->endpoints[i].id)->nh_idx;
 		struct fb_addr known = addr("10.1.0.11");
 
 		assert_int_equal(o.snapshot->next_hops[hop].port, 1);

@@ -55,6 +55,7 @@ static const struct row rows[] = {
 /* A snapshot whose one service has the address and port that all these flows' clients asked. */
 struct bed {
 	struct fb_endpoint_info infos[4];
+	const struct fb_endpoint_info *chunk;
 	struct fb_service svc;
 	const struct fb_service *services[1];
 	struct fb_frontend_index *index;
@@ -87,8 +88,9 @@ static void bed_open(struct bed *bed, uint8_t endpoint_state, uint8_t proto, uin
 	bed->addresses = fb_address_index_create(0);
 	assert_non_null(bed->index);
 	assert_non_null(bed->addresses);
+	bed->chunk = bed->infos;
 	bed->snap = (struct fb_snapshot){.ep_epoch = 7,
-					 .endpoints = bed->infos,
+					 .infos = &bed->chunk,
 					 .n_endpoints = 4,
 					 .services = bed->services,
 					 .n_services = 1,

@@ -26,6 +26,7 @@ struct bed {
 	struct fb_endpoint endpoints[N_MAX];
 	struct fb_endpoint_spec specs[N_MAX];
 	struct fb_endpoint_info infos[N_MAX];
+	const struct fb_endpoint_info *chunk;
 	uint32_t weights[N_MAX];
 	uint16_t *slots;
 	uint16_t *turns;
@@ -42,7 +43,8 @@ static void open_bed(struct bed *b, enum fb_selection selection, uint32_t n,
 	memset(b, 0, sizeof(*b));
 	fb_hash_secret_init(&b->dp.nat.secret, "select");
 	fb_hash_secret_init(&b->snap.secret, "select");
-	b->snap.endpoints = b->infos;
+	b->chunk = b->infos;
+	b->snap.infos = &b->chunk;
 	for (uint32_t i = 0; i < n; i++) {
 		b->weights[i] = weights != NULL ? weights[i] : 1;
 		b->endpoints[i].id = n - 1 - i; /* identities are in no order */

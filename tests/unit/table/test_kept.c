@@ -86,11 +86,11 @@ static void the_next_run_gives_the_same_numbers_to_the_same_endpoints(void **sta
 	stage(&f, "a", &front_a, 1, a, 2);
 	snap = commit(&f);
 	identity_is(f.t, 4, "a", 9);
-	assert_int_equal(snap->endpoints[0].state, FB_EP_REMOVED);
-	assert_int_equal(snap->endpoints[1].state, FB_EP_REMOVED);
-	assert_int_equal(snap->endpoints[2].state, FB_EP_ACTIVE);
-	assert_int_equal(snap->endpoints[3].state, FB_EP_REMOVED);
-	assert_int_equal(snap->endpoints[4].state, FB_EP_ACTIVE);
+	assert_int_equal(fb_table_info(snap, 0)->state, FB_EP_REMOVED);
+	assert_int_equal(fb_table_info(snap, 1)->state, FB_EP_REMOVED);
+	assert_int_equal(fb_table_info(snap, 2)->state, FB_EP_ACTIVE);
+	assert_int_equal(fb_table_info(snap, 3)->state, FB_EP_REMOVED);
+	assert_int_equal(fb_table_info(snap, 4)->state, FB_EP_ACTIVE);
 	assert_int_equal(lookup(snap, "192.0.2.1", 80)->id, 0);
 	/* Those that nobody has go with their last flow, and out of the memory too. */
 	fb_table_reap(f.t, flows_of_1, NULL);
@@ -170,8 +170,8 @@ static void what_its_service_said_of_removal_holds_without_the_service(void **st
 	fixture_open(&f, MAX_ENDPOINTS, MAX_SERVICES);
 	assert_int_equal(fb_table_restore(f.t, memory, MAX_SERVICES, MAX_ENDPOINTS), 1);
 	snap = commit(&f);
-	assert_int_equal(snap->endpoints[0].state, FB_EP_REMOVED);
-	assert_true(snap->endpoints[0].flags & FB_EP_OVER);
+	assert_int_equal(fb_table_info(snap, 0)->state, FB_EP_REMOVED);
+	assert_true(fb_table_info(snap, 0)->flags & FB_EP_OVER);
 	fb_snapshot_release(f.t, snap);
 	fixture_close(&f);
 }

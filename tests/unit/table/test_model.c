@@ -174,7 +174,7 @@ static void check_service(struct run *r, const struct fb_service *svc, int g, in
 		int64_t *id = &r->ids[g][p][e];
 
 		assert_int_equal(ep->state, states[e]);
-		assert_int_equal(r->snap->endpoints[ep->id].state, states[e]);
+		assert_int_equal(fb_table_info(r->snap, ep->id)->state, states[e]);
 		assert_true(*id == -1 || *id == ep->id);
 		*id = ep->id;
 	}

@@ -40,6 +40,17 @@ static void stage_one(struct fixture *f, uint32_t i, uint32_t n_endpoints)
 	stage(f, name, fes, 2, eps, n_endpoints);
 }
 
+/* Chunks of what flows may learn that the two do not share. */
+static uint32_t n_other_chunks(const struct fb_snapshot *a, const struct fb_snapshot *b)
+{
+	uint32_t n = 0;
+
+	assert_int_equal(a->n_endpoints, b->n_endpoints);
+	for (uint32_t i = 0; i < a->n_endpoints; i += FB_INFO_CHUNK)
+		n += fb_table_info(a, i) != fb_table_info(b, i);
+	return n;
+}
+
 static void a_change_of_one_among_ten_thousand_touches_that_one(void **state)
 {
 	struct fb_snapshot *one;
@@ -66,6 +77,7 @@ static void a_change_of_one_among_ten_thousand_touches_that_one(void **state)
 		for (uint32_t i = 0; i < SERVICES; i++)
 			assert_int_equal(one->services[i] == two->services[i], i != 5000);
 		assert_ptr_equal(one->frontends, two->frontends);
+		assert_in_range(n_other_chunks(one, two), 1, 2);
 		at = now_us();
 		fb_snapshot_release(f.t, two);
 		print_message("# release: %u us\n", (unsigned int)(now_us() - at));

@@ -82,10 +82,10 @@ static void a_draining_endpoint_is_kept_and_not_selected(void **state)
 		const struct fb_endpoint *ep = fb_table_select(svc, (uint64_t)i * 4294967 << 32, NULL);
 
 		assert_int_equal(ep->state, FB_EP_ACTIVE);
-		assert_int_equal(snap->endpoints[ep->id].state, FB_EP_ACTIVE);
-		assert_int_equal(snap->endpoints[ep->id].nh_idx, 1);
+		assert_int_equal(fb_table_info(snap, ep->id)->state, FB_EP_ACTIVE);
+		assert_int_equal(fb_table_info(snap, ep->id)->nh_idx, 1);
 	}
-	assert_int_equal(snap->endpoints[svc->endpoints[2].id].state, FB_EP_DRAINING);
+	assert_int_equal(fb_table_info(snap, svc->endpoints[2].id)->state, FB_EP_DRAINING);
 	fb_snapshot_release(f.t, snap);
 	fixture_close(&f);
 }
@@ -121,7 +121,7 @@ static void parts_of_a_port_share_identities_and_choose_for_themselves(void **st
 		assert_int_equal(fb_table_select(svc[1], (uint64_t)i * 4294967 << 32, NULL)->id,
 				 svc[0]->endpoints[1].id);
 	/* Who drains in one part and is active in the other is active for its flows. */
-	assert_int_equal(one->endpoints[svc[0]->endpoints[0].id].state, FB_EP_ACTIVE);
+	assert_int_equal(fb_table_info(one, svc[0]->endpoints[0].id)->state, FB_EP_ACTIVE);
 	/* Only the second part changes, and says that there are endpoints elsewhere. */
 	here[1].state = FB_EP_DRAINING;
 	specs[1].elsewhere = true;
@@ -225,7 +225,7 @@ static void unchanged_parts_are_shared(void **state)
 	assert_ptr_equal(one->frontends, two->frontends);
 	assert_ptr_equal(one->addresses, two->addresses);
 	assert_ptr_equal(one->next_hops, two->next_hops);
-	assert_ptr_not_equal(one->endpoints, two->endpoints);
+	assert_ptr_not_equal(one->infos, two->infos);
 	fb_snapshot_release(f.t, one);
 	assert_int_equal(lookup(two, "192.0.2.1", 80)->n_endpoints, 2);
 	fb_snapshot_release(f.t, two);
@@ -259,7 +259,7 @@ static void the_epoch_moves_when_something_known_changes_only(void **state)
 	fb_table_reroute(f.t);
 	snap = commit(&f);
 	assert_int_equal(snap->ep_epoch, epoch + 2);
-	assert_int_equal(snap->endpoints[0].nh_idx, 2);
+	assert_int_equal(fb_table_info(snap, 0)->nh_idx, 2);
 	fb_snapshot_release(f.t, snap);
 	f.hops[2].state = FB_HOP_READY;
 	fb_table_rehop(f.t);
@@ -302,7 +302,7 @@ static void a_removed_endpoint_keeps_its_identity_until_its_flows_are_gone(void 
 	one = commit(&f);
 	stage(&f, "a", &fe, 1, eps + 1, 1);
 	two = commit(&f);
-	assert_int_equal(two->endpoints[0].state, FB_EP_REMOVED);
+	assert_int_equal(fb_table_info(two, 0)->state, FB_EP_REMOVED);
 	flows = 0;
 	fb_table_reap(f.t, flows_of_0, &flows); /* snapshot one may still choose it */
 	assert_int_equal(fb_table_endpoint_name(f.t, 0, &name), 0);
@@ -316,7 +316,7 @@ static void a_removed_endpoint_keeps_its_identity_until_its_flows_are_gone(void 
 	/* Back before its last flow ended: the same identity. */
 	stage(&f, "a", &fe, 1, eps, 2);
 	one = commit(&f);
-	assert_int_equal(one->endpoints[0].state, FB_EP_ACTIVE);
+	assert_int_equal(fb_table_info(one, 0)->state, FB_EP_ACTIVE);
 	fb_snapshot_release(f.t, two);
 	stage(&f, "a", &fe, 1, eps + 1, 1);
 	two = commit(&f);
@@ -418,7 +418,7 @@ static void a_service_that_is_taken_out_and_put_back_keeps_its_identities(void *
 	assert_int_equal(lookup(after, "192.0.2.11", 80)->id, lookup(before, "192.0.2.11", 80)->id);
 	assert_int_equal(lookup(after, "192.0.2.11", 80)->endpoints[0].id,
 			 lookup(before, "192.0.2.11", 80)->endpoints[0].id);
-	assert_int_equal(after->endpoints[lookup(after, "192.0.2.11", 80)->endpoints[0].id].state,
+	assert_int_equal(fb_table_info(after, lookup(after, "192.0.2.11", 80)->endpoints[0].id)->state,
 			 FB_EP_ACTIVE);
 	fb_errs_fini(&errs);
 	fb_snapshot_release(f.t, before);
@@ -654,7 +654,7 @@ static void a_diff_tells_what_moves_and_why(void **state)
 static const struct fb_endpoint_info *info_of(const struct fb_snapshot *snap, uint32_t id)
 {
 	assert_true(id < snap->n_endpoints);
-	return &snap->endpoints[id];
+	return fb_table_info(snap, id);
 }
 
 static void pass_to(struct fixture *f, uint32_t now_s)
