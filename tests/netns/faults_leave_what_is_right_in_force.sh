@@ -118,6 +118,8 @@ link_flaps() {
 	fi
 	ip -n "$(lab_ns box)" link set "$1" up
 	lab_wait 2 lab_in client curl -sS --fail --connect-timeout 0.3 --max-time 1 http://192.0.2.20
+	# Here the kernels ask for each other again, a second apart.
+	lab_wait 3 lab_in client curl -sS --fail --connect-timeout 0.3 --max-time 1 "http://[2001:db8:f::20]"
 	lab_wait 5 port_is up
 	wait "$transfer"
 	cmp "$LAB_DIR/www/file" "$LAB_DIR/out"
