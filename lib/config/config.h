@@ -178,6 +178,7 @@ struct fb_config {
 	/* limits: (packets per second and worker) */
 	uint32_t reject_rate;
 	uint32_t icmp_rate;
+	uint32_t icmp_error_rate;
 	/* new flows per second and box; 0: as many as come */
 	uint32_t source_rate;                 /* of each source */
 	uint32_t service_rate;                /* to each port of a Service that does not say it */

@@ -376,6 +376,11 @@ static const struct setting limit_rows[] = {
 	{"icmp-rate", NUMBER(icmp_rate), .most = 1000000, .standard = "1000",
 	 .unit = "packets per second and worker",
 	 .help = "Other ICMP errors and answers to ping (RFC 4443, 2.4 f, wants a limit). 0: none."},
+	{"icmp-error-rate", NUMBER(icmp_error_rate), .most = 1000000, .standard = "1000",
+	 .unit = "packets per second and worker",
+	 .help = "ICMP errors of others about packets of flows, which are translated and passed on to "
+		 "the client or endpoint. Apart from the rate above, so that a flood of pings does "
+		 "not stop path MTU discovery. 0: none."},
 	{"source-rate", NUMBER(source_rate), .most = 1000000, .standard = "0",
 	 .unit = "new flows per second",
 	 .help = "How many new flows one source may open, and at once; others are dropped. Established "

@@ -104,6 +104,7 @@ static void set_clock(struct fb_worker *w)
 	w->drain_ms = w->now_ms;
 	w->reject_limit.last_ms = w->now_ms;
 	w->icmp_limit.last_ms = w->now_ms;
+	w->icmp_error_limit.last_ms = w->now_ms;
 }
 
 /* What waits is never more than an eighth of the buffers, all workers together. */
@@ -166,6 +167,8 @@ static struct fb_worker *worker_create(struct fb_datapath *dp, uint16_t idx,
 	w->reject_limit.credit = (uint64_t)config->reject_rate * 1000;
 	w->icmp_limit.rate = config->icmp_rate;
 	w->icmp_limit.credit = (uint64_t)config->icmp_rate * 1000;
+	w->icmp_error_limit.rate = config->icmp_error_rate;
+	w->icmp_error_limit.credit = (uint64_t)config->icmp_error_rate * 1000;
 	for (uint16_t p = 0; p < dp->n_ports; p++) {
 		w->tx[p].mtu = dp->ports[p].mtu;
 		w->tx[p].vlan = dp->ports[p].vlan;

@@ -15,6 +15,49 @@
 #include "flow/lookup.h"
 #include "net/rewrite.h"
 
+/* @return whether the error may go on; else it was dropped */
+static bool within_rate(struct fb_worker *w, struct fb_burst *b, uint16_t i)
+{
+	if (fb_rate_limit_take(&w->icmp_error_limit, w->now_ms))
+		return true;
+	fb_end_drop(w, b, i, FB_REASON_ICMP_RATE);
+	return false;
+}
+
+/*
+ * About a packet to a client of which no flow is known (any more): with the client's address kept and the
+ * endpoint found by a hash, it is the endpoint that any of this client's packets would go to. @return
+ * whether the packet came to an end here
+ */
+static bool by_the_hash(struct fb_worker *w, struct fb_burst *b, uint16_t i,
+			const struct fb_tuple *key)
+{
+	const struct fb_packet *pkt = &b->pkts[i];
+	const struct fb_service *svc = fb_table_lookup(w->snap, key);
+	struct fb_addr outer_src = fb_tuple_src(&pkt->tuple);
+	struct fb_addr client = fb_tuple_src(key);
+	const struct fb_next_hop *hop;
+	const struct fb_endpoint *ep;
+	struct fb_tuple reply;
+
+	if (svc == NULL || svc->mode != FB_MODE_DNAT || svc->n_slots == 0 || svc->affinity_s > 0 ||
+	    !fb_selection_by_hash(svc->selection) || pkt->ttl <= 1)
+		return false;
+	ep = fb_table_select(svc, fb_table_select_hash(w->snap, svc, key), NULL);
+	hop = &w->snap->next_hops[w->snap->endpoints[ep->id].nh_idx];
+	/* Such a flow hides its client, and has another source. */
+	if (hop->state != FB_HOP_READY || fb_addr_equal(&client, &ep->addr))
+		return false;
+	if (!within_rate(w, b, i))
+		return true;
+	reply = fb_tuple_make(key->proto, &ep->addr, fb_table_port_be(w->snap, svc, key, ep),
+			      &client, fb_tuple_sport(key));
+	fb_rewrite_icmp_error(rte_pktmbuf_mtod(b->mbufs[i], uint8_t *), pkt, &outer_src, &ep->addr,
+			      &reply);
+	fb_end_forward(w, b, i, hop->port, hop->mac);
+	return true;
+}
+
 static void unknown_flow(struct fb_worker *w, struct fb_burst *b, uint16_t i,
 			 const struct fb_tuple *key)
 {
@@ -27,12 +70,14 @@ static void unknown_flow(struct fb_worker *w, struct fb_burst *b, uint16_t i,
 		fb_end_punt(w, b, i);
 	else if (owner != w->idx && !b->handed_over)
 		fb_end_handover(w, b, i, owner);
+	else if (by_the_hash(w, b, i, key))
+		return;
 	else if (bits == 0 || (bits & FB_ADDR_BOX))
 		fb_end_punt(w, b, i);
 	else
 		fb_end_drop(w, b, i,
-			    bits & FB_ADDR_UNUSED ? FB_REASON_UNUSED_ADDRESS :
-						    FB_REASON_ICMP_NO_FLOW);
+			    bits & FB_ADDR_UNUSED ? FB_REASON_UNUSED_ADDRESS
+						  : FB_REASON_ICMP_NO_FLOW);
 }
 
 static void to_client(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct fb_flow *flow)
@@ -47,8 +92,8 @@ static void to_client(struct fb_worker *w, struct fb_burst *b, uint16_t i, struc
 
 	if (fb_addr_equal(&outer_src, &endpoint))
 		outer_src = fb_tuple_dst(&client);
-	fb_rewrite_icmp_error(rte_pktmbuf_mtod(b->mbufs[i], uint8_t *), pkt, &outer_src,
-			      &outer_dst, &client);
+	fb_rewrite_icmp_error(rte_pktmbuf_mtod(b->mbufs[i], uint8_t *), pkt, &outer_src, &outer_dst,
+			      &client);
 	fb_end_forward(w, b, i, flow->client_port, flow->client_mac);
 }
 
@@ -67,8 +112,8 @@ static void to_endpoint(struct fb_worker *w, struct fb_burst *b, uint16_t i, str
 	}
 	if (flow->flags & FB_FLOW_SNAT)
 		outer_src = fb_tuple_dst(&reply);
-	fb_rewrite_icmp_error(rte_pktmbuf_mtod(b->mbufs[i], uint8_t *), pkt, &outer_src,
-			      &outer_dst, &reply);
+	fb_rewrite_icmp_error(rte_pktmbuf_mtod(b->mbufs[i], uint8_t *), pkt, &outer_src, &outer_dst,
+			      &reply);
 	fb_end_forward(w, b, i, hop->port, hop->mac);
 }
 
@@ -86,6 +131,8 @@ void fb_stage_icmp_error(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 	} else if (pkt->ttl <= 1) {
 		/* No error about an error (RFC 1122 3.2.2, RFC 4443 2.4(e)). */
 		fb_end_drop(w, b, i, FB_REASON_TTL_EXCEEDED);
+	} else if (!within_rate(w, b, i)) {
+		return;
 	} else if (dir == FB_DIR_ENDPOINT) {
 		to_client(w, b, i, flow);
 	} else {

@@ -62,8 +62,9 @@ static void unknown(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 
 	if (bits != 0 && !(bits & FB_ADDR_BOX))
 		fb_end_drop(w, b, i,
-			    bits & FB_ADDR_UNUSED ? FB_REASON_UNUSED_ADDRESS :
-						    FB_REASON_UNSUPPORTED);
+			    bits & FB_ADDR_UNUSED	      ? FB_REASON_UNUSED_ADDRESS :
+			    pkt->flags & FB_PKT_QUOTES_LATER ? FB_REASON_ICMP_FRAGMENT :
+							       FB_REASON_UNSUPPORTED);
 	else
 		fb_end_punt(w, b, i);
 }

@@ -147,6 +147,7 @@ struct fb_worker {
 
 	struct fb_rate_limit reject_limit;
 	struct fb_rate_limit icmp_limit;
+	struct fb_rate_limit icmp_error_limit;
 	struct fb_level_state levels[FB_BOUND_COUNT];
 	uint8_t ports_level;    /* enum fb_level: the worst since the last step */
 	uint32_t handover_used; /* of a ring, the most since the last step */

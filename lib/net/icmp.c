@@ -78,7 +78,9 @@ static enum fb_parse parse_quote4(const uint8_t *data, uint32_t l3, uint32_t end
 	if (l4 < l3 + FB_IPV4_LEN || l4 > end)
 		return malformed(ret);
 	/* A later fragment has no ports; nor has a ping, and both may be the kernel's. */
-	if ((fb_load16(ip + 6) & 0x1fff) != 0 || !fb_parse_carried(ip[9]))
+	if ((fb_load16(ip + 6) & 0x1fff) != 0)
+		ret->flags |= FB_PKT_QUOTES_LATER;
+	if ((ret->flags & FB_PKT_QUOTES_LATER) || !fb_parse_carried(ip[9]))
 		return fb_parse_done(ret, FB_PARSE_OTHER);
 	if (l4 + QUOTE_L4_MIN > end)
 		return malformed(ret);
@@ -100,6 +102,7 @@ static enum fb_parse parse_quote6(const uint8_t *data, uint32_t l3, uint32_t end
 	case FB_EXTENSION_FRAGMENT:
 		if (at.first)
 			break;
+		ret->flags |= FB_PKT_QUOTES_LATER;
 		return fb_parse_done(ret, FB_PARSE_OTHER);
 	case FB_EXTENSION_FOREIGN:
 		return fb_parse_done(ret, FB_PARSE_OTHER);

@@ -117,6 +117,7 @@ enum fb_parse {
 #define FB_PKT_IPV4_DF        0x04
 #define FB_PKT_UDP_NOSUM      0x08 /* UDP checksum zero: stays zero (RFC 768) */
 #define FB_PKT_FIRST_FRAGMENT 0x10 /* FB_PARSE_FRAGMENT: the one with offset zero */
+#define FB_PKT_QUOTES_LATER   0x40 /* FB_PARSE_OTHER: an ICMP error about a later fragment */
 #define FB_PKT_SCTP_NOSUM     0x20 /* SCTP without checksum: stays without (RFC 9653) */
 
 /*

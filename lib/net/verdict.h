@@ -80,11 +80,14 @@ enum fb_verdict {
 	X(NO_SERVICE, "no-service", "no Service has this address and port")                         \
 	X(NO_ENDPOINTS, "no-endpoints", "the Service has no ready endpoint in this family")         \
 	X(REJECT_RATE, "reject-rate-limited", "would be rejected, but the reject rate is used up")  \
-	X(ICMP_RATE, "icmp-rate-limited", "would be answered, but the ICMP rate is used up")        \
+	X(ICMP_RATE, "icmp-rate-limited",                                                           \
+	  "would be answered or passed on, but the rate for ICMP is used up (limits)")              \
 	X(NO_FLOW, "no-flow", "a reply or a TCP packet without SYN that belongs to no known flow")  \
 	X(DRAINED, "drained",                                                                       \
 	  "the endpoint went away, and the Service's time for its flows is over")                   \
 	X(ICMP_NO_FLOW, "icmp-no-flow", "an ICMP error that quotes no known flow")                  \
+	X(ICMP_FRAGMENT, "icmp-about-fragment",                                                     \
+	  "an ICMP error that quotes a later fragment, which has no ports to know the flow by")     \
 	X(ICMP_MALFORMED, "icmp-malformed", "an ICMP message too short, untrue, or badly summed")   \
 	X(FLOW_TABLE_FULL, "flow-table-full", "the worker's flow capacity is used up")              \
 	X(SNAT_PORTS, "snat-ports-exhausted", "no free SNAT port towards this endpoint")            \

@@ -94,7 +94,7 @@ class Bench:
         "sctp-opening: 2s, sctp-established: 30s, sctp-closing: 4s}"
     )
     LIMITS = {"main": "{}", "short": "{}", "select": "{}", "drain": "{}"}
-    LIMITS["limits"] = "{reject-rate: 5, icmp-rate: 5}"
+    LIMITS["limits"] = "{reject-rate: 5, icmp-rate: 5, icmp-error-rate: 5}"
     FLOWS = {}  # by bench: another room for flows
     SNAT_PORTS = {}  # by bench: fewer ports
     FRAGMENTS = {}  # by bench, where it is not the default

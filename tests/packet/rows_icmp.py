@@ -202,6 +202,73 @@ def error_ttl(t):
     ended(result, "drop", "ttl-exceeded")
 
 
+@row("{family}: errors above the rate are not passed on, and a second later they are again",
+     bench="limits", only_one_worker=True, **FAMILY)  # fmt: skip
+def error_rate(t):
+    at_s = 100 + 10 * t.family
+    flow = yield from t.open(at_s=at_s)
+    quote = l3_bytes(flow.to_endpoint(t.packet()))
+
+    def error(at):
+        return Step("pods", t.frame("pods", flow.emac, flow.endpoint, flow.seen,
+                                    t.error("port unreachable", quote)), at)  # fmt: skip
+
+    results = yield [error(at_s) for _ in range(7)]
+    equal([(r.verdict, r.reason) for r in results],
+          [("forward", "none")] * 5 + [("drop", "icmp-rate-limited")] * 2)  # fmt: skip
+    result = yield error(at_s + 1.5)
+    ended(result, "forward")
+    # Pings are answered by a rate of their own.
+    result = yield Step("lan", t.frame("lan", t.cmac, t.client, vip("snat", t.family), t.echo(b"x")), at_s)
+    ended(result, "answer")
+
+
+@row("{proto} over {family}: an error about a reply of a flow that is forgotten reaches the hash's endpoint",
+     bench="short", proto=("tcp", "udp"), **FAMILY)  # fmt: skip
+def error_forgotten(t):
+    t.mode = "dnat"
+    flow = yield from t.open(at_s=0)
+    reply = flow.reply(b"answer")
+    source = FAR_ROUTER[t.family]
+    error = t.frame("lan", t.cmac, source, flow.vip, t.error("too big", l3_bytes(flow.to_client(reply))))
+    result = yield Step("lan", error, 10)
+    old = network(Ether(reply))
+    if t.family == 4:
+        old.ttl -= 1
+        del old.chksum
+    else:
+        old.hlim -= 1
+    wanted = Ether(t.frame("pods", MAC["pods"], source, flow.endpoint, t.error("too big", bytes(old)),
+                           **t.ttl(60)))  # fmt: skip
+    wanted.dst = flow.emac
+    sent(result, "forward", "none", "pods", bytes(wanted))
+
+
+@row("{family} by {mode}: an error that quotes a later fragment names no flow", **BOTH)
+def error_later_fragment(t):
+    t.proto = "udp"
+    quoted = fragment(t, UDP(sport=53, dport=t.cport) / Raw(bytes(64)), vip(t.mode, t.family), t.client,
+                      MAC["lan"], "lan", False)  # fmt: skip
+    error = t.frame("lan", t.cmac, t.client, vip(t.mode, t.family), t.error("time exceeded", l3_bytes(quoted)))
+    result = yield Step("lan", error)
+    ended(result, "drop", "icmp-about-fragment")
+
+
+@row("{family} by {mode}: an error that quotes a first fragment finds its flow", **BOTH)
+def error_first_fragment(t):
+    t.proto = "udp"
+    flow = yield from t.open()
+    l4 = UDP(sport=flow.sport, dport=flow.dport) / Raw(bytes(64))
+    quoted = fragment(t, l4, flow.seen, flow.endpoint, MAC["pods"], "pods", True)
+    error = t.frame("pods", flow.emac, flow.endpoint, flow.seen, t.error("time exceeded", l3_bytes(quoted)))
+    result = yield Step("pods", error)
+    ended(result, "forward")
+    equal(result.frames[0][0], "lan", "egress")
+    out = network(Ether(result.frames[0][1]))
+    equal((out.src, out.dst), (flow.vip, flow.client), "addresses")
+    assert bytes(out)[-72:-68] == (flow.cport).to_bytes(2, "big") + (flow.vport).to_bytes(2, "big"), "ports"
+
+
 @row("{family}: an error about an unknown flow, to a service's address", **FAMILY)
 def error_unknown(t):
     inner = t.frame("lan", MAC["lan"], vip("snat", t.family), t.client, TCP(sport=80, dport=9))
