@@ -53,7 +53,7 @@ for verb in verbs:
     offered = set(completed(verb, "-")) - {"--help", "--socket", "--output"}
     check(f"the completion offers {verb} the options that its help names",
           offered == named - {"--help", "--socket", "--output"})
-check("the completion offers verbs first", completed("d") == ["describe", "delete", "diff"])
+check("the completion offers verbs first", completed("d") == ["describe", "delete", "diff", "drain"])
 whats = re.search(r"WHAT: (.*)", run("help", "get").stdout).group(1).split(", ")
 for what in whats:
     check(f"the completion offers get {what}", re.search(rf'"[^"]*\b{what}\b[^"]*"', text) is not None)
