@@ -55,7 +55,7 @@ struct fb_flow_adopted {
  * Take over what stands in the table's own records; places stay as they are, so whoever dies in the middle
  * of this loses nothing.
  *
- * Cost: 10 M flows take half a second (prefetched, two index lines each).
+ * Cost: 10 M flows take 0.7 s of a core (prefetched, two index lines each), and what the check takes.
  *
  * @param adopted  called for each one that is in the table now; may be NULL
  */

@@ -32,11 +32,11 @@ gone() {
 
 new_ones_are_refused() {
 	lab_wait 10 draining
-	! lab_in client curl -sS --connect-timeout 1 http://192.0.2.20
+	lab_in client curl -sS --connect-timeout 1 http://192.0.2.20 && return 1
 	[ "$(dropped box-draining)" -gt 0 ]
 	lab_ctl explain tcp 203.0.113.2:40000 192.0.2.20:80 | grep -q box-draining
 	lab_in box curl -sS http://127.0.0.1:9464/metrics | grep -x 'forebay_draining 1'
-	! gone "$client"
+	gone "$client" && return 1
 	! lab_forebay_gone
 }
 
@@ -47,7 +47,7 @@ draining() {
 new_ones_are_taken_again() {
 	lab_ctl drain --cancel
 	[ "$(requests http://192.0.2.20 1)" = backend-1 ]
-	! lab_ctl get status | grep Draining
+	lab_ctl get status | grep Draining && return 1
 	lab_wait 10 gone "$waiter"
 	grep -q 'draining was cancelled' "$LAB_DIR/drain.log"
 }

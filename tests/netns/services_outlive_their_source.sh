@@ -50,8 +50,8 @@ directory_is_back() {
 	lab_wait 10 serves 20 2
 	lab_wait 10 serves_not 21
 	serves_not 22
-	! status_says Missing
-	! status_says "last good"
+	status_says Missing && return 1
+	status_says "last good" && return 1
 	lab_wait 10 copies 1
 }
 
