@@ -157,8 +157,9 @@ static const struct setting flow_rows[] = {
 	 .help = "Room for clients of Services with sessionAffinity: ClientIP, shared by all workers; 32 "
 		 "bytes each. Clients that find no room go by a hash of their address instead."},
 	{"pressure", NUMBER(pressure), .least = 20, .most = 99, .standard = "85", .unit = "percent",
-	 .help = "From this use of a worker's tables on it spares room: what has ended, and UDP that "
-		 "nobody has answered, is forgotten after 10 s. Until it is 10 percent less."},
+	 .help = "From this use of a worker's tables on it spares room: new dnat flows are forwarded by "
+		 "the hash alone where that is enough, what has ended, and UDP that nobody has answered, "
+		 "is forgotten after 10 s. Until it is 10 percent less."},
 	{"half-open-share", NUMBER(half_open_share), .least = 1, .most = 50, .standard = "25",
 	 .unit = "percent",
 	 .help = "How much of a worker's room TCP and SCTP connections may take that are not "

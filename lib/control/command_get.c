@@ -58,6 +58,7 @@ static json_t *get_workers(struct fb_control *c, const json_t *request)
 					    v.flows_evicted[FB_EVICTED_TABLE] +
 					    v.flows_evicted[FB_EVICTED_PORTS]);
 		(void)json_object_set_new(o, "bounds", fb_bounds_json(&v));
+		fb_json_set_integer(o, "stateless", v.stateless);
 		fb_json_set_integer(o, "affinity_full", v.affinity_full);
 		fb_json_set_integer(o, "handover_in", v.handover_in);
 		fb_json_set_integer(o, "handover_out", v.handover_out);

@@ -15,6 +15,7 @@
 
 #include "datapath/adopt.h"
 #include "datapath/stages.h"
+#include "datapath/stateless.h"
 
 #define TX_RETRIES 4 /* software devices take a burst in pieces; hardware queues hardly ever do */
 
@@ -137,15 +138,17 @@ static struct fb_worker *worker_create(struct fb_datapath *dp, uint16_t idx,
 	size_t buckets_bytes = dp->max_services * sizeof(*w->service_buckets);
 	size_t turns_bytes = dp->max_services * sizeof(*w->turns);
 	size_t open_bytes = dp->max_endpoints * sizeof(*w->open);
+	size_t stateless_bytes = RTE_CACHE_LINE_ROUNDUP(sizeof(*w->stateless));
 
 	/* The worker and its counters in one piece of its node's memory; each part begins a cache line. */
-	if (fb_region_map(sizeof(*w) + endpoints_bytes + services_bytes + buckets_bytes +
-				  turns_bytes + open_bytes,
+	if (fb_region_map(sizeof(*w) + stateless_bytes + endpoints_bytes + services_bytes +
+				  buckets_bytes + turns_bytes + open_bytes,
 			  node, &region) != 0)
 		return NULL;
 	w = region.base;
 	w->region = region;
-	w->endpoint_counters = (void *)(w + 1);
+	w->stateless = (void *)(w + 1);
+	w->endpoint_counters = (void *)((uint8_t *)w->stateless + stateless_bytes);
 	w->service_counters = (void *)((uint8_t *)w->endpoint_counters + endpoints_bytes);
 	w->service_buckets = (void *)((uint8_t *)w->service_counters + services_bytes);
 	w->turns = (void *)((uint8_t *)w->service_buckets + buckets_bytes);

@@ -12,6 +12,7 @@
 
 #include "datapath/select.h"
 #include "datapath/stages.h"
+#include "datapath/stateless.h"
 #include "flow/lookup.h"
 #include "flow/state.h"
 #include "net/rewrite.h"
@@ -45,6 +46,8 @@ static void no_service(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 	/* A `dnat` reply has its client as destination, which may be a node whose address is a service's. */
 	if (!(bits & (FB_ADDR_BOX | FB_ADDR_SNAT)) &&
 	    handed_to_owner(w, b, i, fb_nat_client_owner(&w->dp->nat, &dst, dport)))
+		return;
+	if (!(bits & (FB_ADDR_BOX | FB_ADDR_SNAT)) && fb_stateless_reply(w, b, i))
 		return;
 	if (bits & FB_ADDR_BOX)
 		fb_end_punt(w, b, i);
@@ -269,6 +272,10 @@ static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 		reject(w, b, i, svc, FB_REASON_NO_FLOW);
 		return;
 	}
+	/* Room is for those that need it; what the table gives anyway needs none. */
+	if (unlikely(w->levels[FB_BOUND_FLOWS + pkt->family].level != FB_LEVEL_NORMAL) &&
+	    fb_stateless_request(w, b, i, svc))
+		return;
 	reason = fb_limit_new_flow(w, svc, &client);
 	if (likely(reason == FB_REASON_NONE))
 		reason = create_flow(w, pkt, svc, &flow);

@@ -102,6 +102,8 @@ struct fb_rate_limit {
 	uint32_t last_ms;
 };
 
+struct fb_stateless;
+
 struct fb_worker {
 	/* Read-mostly after start-up. */
 	struct fb_region region; /* what the worker and its counters lie in */
@@ -121,6 +123,7 @@ struct fb_worker {
 	struct fb_service_counters *service_counters;
 	uint32_t *open;  /* least connections, by endpoint id: flows that have not ended yet */
 	struct fb_bucket *service_buckets; /* by service id */
+	struct fb_stateless *stateless; /* stateless.h */
 	struct fb_source_bucket *sources;  /* FB_LIMIT_SOURCES; NULL: sources have no limit */
 	struct fb_region sources_region;
 	uint32_t source_rate; /* this worker's part */

@@ -49,16 +49,22 @@ capacity() {
 	echo "$(($(worker rx_packets) - before))"
 }
 
+host_of() {
+	case $1 in
+	*:*) echo "[$1]" ;;
+	*) echo "$1" ;;
+	esac
+}
+
 evicted_since() {
 	[ "$(worker flows_evicted)" -gt "$1" ]
 }
 
 # beside ADDRESS RATE
 beside() {
-	local good bad evicted download host=$1
-	[[ $host != *:* ]] || host="[$host]"
+	local good bad evicted download
 	evicted=$(worker flows_evicted)
-	lab_in client curl -sS --limit-rate 1M -m 120 "http://$host/files/file" -o "$LAB_DIR/got" &
+	lab_in client curl -sS --limit-rate 1M -m 120 "http://$(host_of "$1")/files/file" -o "$LAB_DIR/got" &
 	download=$!
 	# It is established before the flood begins, and the flood has filled its share before clients come.
 	lab_wait 5 test -s "$LAB_DIR/got"
@@ -84,9 +90,49 @@ bound_said() {
 	grep -Eq '^forebay_flows_evicted_total\{worker="0",bound="half-open-share"\} [1-9]' "$LAB_DIR/metrics"
 }
 
+# So many connections were broken or refused by now, by any kernel.
+resets() {
+	local role
+	for role in client b1 b2 b3; do
+		lab_in "$role" nstat -asz TcpEstabResets TcpOutRsts TcpExtTCPAbortOnTimeout
+	done | awk '$1 !~ /^#/ { n += $2 } END { print n }'
+}
+
+# With room for 64 flows, and more connections than that which stay open, half of them on either side of the
+# bound: each goes on, and so does who comes later, by the hash alone.
+more_than_fit() {
+	local before
+	before=$(resets)
+	lab_in client python3 - "$1" <<-'END'
+		import http.client, sys
+		held = []
+		def ask(c):
+		    c.request("GET", "/")
+		    return c.getresponse().read()
+		for _ in range(200):
+		    c = http.client.HTTPConnection(sys.argv[1], 80, timeout=60)
+		    who = ask(c)
+		    assert who.startswith(b"backend-"), who
+		    held.append((c, who))
+		for c, who in held + held:
+		    assert ask(c) == who
+	END
+	lab_in client curl -sS -m 120 "http://$(host_of "$1")/files/file" -o "$LAB_DIR/got"
+	cmp "$LAB_DIR/www/file" "$LAB_DIR/got"
+	[ "$(worker stateless)" -gt 1000 ]
+	[ "$(dropped flow-table-full)" -eq 0 ]
+	[ "$(resets)" -eq "$before" ]
+	lab_ctl get status | grep "^Bound .*worker 0: flows-ipv$2"
+}
+
 RATE=$(($(capacity) * 9 / 10))
 check "a flood over IPv4, snat: clients connect, a download arrives whole" beside 192.0.2.20 "$RATE"
 check "a flood over IPv6, dnat: the same" beside 2001:db8:f::21 "$RATE"
 check "the log says once that the share was full, and that it is not any more (IPv4)" bound_said half-open-ipv4
 check "the same for IPv6" bound_said half-open-ipv6
+lab_forebay_stop TERM
+sed -i -e 's/^  ipv4: .*/  ipv4: 64/' -e 's/^  ipv6: .*/  ipv6: 64/' "$LAB_CONFIG"
+lab_forebay
+check "connections over IPv4, dnat, that are more than fit into the table" more_than_fit 192.0.2.21 4
+check "the same over IPv6" more_than_fit 2001:db8:f::21 6
 done_testing

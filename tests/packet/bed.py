@@ -61,7 +61,7 @@ def row(name, bench="main", only_one_worker=False, any_endpoint=False, **axes):
             words = dict(args)
             if "family" in args:
                 words["family"] = f"IPv{args['family']}"
-            ROWS.append(Row(name.format(**words), function, bench, only_one_worker, any_endpoint, args))
+            ROWS.append(Row(name.format(**words), function, bench.format(**words), only_one_worker, any_endpoint, args))
         return function
 
     return register

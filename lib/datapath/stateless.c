@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+
+#include "datapath/stateless.h"
+
+#include "datapath/stages.h"
+#include "flow/table.h"
+#include "net/rewrite.h"
+
+#define MOST_VOTES 1024
+
+static bool same_hop(const struct fb_client_hop *h, uint16_t port, const uint8_t mac[6])
+{
+	return h->port == port && memcmp(h->mac, mac, sizeof(h->mac)) == 0;
+}
+
+static struct fb_client_hop *line_of(const struct fb_stateless *s, uint64_t key)
+{
+	const size_t place = (size_t)(key >> 32) & (FB_STATELESS_HOPS - 4);
+
+	return (struct fb_client_hop *)(uintptr_t)&s->hops[place];
+}
+
+/* Its place; else a free one; else one of the four. */
+static struct fb_client_hop *place_for(struct fb_stateless *s, uint64_t key)
+{
+	struct fb_client_hop *line = line_of(s, key);
+	struct fb_client_hop *give = &line[key >> 1 & 3];
+
+	for (struct fb_client_hop *h = line; h < line + 4; h++) {
+		if (h->key == key)
+			return h;
+		if (h->key == 0)
+			give = h;
+	}
+	return give;
+}
+
+/* The majority, as far as one memory of it can tell (Boyer and Moore's vote). */
+void fb_stateless_learn_hop(struct fb_stateless *s, uint64_t key, uint16_t port,
+			    const uint8_t mac[6])
+{
+	struct fb_client_hop hop = {.key = key, .port = (uint8_t)port};
+	struct fb_client_hop *place = place_for(s, key);
+
+	memcpy(hop.mac, mac, sizeof(hop.mac));
+	if (s->votes == 0)
+		s->usual = hop;
+	if (same_hop(&s->usual, port, mac)) {
+		s->votes = RTE_MIN(s->votes + 1, (uint32_t)MOST_VOTES);
+		if (place->key == key)
+			place->key = 0;
+		return;
+	}
+	s->votes--;
+	*place = hop;
+}
+
+const struct fb_client_hop *fb_stateless_hop(const struct fb_stateless *s, uint64_t key)
+{
+	const struct fb_client_hop *line = line_of(s, key);
+
+	for (const struct fb_client_hop *h = line; h < line + 4; h++) {
+		if (h->key == key)
+			return h;
+	}
+	return s->usual.key != 0 ? &s->usual : NULL;
+}
+
+static bool is_of(const struct fb_stateless_endpoint *e, const struct fb_addr *endpoint,
+		  rte_be16_t port_be, uint8_t proto)
+{
+	return e->proto == proto && e->endpoint_port_be == port_be &&
+	       fb_addr_equal(&e->endpoint, endpoint);
+}
+
+static bool is_idle(const struct fb_stateless_endpoint *e, uint32_t now_ms)
+{
+	return e->proto == 0 || now_ms - e->last_ms > FB_STATELESS_IDLE_MS;
+}
+
+static struct fb_stateless_endpoint *probe(const struct fb_stateless *s, uint64_t hash, uint32_t i)
+{
+	const size_t place = ((size_t)(hash >> 32) + i) & (FB_STATELESS_ENDPOINTS - 1);
+
+	return (struct fb_stateless_endpoint *)(uintptr_t)&s->endpoints[place];
+}
+
+const struct fb_stateless_endpoint *fb_stateless_find(const struct fb_stateless *s, uint64_t hash,
+						      const struct fb_addr *endpoint,
+						      rte_be16_t port_be, uint8_t proto,
+						      uint32_t now_ms)
+{
+	for (uint32_t i = 0; i < FB_STATELESS_PROBES; i++) {
+		const struct fb_stateless_endpoint *e = probe(s, hash, i);
+
+		if (is_of(e, endpoint, port_be, proto))
+			return is_idle(e, now_ms) ? NULL : e;
+	}
+	return NULL;
+}
+
+bool fb_stateless_claim(struct fb_stateless *s, uint64_t hash,
+			const struct fb_stateless_endpoint *want, uint32_t now_ms)
+{
+	struct fb_stateless_endpoint *place = NULL;
+
+	for (uint32_t i = 0; i < FB_STATELESS_PROBES; i++) {
+		struct fb_stateless_endpoint *e = probe(s, hash, i);
+
+		if (is_of(e, &want->endpoint, want->endpoint_port_be, want->proto)) {
+			place = e;
+			break;
+		}
+		if (place == NULL && is_idle(e, now_ms))
+			place = e;
+	}
+	if (place == NULL)
+		return false;
+	if (!is_idle(place, now_ms) && (place->frontend_port_be != want->frontend_port_be ||
+					!fb_addr_equal(&place->frontend, &want->frontend)))
+		return false;
+	*place = *want;
+	place->last_ms = now_ms;
+	s->used = true;
+	return true;
+}
+
+static uint64_t endpoint_hash(const struct fb_worker *w, const struct fb_addr *a,
+			      rte_be16_t port_be, uint8_t proto)
+{
+	uint64_t v[2];
+
+	memcpy(v, a->bytes, sizeof(v));
+	return fb_hash_2(&w->dp->nat.secret, v[0] ^ ((uint64_t)port_be << 8 | proto), v[1]);
+}
+
+static uint64_t client_key(const struct fb_worker *w, const struct fb_addr *client)
+{
+	uint64_t v[2];
+
+	memcpy(v, client->bytes, sizeof(v));
+	return fb_hash_2(&w->dp->nat.secret, v[0], v[1]) | 1;
+}
+
+/* Rewrite the packet in hand to `out` and send it. */
+static void send_as(struct fb_worker *w, struct fb_burst *b, uint16_t i, const struct fb_tuple *out,
+		    uint32_t ep_id, uint16_t port, uint16_t mtu, const uint8_t mac[6])
+{
+	const struct fb_packet *pkt = &b->pkts[i];
+	const struct fb_tuple answer = fb_tuple_reverse(out);
+	struct fb_endpoint_counters *ec = &w->endpoint_counters[ep_id];
+	struct fb_rewrite rw;
+
+	if (pkt->ttl <= 1) {
+		fb_end_time_exceeded(w, b, i);
+		return;
+	}
+	if (pkt->l3_len_bytes > mtu) {
+		fb_end_too_big(w, b, i, mtu);
+		return;
+	}
+	ec->packets++;
+	ec->bytes += pkt->l3_len_bytes;
+	w->counters.stateless++;
+	fb_rewrite_prepare(&pkt->tuple, out, &rw);
+	fb_rewrite_apply(rte_pktmbuf_mtod(b->mbufs[i], uint8_t *), pkt, &answer, &rw);
+	fb_end_forward(w, b, i, port, mac);
+}
+
+/* Nothing but the table decides where its flows go, so that every packet of one goes alike. */
+static bool can_do_without(const struct fb_service *svc)
+{
+	return svc->mode == FB_MODE_DNAT && svc->affinity_s == 0 && !svc->ranged &&
+	       fb_selection_by_hash(svc->selection);
+}
+
+bool fb_stateless_request(struct fb_worker *w, struct fb_burst *b, uint16_t i,
+			  const struct fb_service *svc)
+{
+	const struct fb_packet *pkt = &b->pkts[i];
+	const struct fb_tuple *client = &pkt->tuple;
+	const struct fb_addr src = fb_tuple_src(client);
+	struct fb_stateless_endpoint want = {.frontend = fb_tuple_dst(client),
+					     .frontend_port_be = fb_tuple_dport(client),
+					     .proto = client->proto};
+	const uint8_t *data = rte_pktmbuf_mtod(b->mbufs[i], const uint8_t *);
+	const struct fb_endpoint *ep;
+	const struct fb_next_hop *hop;
+	struct fb_tuple reply;
+	struct fb_tuple out;
+
+	if (!can_do_without(svc))
+		return false;
+	ep = fb_table_select(svc, fb_table_select_hash(w->snap, svc, client), NULL);
+	/* An endpoint that is its own client would answer itself past the box (insert_flow()). */
+	if (ep == NULL || fb_addr_equal(&src, &ep->addr))
+		return false;
+	hop = &w->snap->next_hops[w->snap->endpoints[ep->id].nh_idx];
+	if (hop->state != FB_HOP_READY)
+		return false;
+	reply = fb_tuple_make(client->proto, &ep->addr, ep->port_be, &src, fb_tuple_sport(client));
+	/* The client has a flow to the same endpoint by another frontend, which replies would go to. */
+	if (fb_flow_taken(w->flows[client->family], &reply))
+		return false;
+	want.endpoint = ep->addr;
+	want.endpoint_port_be = ep->port_be;
+	want.ep_id = ep->id;
+	if (!fb_stateless_claim(w->stateless,
+				endpoint_hash(w, &ep->addr, ep->port_be, client->proto), &want,
+				w->now_ms))
+		return false;
+	fb_stateless_learn_hop(w->stateless, client_key(w, &src), fb_ingress(b->mbufs[i]),
+			       data + RTE_ETHER_ADDR_LEN);
+	out = fb_tuple_reverse(&reply);
+	send_as(w, b, i, &out, ep->id, hop->port, RTE_MIN(hop->mtu, w->tx[hop->port].mtu),
+		hop->mac);
+	return true;
+}
+
+bool fb_stateless_translate_reply(const struct fb_worker *w, const struct fb_tuple *tuple,
+				  struct fb_tuple *ret_out, uint32_t *ret_ep_id,
+				  const struct fb_client_hop **ret_hop)
+{
+	const struct fb_addr src = fb_tuple_src(tuple);
+	const struct fb_addr dst = fb_tuple_dst(tuple);
+	const rte_be16_t sport_be = fb_tuple_sport(tuple);
+	const struct fb_stateless_endpoint *e;
+	const struct fb_service *svc;
+	const struct fb_client_hop *hop;
+	struct fb_tuple asked;
+
+	if (likely(!w->stateless->used))
+		return false;
+	e = fb_stateless_find(w->stateless, endpoint_hash(w, &src, sport_be, tuple->proto), &src,
+			      sport_be, tuple->proto, w->now_ms);
+	hop = e != NULL ? fb_stateless_hop(w->stateless, client_key(w, &dst)) : NULL;
+	if (hop == NULL)
+		return false;
+	/* The frontend may have gone, or become somebody else's. */
+	asked = fb_tuple_make(tuple->proto, &dst, fb_tuple_dport(tuple), &e->frontend,
+			      e->frontend_port_be);
+	svc = fb_table_lookup(w->snap, &asked);
+	if (svc == NULL || !can_do_without(svc) || e->ep_id >= w->snap->n_endpoints ||
+	    w->snap->endpoints[e->ep_id].service_id != svc->id)
+		return false;
+	*ret_out = fb_tuple_reverse(&asked);
+	*ret_ep_id = e->ep_id;
+	*ret_hop = hop;
+	return true;
+}
+
+bool fb_stateless_reply(struct fb_worker *w, struct fb_burst *b, uint16_t i)
+{
+	const struct fb_client_hop *hop;
+	struct fb_tuple out;
+	uint32_t ep_id;
+
+	if (!fb_stateless_translate_reply(w, &b->pkts[i].tuple, &out, &ep_id, &hop))
+		return false;
+	send_as(w, b, i, &out, ep_id, hop->port, w->tx[hop->port].mtu, hop->mac);
+	return true;
+}
