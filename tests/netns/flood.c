@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * A SYN flood from forged sources, out of one interface:
+ * A SYN flood from forged sources, out of one interface, until it is ended:
  *
- *     flood IFACE DESTINATION-MAC DESTINATION PORT PACKETS-PER-SECOND SECONDS
+ *     flood IFACE DESTINATION-MAC DESTINATION PORT
  *
- * 0 packets per second: as many as go. Sources are 198.18.0.0/15 or 2001:2::/64 (networks for such tests,
- * RFC 2544 and 5180), a new one each time. Prints how many were sent.
+ * As many as are answered, with at most IN_FLIGHT on their way: that is what the box takes, whatever else the
+ * machine has to do, and no ring on the way runs over. Sources are 198.18.0.0/15 or 2001:2::/64 (networks for
+ * such tests, RFC 2544 and 5180), a new one each time.
  */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
@@ -22,7 +24,15 @@
 #include <sys/socket.h>
 #include <time.h>
 
-enum { BATCH = 64, TCP_LEN = 24 };
+enum { BATCH = 64, TCP_LEN = 24, IN_FLIGHT = 512, LOST_NS = 50000000 };
+
+/* Frames to the MAC address that the flood comes from. */
+static struct sock_filter to_flood[] = {
+	BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0x02f1, 0, 1),
+	BPF_STMT(BPF_RET | BPF_K, 64),
+	BPF_STMT(BPF_RET | BPF_K, 0),
+};
 
 static uint64_t seed = 88172645463325252;
 
@@ -92,6 +102,29 @@ static size_t make(uint8_t *frame, int family, const uint8_t *dst, uint16_t port
 	return (size_t)(tcp - frame) + TCP_LEN;
 }
 
+/* A socket that only counts the answers: the kernel does, also of those that find no room in it. */
+static int open_counter(const struct sockaddr_ll *at)
+{
+	const struct sock_fprog filter = {.len = 4, .filter = to_flood};
+	struct sockaddr_ll all = *at;
+	int fd = socket(AF_PACKET, SOCK_RAW, 0);
+
+	all.sll_protocol = htons(ETH_P_ALL);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) != 0 ||
+	    bind(fd, (struct sockaddr *)&all, sizeof(all)) != 0)
+		return -1;
+	return fd;
+}
+
+static uint64_t answered(int fd)
+{
+	struct tpacket_stats stats = {0};
+	socklen_t len = sizeof(stats);
+
+	return getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &stats, &len) == 0 ? stats.tp_packets
+										: 0;
+}
+
 static uint64_t now_ns(void)
 {
 	struct timespec ts;
@@ -106,15 +139,14 @@ int main(int argc, char **argv)
 	struct sockaddr_ll to = {.sll_family = AF_PACKET};
 	struct mmsghdr messages[BATCH] = {0};
 	struct iovec iov[BATCH];
-	uint64_t sent = 0, begin, end;
+	uint64_t in_flight = 0, last_ns;
 	unsigned int mac[6];
 	uint8_t dst[16];
-	int family, fd;
-	double rate;
+	int family, fd, counter;
 
-	if (argc != 7 || sscanf(argv[2], "%x:%x:%x:%x:%x:%x", mac, mac + 1, mac + 2, mac + 3,
+	if (argc != 5 || sscanf(argv[2], "%x:%x:%x:%x:%x:%x", mac, mac + 1, mac + 2, mac + 3,
 				mac + 4, mac + 5) != 6) {
-		fprintf(stderr, "usage: flood IFACE MAC DESTINATION PORT RATE SECONDS\n");
+		fprintf(stderr, "usage: flood IFACE MAC DESTINATION PORT\n");
 		return 2;
 	}
 	family = strchr(argv[3], ':') ? AF_INET6 : AF_INET;
@@ -133,32 +165,33 @@ int main(int argc, char **argv)
 		frames[i][13] = family == AF_INET ? 0x00 : 0xdd;
 		messages[i].msg_hdr = (struct msghdr){.msg_iov = &iov[i], .msg_iovlen = 1};
 	}
-	rate = atof(argv[5]);
-	begin = now_ns();
-	end = begin + (uint64_t)(atof(argv[6]) * 1e9);
-	for (uint64_t now = begin; now < end; now = now_ns()) {
-		double due = rate > 0 ? rate * (double)(now - begin) / 1e9 : (double)sent + BATCH;
-		int n;
+	counter = open_counter(&to);
+	if (counter < 0) {
+		perror("flood: counter");
+		return 1;
+	}
+	last_ns = now_ns();
+	for (;;) {
+		const uint64_t n = answered(counter);
+		int sent;
 
-		if (due < (double)sent + BATCH && rate > 0) {
-			const uint64_t wait_ns =
-				(uint64_t)(((double)sent + BATCH - due) / rate * 1e9);
-
-			nanosleep(&(struct timespec){0,
-						     (long)(wait_ns < 1000000 ? wait_ns : 1000000)},
-				  NULL);
+		in_flight = in_flight > n ? in_flight - n : 0;
+		if (n != 0)
+			last_ns = now_ns();
+		else if (now_ns() - last_ns > LOST_NS)
+			in_flight = 0;
+		if (in_flight > IN_FLIGHT - BATCH) {
+			nanosleep(&(struct timespec){0, 100000}, NULL);
 			continue;
 		}
 		for (int i = 0; i < BATCH; i++) {
 			iov[i].iov_base = frames[i];
 			iov[i].iov_len = make(frames[i], family, dst, (uint16_t)atoi(argv[4]));
 		}
-		n = sendmmsg(fd, messages, BATCH, 0);
-		if (n > 0)
-			sent += (uint64_t)n;
+		sent = sendmmsg(fd, messages, BATCH, 0);
+		if (sent > 0)
+			in_flight += (uint64_t)sent;
 		else if (errno != ENOBUFS && errno != EAGAIN)
 			return 1;
 	}
-	printf("%llu\n", (unsigned long long)sent);
-	return 0;
 }

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 #
-# Beside a flood of SYNs from forged sources, at 90 % of what the worker takes here: who connects succeeds,
+# Beside a flood of SYNs from forged sources, as many as the worker takes here: who connects succeeds,
 # who is connected loses nothing, and the flood takes no more than its share. Counted by the clients.
 
 source "$(dirname "$0")/cases.sh"
@@ -37,16 +37,9 @@ print(sum(counts), 8 * 13 - sum(counts))
 END
 lab_forebay
 
+FLOOD=
 worker() {
 	lab_ctl get workers -o json | python3 -c 'import json, sys; print(json.load(sys.stdin)["items"][0][sys.argv[1]])' "$1"
-}
-
-# What the worker takes in a second that brings it more.
-capacity() {
-	local before
-	before=$(worker rx_packets)
-	lab_in client "$LAB_DIR/flood" eth0 "$LAB_MAC_LAN" 192.0.2.20 80 0 1 >/dev/null
-	echo "$(($(worker rx_packets) - before))"
 }
 
 host_of() {
@@ -60,7 +53,12 @@ evicted_since() {
 	[ "$(worker flows_evicted)" -gt "$1" ]
 }
 
-# beside ADDRESS RATE
+end_flood() {
+	[ -z "$FLOOD" ] || kill "$FLOOD"
+	FLOOD=
+}
+
+# beside ADDRESS
 beside() {
 	local good bad evicted download
 	evicted=$(worker flows_evicted)
@@ -68,14 +66,15 @@ beside() {
 	download=$!
 	# It is established before the flood begins, and the flood has filled its share before clients come.
 	lab_wait 5 test -s "$LAB_DIR/got"
-	lab_bg client flood "$LAB_DIR/flood" eth0 "$LAB_MAC_LAN" "$1" 80 "$2" 120
-	# shellcheck disable=SC2064 # this one, whatever comes later
-	trap "kill $LAB_BG_PID || true" EXIT
+	lab_bg client flood "$LAB_DIR/flood" eth0 "$LAB_MAC_LAN" "$1" 80
+	FLOOD=$LAB_BG_PID
+	trap end_flood EXIT # also when something fails
 	lab_wait 60 evicted_since "$((evicted + 1000))"
 	lab_in client python3 "$LAB_DIR/clients.py" "$1" >"$LAB_DIR/counts"
+	end_flood
 	wait "$download"
 	read -r good bad <"$LAB_DIR/counts"
-	echo "$2 SYNs a second; $good requests, $bad failed; $(($(worker flows_evicted) - evicted)) flows evicted"
+	echo "$good requests, $bad failed; $(($(worker flows_evicted) - evicted)) flows evicted"
 	cmp "$LAB_DIR/www/file" "$LAB_DIR/got"
 	[ "$(dropped flow-table-full)" -eq 0 ]
 	[ "$((bad * 100))" -le "$((good + bad))" ]
@@ -84,7 +83,8 @@ beside() {
 bound_said() {
 	lab_wait 5 grep -q "worker 0: $1: full" "$LAB_DIR/forebay.log"
 	lab_wait 10 grep -q "worker 0: $1: normal again" "$LAB_DIR/forebay.log"
-	[ "$(grep -c "worker 0: $1: full" "$LAB_DIR/forebay.log")" -le 2 ]
+	# By change, not by packet; a machine that stalls for seconds may see some changes.
+	[ "$(grep -c "worker 0: $1: " "$LAB_DIR/forebay.log")" -le 20 ]
 	lab_in box curl -s http://127.0.0.1:9464/metrics >"$LAB_DIR/metrics"
 	grep -q "^forebay_bound_level{worker=\"0\",bound=\"$1\"} 0" "$LAB_DIR/metrics"
 	grep -Eq '^forebay_flows_evicted_total\{worker="0",bound="half-open-share"\} [1-9]' "$LAB_DIR/metrics"
@@ -101,8 +101,9 @@ resets() {
 # With room for 64 flows, and more connections than that which stay open, half of them on either side of the
 # bound: each goes on, and so does who comes later, by the hash alone.
 more_than_fit() {
-	local before
+	local before stateless
 	before=$(resets)
+	stateless=$(worker stateless)
 	lab_in client python3 - "$1" <<-'END'
 		import http.client, sys
 		held = []
@@ -119,16 +120,15 @@ more_than_fit() {
 	END
 	lab_in client curl -sS -m 120 "http://$(host_of "$1")/files/file" -o "$LAB_DIR/got"
 	cmp "$LAB_DIR/www/file" "$LAB_DIR/got"
-	[ "$(worker stateless)" -gt 1000 ]
+	[ "$(worker stateless)" -gt "$((stateless + 1000))" ]
 	[ "$(dropped flow-table-full)" -eq 0 ]
 	[ "$(resets)" -eq "$before" ]
 	lab_ctl get status | grep "^Bound .*worker 0: flows-ipv$2"
 }
 
-RATE=$(($(capacity) * 9 / 10))
-check "a flood over IPv4, snat: clients connect, a download arrives whole" beside 192.0.2.20 "$RATE"
-check "a flood over IPv6, dnat: the same" beside 2001:db8:f::21 "$RATE"
-check "the log says once that the share was full, and that it is not any more (IPv4)" bound_said half-open-ipv4
+check "a flood over IPv4, snat: clients connect, a download arrives whole" beside 192.0.2.20
+check "a flood over IPv6, dnat: the same" beside 2001:db8:f::21
+check "the log says that the share was full, and that it is not any more (IPv4)" bound_said half-open-ipv4
 check "the same for IPv6" bound_said half-open-ipv6
 lab_forebay_stop TERM
 sed -i -e 's/^  ipv4: .*/  ipv4: 64/' -e 's/^  ipv6: .*/  ipv6: 64/' "$LAB_CONFIG"
