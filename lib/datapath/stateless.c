@@ -142,29 +142,33 @@ static uint64_t client_key(const struct fb_worker *w, const struct fb_addr *clie
 	return fb_hash_2(&w->dp->nat.secret, v[0], v[1]) | 1;
 }
 
-/* Rewrite the packet in hand to `out` and send it. */
-static void send_as(struct fb_worker *w, struct fb_burst *b, uint16_t i, const struct fb_tuple *out,
-		    uint32_t ep_id, uint16_t port, uint16_t mtu, const uint8_t mac[6])
+/* Rewrite the packet in hand to `to` and send it. */
+static void send_as(struct fb_worker *w, struct fb_burst *b, uint16_t i, const struct fb_tuple *to,
+		    uint32_t ep_id, const struct fb_way_out *out)
 {
 	const struct fb_packet *pkt = &b->pkts[i];
-	const struct fb_tuple answer = fb_tuple_reverse(out);
+	const struct fb_tuple answer = fb_tuple_reverse(to);
 	struct fb_endpoint_counters *ec = &w->endpoint_counters[ep_id];
+	const bool fits = pkt->l3_len_bytes <= out->mtu;
 	struct fb_rewrite rw;
 
 	if (pkt->ttl <= 1) {
 		fb_end_time_exceeded(w, b, i);
 		return;
 	}
-	if (pkt->l3_len_bytes > mtu) {
-		fb_end_too_big(w, b, i, mtu);
+	if (!fits && !fb_may_split(pkt)) {
+		fb_end_too_big(w, b, i, out->mtu);
 		return;
 	}
 	ec->packets++;
 	ec->bytes += pkt->l3_len_bytes;
 	w->counters.stateless++;
-	fb_rewrite_prepare(&pkt->tuple, out, &rw);
+	fb_rewrite_prepare(&pkt->tuple, to, &rw);
 	fb_rewrite_apply(rte_pktmbuf_mtod(b->mbufs[i], uint8_t *), pkt, &answer, &rw);
-	fb_end_forward(w, b, i, port, mac);
+	if (fits)
+		fb_end_forward(w, b, i, out->port, out->mac);
+	else
+		fb_end_split(w, b, i, out);
 }
 
 /* Nothing but the table decides where its flows go, so that every packet of one goes alike. */
@@ -189,7 +193,8 @@ bool fb_stateless_request(struct fb_worker *w, struct fb_burst *b, uint16_t i,
 	struct fb_tuple reply;
 	struct fb_tuple out;
 
-	if (!can_do_without(svc))
+	/* A fragment's fellows find their way by its flow. */
+	if (!can_do_without(svc) || pkt->kind != FB_PARSE_SERVICE)
 		return false;
 	ep = fb_table_select(svc, fb_table_select_hash(w->snap, svc, client), NULL);
 	/* An endpoint that is its own client would answer itself past the box (insert_flow()). */
@@ -212,8 +217,10 @@ bool fb_stateless_request(struct fb_worker *w, struct fb_burst *b, uint16_t i,
 	fb_stateless_learn_hop(w->stateless, client_key(w, &src), fb_ingress(b->mbufs[i]),
 			       data + RTE_ETHER_ADDR_LEN);
 	out = fb_tuple_reverse(&reply);
-	send_as(w, b, i, &out, ep->id, hop->port, RTE_MIN(hop->mtu, w->tx[hop->port].mtu),
-		hop->mac);
+	send_as(w, b, i, &out, ep->id,
+		&(struct fb_way_out){.port = hop->port,
+				     .mtu = RTE_MIN(hop->mtu, w->tx[hop->port].mtu),
+				     .mac = hop->mac});
 	return true;
 }
 
@@ -255,8 +262,12 @@ bool fb_stateless_reply(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 	struct fb_tuple out;
 	uint32_t ep_id;
 
-	if (!fb_stateless_translate_reply(w, &b->pkts[i].tuple, &out, &ep_id, &hop))
+	if (b->pkts[i].kind != FB_PARSE_SERVICE ||
+	    !fb_stateless_translate_reply(w, &b->pkts[i].tuple, &out, &ep_id, &hop))
 		return false;
-	send_as(w, b, i, &out, ep_id, hop->port, w->tx[hop->port].mtu, hop->mac);
+	send_as(w, b, i, &out, ep_id,
+		&(struct fb_way_out){.port = hop->port,
+				     .mtu = w->tx[hop->port].mtu,
+				     .mac = hop->mac});
 	return true;
 }

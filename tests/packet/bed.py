@@ -109,7 +109,6 @@ class Bench:
         text = text.replace("LIMITS", self.LIMITS.get(name, "{}"))
         text = text.replace("FLOWS", self.FLOWS.get(name, "ipv4: 4096, ipv6: 4096"))
         text = text.replace("SNAT_PORTS", self.SNAT_PORTS.get(name, "32768-65535"))
-        text = text.replace("TIMEOUTS", self.TIMEOUTS[name]).replace("LIMITS", self.LIMITS[name])
         text = text.replace("FRAGMENTS", self.FRAGMENTS.get(name, "{}"))
         self.config.write_text(text.replace("WORKERS", str(workers)))
         self.manifest = HERE / "services.yaml"
