@@ -44,7 +44,7 @@ static bool by_the_hash(struct fb_worker *w, struct fb_burst *b, uint16_t i,
 	    !fb_selection_by_hash(svc->selection) || pkt->ttl <= 1)
 		return false;
 	ep = fb_table_select(svc, fb_table_select_hash(w->snap, svc, key), NULL);
-	hop = &w->snap->next_hops[w->snap->endpoints[ep->id].nh_idx];
+	hop = &w->snap->next_hops[fb_table_info(w->snap, ep->id)->nh_idx];
 	/* Such a flow hides its client, and has another source. */
 	if (hop->state != FB_HOP_READY || fb_addr_equal(&client, &ep->addr))
 		return false;
