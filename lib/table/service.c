@@ -58,8 +58,12 @@ bool fb_table_has_endpoint(const struct fb_service *svc, const struct fb_addr *a
 void fb_service_sort(struct fb_endpoint_spec *endpoints, uint32_t n)
 {
 	_Static_assert(FB_EP_ACTIVE < FB_EP_DRAINING, "active endpoints come first");
+	uint32_t sorted = 1;
 
-	if (n > 0)
+	/* As lib/desired gives them, where none drains. */
+	while (sorted < n && compare_endpoints(&endpoints[sorted - 1], &endpoints[sorted]) <= 0)
+		sorted++;
+	if (sorted < n)
 		qsort(endpoints, n, sizeof(*endpoints), compare_endpoints);
 }
 

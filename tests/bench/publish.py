@@ -16,10 +16,15 @@ import time
 BACKENDS = ("10.1.0.11", "10.1.0.12")
 ADDRESS = "192.0.2.99"
 PORT = 9000
+BIG_ADDRESS = "192.0.2.97"
+BIG_FIRST = ipaddress.ip_address("10.2.0.0")  # all at the first backend, which answers for 10.2.0.0/15
+HEAVY = ("10.3.0.1", "10.3.0.2")  # the endpoint that changes is one or the other
+PINNED = 6  # flows to it, so that both workers have some
 GAP_NS = 200_000  # between packets
 HOLD_NS = 60_000_000  # between changes
 CLONE_NEWNET = 0x40000000
 SO_RCVBUFFORCE = 33
+IP_PKTINFO = 8
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -50,6 +55,29 @@ def endpoint_slice(namespace, name, port, addresses, protocol="TCP"):
     }
 
 
+def big_service():
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "big", "annotations": {"forebay.io/weights": "heavy=1000"}},
+        "spec": {
+            "externalIPs": [BIG_ADDRESS],
+            "ports": [{"name": "http", "port": PORT, "protocol": "UDP"}],
+        },
+    }
+
+
+def big_slices(args, heavy):
+    """The slices of the Service with many endpoints, a hundred in each; the first one's first is heavy."""
+    addresses = [heavy] + [str(BIG_FIRST + k) for k in range(1, args.big)]
+    for k in range(0, args.big, 100):
+        o = endpoint_slice("default", "big", PORT, addresses[k : k + 100], "UDP")
+        o["metadata"]["name"] = f"big-{k // 100}"
+        if k == 0:
+            o["endpoints"][0]["nodeName"] = "heavy"
+        yield o
+
+
 def write(args):
     """All Services but the measured one's endpoints, one object a line."""
     first = ipaddress.ip_address("10.128.0.0")
@@ -58,6 +86,14 @@ def write(args):
             addresses = [str(first + i * args.endpoints + k) for k in range(args.endpoints)]
             for o in (service(i), endpoint_slice(f"n{i % 100}", f"s{i}", 8080, addresses)):
                 f.write(json.dumps(o) + "\n")
+        if args.big:
+            f.write(json.dumps(big_service()) + "\n")
+            slices = list(big_slices(args, HEAVY[0]))
+            with open(os.path.join(os.path.dirname(args.write), "slice.json"), "w", encoding="utf-8") as own:
+                json.dump(slices[0], own)
+            for o in slices[1:]:
+                f.write(json.dumps(o) + "\n")
+            return
         for name, address in (("file", ADDRESS), ("apply", "192.0.2.98")):
             f.write(
                 json.dumps(
@@ -138,6 +174,102 @@ class Run:
             self.receive()
 
 
+class Pinned:
+    """Flows to the heavy endpoint of the Service with many: when it is gone, they go elsewhere at once."""
+
+    def __init__(self, lab):
+        def listen():
+            s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 24)
+            s.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+            s.bind(("0.0.0.0", PORT))
+            s.setblocking(False)
+            return s
+
+        self.receiver = in_namespace(f"{lab}-b1", listen)
+        in_namespace(f"{lab}-client", lambda: None)
+        self.sent = []  # when, and by which flow
+        self.went = {}  # sequence number: to which address
+        self.port = 10000
+        self.flows = []
+
+    def flow(self):
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.bind(("203.0.113.2", self.port))
+        s.connect((BIG_ADDRESS, PORT))
+        self.port = self.port + 1 if self.port < 64000 else 10000
+        return s
+
+    def send(self, s):
+        self.sent.append((time.monotonic_ns(), s))
+        s.send(struct.pack("!I", len(self.sent) - 1))
+        return len(self.sent) - 1
+
+    def receive(self):
+        while True:
+            try:
+                data, control, _, _ = self.receiver.recvmsg(64, 64)
+            except BlockingIOError:
+                return
+            self.went[struct.unpack("!I", data)[0]] = socket.inet_ntoa(control[0][2][8:12])
+
+    def wait_for(self, seq, seconds=2):
+        deadline = time.monotonic_ns() + seconds * 1_000_000_000
+        while seq not in self.went and time.monotonic_ns() < deadline:
+            self.receive()
+        return self.went.get(seq)
+
+    def pin(self, address):
+        """Flows that lead there, of the many that do not."""
+        for s in self.flows:
+            s.close()
+        self.flows = []
+        tries = 0
+        while len(self.flows) < PINNED:
+            s = self.flow()
+            tries += 1
+            if self.wait_for(self.send(s)) == address:
+                self.flows.append(s)
+            else:
+                s.close()
+            if tries > 2000:
+                sys.exit("publish: no flow leads to the endpoint that changes")
+
+    def go_on_until(self, when):
+        n = 0
+        while (now := time.monotonic_ns()) < when:
+            if now - self.sent[-1][0] >= GAP_NS:
+                self.send(self.flows[n % PINNED])
+                n += 1
+            self.receive()
+
+
+def measure_big(args):
+    """Milliseconds of each change of the Service with many endpoints itself, by file."""
+    path = os.path.join(args.manifests, "slice.json")
+    run = Pinned(args.lab)
+    took = []
+    first = None
+    for n in range(args.changes):
+        run.pin(HEAVY[n % 2])
+        first = first if first is not None else len(run.sent)
+        run.go_on_until(time.monotonic_ns() + HOLD_NS)
+        with open(path + ".new", "w", encoding="utf-8") as f:
+            json.dump(next(big_slices(args, HEAVY[1 - n % 2])), f)
+        began = time.monotonic_ns()
+        since = len(run.sent)
+        os.rename(path + ".new", path)
+        run.go_on_until(began + 4 * HOLD_NS)
+        last = run.wait_for(len(run.sent) - 1)
+        old = [s for s in range(since, len(run.sent)) if run.went.get(s) == HEAVY[n % 2]]
+        new = [s for s in range(since, len(run.sent)) if s in run.went and (not old or s > old[-1])]
+        if last is None or not new:
+            sys.exit("publish: a change took longer than the wait for it")
+        took.append((run.sent[new[0]][0] - began) / 1e6)
+    lost = [s for s in range(first, len(run.sent)) if s not in run.went]
+    return took, len(run.sent) - first, len(lost), 0
+
+
 def changer(args, how):
     """(what puts a backend in force, the Service's address)"""
     if how == "file":
@@ -204,7 +336,8 @@ def main():
     parser = argparse.ArgumentParser()
     for name in ("write", "lab", "socket", "manifests"):
         parser.add_argument(f"--{name}")
-    for name, value in (("services", 10000), ("endpoints", 10), ("changes", 50), ("loaded-ms", 0)):
+    for name, value in (("services", 10000), ("endpoints", 10), ("changes", 50), ("loaded-ms", 0),
+                        ("big", 0)):  # fmt: skip
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
@@ -212,11 +345,12 @@ def main():
         write(args)
         return 0
     results = []
-    for how in ("apply", "file"):
-        took, sent, lost, twice = measure(args, how)
+    for how in ("big",) if args.big else ("apply", "file"):
+        took, sent, lost, twice = measure_big(args) if args.big else measure(args, how)
         took.sort()
         results.append({
             "suite": "publish", "case": how, "services": args.services, "endpoints": args.endpoints,
+            "big": args.big,
             "loaded_ms": args.loaded_ms, "changes": len(took), "median_ms": statistics.median(took),
             "p90_ms": took[len(took) * 9 // 10], "worst_ms": took[-1], "packets": sent, "lost": lost,
             "twice": twice,
@@ -224,6 +358,8 @@ def main():
     if args.json:
         print(json.dumps(results))
         return 0
+    if args.big:
+        print(f"A Service with {args.big} endpoints of which one changes, beside:")
     print(f"{args.services} Services with {args.endpoints} endpoints each, up in {args.loaded_ms} ms; "
           f"a change of one EndpointSlice, ms until every worker has it:")  # fmt: skip
     for r in results:
