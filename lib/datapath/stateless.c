@@ -200,7 +200,7 @@ bool fb_stateless_request(struct fb_worker *w, struct fb_burst *b, uint16_t i,
 	/* An endpoint that is its own client would answer itself past the box (insert_flow()). */
 	if (ep == NULL || fb_addr_equal(&src, &ep->addr))
 		return false;
-	hop = &w->snap->next_hops[w->snap->endpoints[ep->id].nh_idx];
+	hop = &w->snap->next_hops[fb_table_info(w->snap, ep->id)->nh_idx];
 	if (hop->state != FB_HOP_READY)
 		return false;
 	reply = fb_tuple_make(client->proto, &ep->addr, ep->port_be, &src, fb_tuple_sport(client));
@@ -248,7 +248,7 @@ bool fb_stateless_translate_reply(const struct fb_worker *w, const struct fb_tup
 			      e->frontend_port_be);
 	svc = fb_table_lookup(w->snap, &asked);
 	if (svc == NULL || !can_do_without(svc) || e->ep_id >= w->snap->n_endpoints ||
-	    w->snap->endpoints[e->ep_id].service_id != svc->id)
+	    fb_table_info(w->snap, e->ep_id)->service_id != svc->id)
 		return false;
 	*ret_out = fb_tuple_reverse(&asked);
 	*ret_ep_id = e->ep_id;
