@@ -131,6 +131,20 @@ void ctl_print_drops(const struct ctl *ctl, const json_t *items)
 	print_columns(items, columns, ctl->output == OUTPUT_WIDE ? 3 : 2);
 }
 
+static void print_peer(const json_t *sync)
+{
+	if (!json_is_object(sync))
+		return;
+	(void)printf("%-12s %s: %s%s\n", "Peer", ctl_string(sync, "peer"),
+		     json_is_true(json_object_get(sync, "up")) ? "there" : "silent",
+		     json_is_true(json_object_get(sync, "ports_overlap"))
+			     ? ", its nat.snat-ports are not apart from these"
+			     : "");
+	(void)printf("  told of %lld flows in %lld bytes, mirrored %lld, refused %lld\n",
+		     ctl_integer(sync, "sent_flows"), ctl_integer(sync, "sent_bytes"),
+		     ctl_integer(sync, "mirrored"), ctl_integer(sync, "refused"));
+}
+
 void ctl_print_status(const struct ctl *ctl, const json_t *items)
 {
 	static const struct column rows[] = {
@@ -158,6 +172,7 @@ void ctl_print_status(const struct ctl *ctl, const json_t *items)
 		(void)printf("%-12s %lld open flows, %s left\n", "Draining",
 			     ctl_integer(o, "open_flows"),
 			     ctl_duration(ctl_integer(o, "drain_seconds_left"), buf));
+	print_peer(json_object_get(o, "sync"));
 	json_array_foreach(json_object_get(o, "missing"), i, file)
 		(void)printf("%-12s %s\n", "Missing", json_string_value(file));
 	json_array_foreach(json_object_get(o, "conflicts"), i, file)

@@ -173,6 +173,23 @@ static void check_snat_ports(struct reader *reader, const struct fb_node *nat,
 			 config->n_workers);
 }
 
+/* A peer is nothing without an address of our own and a key, and the other way round. */
+static void check_sync(struct reader *reader, const struct fb_node *sync,
+		       const struct fb_config *config)
+{
+	const struct fb_node *node = fb_node_get(sync, "listen");
+	bool listen = config->sync_listen[0] != '\0';
+	bool all = listen && config->sync_peer[0] != '\0' && config->sync_key_file[0] != '\0';
+
+	if (node == NULL)
+		node = fb_node_get(sync, "peer");
+	if (node == NULL)
+		node = fb_node_get(sync, "key-file");
+	if (node != NULL && !all && (listen || config->sync_peer[0] != '\0'))
+		COMPLAIN(reader, node,
+			 "sync: listen, peer and key-file go together: all three, or none of them");
+}
+
 static void check_lab_port(struct reader *reader, const struct fb_node *list, uint32_t i,
 			   const char *path, const char *name, const struct fb_config *config)
 {
@@ -445,6 +462,7 @@ void check_settings(struct reader *reader, const struct fb_node *root, struct se
 	check_port_addresses(reader, ports, config);
 	check_workers(reader, fb_node_get(root, "workers"), settings);
 	check_snat_ports(reader, fb_node_get(root, "nat"), config);
+	check_sync(reader, fb_node_get(root, "sync"), config);
 	check_distinct(reader, fb_node_get(fb_node_get(root, "nat"), "snat-addresses"),
 		       "nat.snat-addresses", config->snat_addresses, config->n_snat_addresses);
 	check_distinct(reader, fb_node_get(fb_node_get(root, "services"), "node-addresses"),

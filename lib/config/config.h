@@ -194,6 +194,13 @@ struct fb_config {
 	struct fb_config_route *routes;
 	uint32_t n_routes;
 
+	char *sync_listen; /* "": no peer */
+	char *sync_peer;
+	char *sync_interface; /* "": any */
+	char *sync_key_file;
+	uint32_t sync_age_s;
+	uint32_t sync_interval_s;
+	uint32_t sync_bandwidth; /* bytes per second */
 	char *control_socket;
 	char *control_group;   /* group that may use the socket; "": root only */
 	char *metrics_listen;  /* "127.0.0.1:9464"; "" : off */

@@ -443,6 +443,33 @@ static const struct setting lab_rows[] = {
 	{0},
 };
 
+static const struct setting sync_rows[] = {
+	{"listen", .type = SETTING_LISTEN, AT(sync_listen), .size = sizeof(char *),
+	 .standard = "\"\"",
+	 .help = "ADDRESS:PORT or [ADDRESS]:PORT of this machine, over UDP, where the peer's flows "
+		 "come in. Empty: there is no peer."},
+	{"peer", .type = SETTING_LISTEN, AT(sync_peer), .size = sizeof(char *),
+	 .standard = "\"\"",
+	 .help = "The same of the other box. Both list the same ports in the same order, and have the "
+		 "same Services, the same nat.secret, the same nat.snat-addresses, which go to "
+		 "whoever is left, and nat.snat-ports apart from each other."},
+	{"interface", TEXT(sync_interface), .most = 15, .standard = "\"\"",
+	 .help = "The interface of this machine over which alone it goes. Empty: any."},
+	{"key-file", TEXT(sync_key_file), .most = PATH_LEN, .standard = "\"\"",
+	 .help = "What both boxes share and nobody else: 16 to 1024 bytes, best of /dev/urandom. It "
+		 "signs what is sent; the flows are not encrypted."},
+	{"age", DURATION(sync_age_s), .most = 3600, .standard = "10s",
+	 .help = "Flows that have lasted for so long are told of, and those at once whose endpoint is "
+		 "not the one that the other box would choose. In dnat the latter alone: the others "
+		 "are found again by the hash."},
+	{"interval", DURATION(sync_interval_s), .least = 1, .most = 3600, .standard = "5s",
+	 .help = "All of them are told of again so often, if the bandwidth allows it."},
+	{"bandwidth", NUMBER(sync_bandwidth), .least = 10000, .most = 1000000000,
+	 .standard = "1000000", .unit = "bytes per second",
+	 .help = "What is sent to the peer at most. An IPv4 flow takes 40."},
+	{0},
+};
+
 static const struct setting control_rows[] = {
 	{"socket", TEXT(control_socket), .least = 1, .most = SOCKET_LEN,
 	 .standard = "/run/forebay/control.sock", .help = "Where forebayctl finds the daemon."},
@@ -492,6 +519,8 @@ const struct setting fb_config_rows[] = {
 		 "were allotted, and what manifests said when they were last good."},
 	{"lab", .type = SETTING_GROUP, .rows = lab_rows,
 	 .help = "Fixed neighbours and routes, for labs and tests without a kernel that knows them."},
+	{"sync", .type = SETTING_GROUP, .rows = sync_rows,
+	 .help = "A second box that goes on with established connections when this one is lost."},
 	{"control", .type = SETTING_GROUP, .rows = control_rows, .help = "The operator's way in."},
 	{"metrics", .type = SETTING_GROUP, .rows = metrics_rows, .help = "Counters over HTTP."},
 	{"log", .type = SETTING_GROUP, .rows = log_rows, .help = "What the daemon tells."},

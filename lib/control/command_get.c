@@ -10,6 +10,7 @@
 #include "control/bounds.h"
 #include "control/drain.h"
 #include "control/items.h"
+#include "control/peer.h"
 
 static json_t *integer(uint64_t value)
 {
@@ -228,6 +229,7 @@ static json_t *get_status(struct fb_control *c, const json_t *request)
 	(void)json_object_set_new(o, "bounds", all_bounds_json(c));
 	(void)json_object_set_new(o, "files", origins_json(c));
 	(void)json_object_set_new(o, "metrics", json_string(c->p.config->metrics_listen));
+	(void)json_object_set_new(o, "sync", fb_peer_json(c->peer));
 	return json_pack("[o]", o);
 }
 

@@ -20,6 +20,7 @@
 #include "control/applied.h"
 #include "control/dns_server.h"
 #include "control/loop.h"
+#include "control/peer.h"
 #include "control/reconcile.h"
 #include "control/server.h"
 #include "control/shuttle.h"
@@ -152,6 +153,7 @@ static struct fb_metrics_view view_of(struct fb_control *c)
 		.dns_forwarded = c->dns_forwarded,
 		.dns_failed = c->dns_failed,
 		.snapshots_waiting = c->snapshots_waiting,
+		.sync = fb_peer_metrics(c->peer),
 		.endpoint = endpoint_sums,
 		.service = service_sums,
 		.arg = c,
@@ -325,6 +327,8 @@ struct fb_control *fb_control_create(const struct fb_control_params *params, str
 		fb_errs_add(errs, (struct fb_place){0}, FB_SEV_ERROR, "dns: %s", strerror(-ret));
 		goto fail;
 	}
+	if (fb_peer_open(c, &c->peer, errs) != 0)
+		goto fail;
 	first_generation(c);
 	return c;
 fail:
@@ -342,6 +346,7 @@ void fb_control_free(struct fb_control *c)
 		c->jobs = job->next;
 		job->cancel(job);
 	}
+	fb_peer_close(c->peer);
 	fb_dns_server_close(c->dns);
 	fb_http_close(c->http);
 	fb_server_close(c->server);

@@ -17,6 +17,7 @@
 #include "control/drain.h"
 #include "control/last_good.h"
 #include "control/loop.h"
+#include "control/peer.h"
 #include "control/reconcile.h"
 #include "control/server.h"
 #include "control/shuttle.h"
@@ -189,6 +190,7 @@ static int pass(struct fb_control *c)
 	fb_last_good_work(c);
 	fb_announce_send(c);
 	fb_dns_server_poll(c->dns);
+	fb_peer_poll(c->peer);
 	if (c->snapshots_waiting > 0)
 		c->snapshots_waiting = fb_rcu_reclaim(c->p.rcu);
 	if (c->http != NULL && fb_http_timeout_ms(c->http) == 0)

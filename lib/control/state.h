@@ -19,6 +19,7 @@
 #include "pool/pool.h"
 
 struct fb_dns_server;
+struct fb_peer;
 
 /* One descriptor of the loop. */
 struct fb_watch {
@@ -149,6 +150,8 @@ struct fb_control {
 	struct fb_job *jobs;
 
 	struct fb_http *http;
+
+	struct fb_peer *peer; /* NULL: there is none */
 
 	/* dns_server.c, dns_pending.c */
 	struct fb_dns_server *dns; /* NULL: DNS is off, or there is no twin */

@@ -289,6 +289,8 @@ struct fb_datapath *fb_datapath_create_over(const struct fb_datapath_kept *kept,
 			    dp->n_workers);
 		goto fail;
 	}
+	if (config->sync_listen[0] != '\0')
+		fb_nat_ports_mirror(&dp->nat);
 	dp->affinity = fb_adoption_affinity(&adoption, config->affinity_clients, secret);
 	if (dp->affinity == NULL) {
 		fb_errs_add(errs, nowhere, FB_SEV_ERROR, "no memory for %u clients (flows.affinity)",

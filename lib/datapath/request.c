@@ -9,7 +9,7 @@
 #define FINDS_PER_LOOP   32  /* two or three misses each: the same */
 
 static void fill_row(const struct fb_worker *w, const struct fb_flow_table *t,
-		     const struct fb_flow *flow, struct fb_flow_row *row)
+		     const struct fb_flow *flow, uint32_t place, struct fb_flow_row *row)
 {
 	*row = (struct fb_flow_row){
 		.client = fb_flow_client_key(t, flow),
@@ -20,7 +20,10 @@ static void fill_row(const struct fb_worker *w, const struct fb_flow_table *t,
 		.worker = w->idx,
 		.state = flow->state,
 		.flags = flow->flags,
+		.place = place,
+		.client_port = flow->client_port,
 	};
+	memcpy(row->client_mac, flow->client_mac, sizeof(row->client_mac));
 }
 
 static bool serve_find(struct fb_worker *w, struct fb_request *r)
@@ -32,7 +35,7 @@ static bool serve_find(struct fb_worker *w, struct fb_request *r)
 	r->n_rows = 0;
 	flow = fb_flow_find(t, &r->tuple, fb_flow_hash_tuple(t, &r->tuple), &dir);
 	if (flow != NULL && r->rows_cap > 0)
-		fill_row(w, t, flow, &r->rows[r->n_rows++]);
+		fill_row(w, t, flow, 0, &r->rows[r->n_rows++]);
 	return true;
 }
 
@@ -46,10 +49,11 @@ static bool serve_list(struct fb_worker *w, struct fb_request *r)
 	if (high - r->cursor > RECORDS_PER_LOOP && r->cursor < high)
 		stop = r->cursor + RECORDS_PER_LOOP;
 	while (r->cursor < stop && r->n_rows < r->rows_cap) {
-		const struct fb_flow *flow = fb_flow_at(t, r->cursor++);
+		uint32_t place = r->cursor++;
+		const struct fb_flow *flow = fb_flow_at(t, place);
 
 		if (flow != NULL)
-			fill_row(w, t, flow, &r->rows[r->n_rows++]);
+			fill_row(w, t, flow, place, &r->rows[r->n_rows++]);
 	}
 	if (r->cursor >= high) {
 		r->next_cursor = 0;
@@ -69,12 +73,18 @@ static bool serve_one(struct fb_worker *w)
 	if (r == NULL) {
 		if (likely(rte_ring_sc_dequeue(w->request_ring, (void **)&r) != 0))
 			return false;
-		r->n_rows = 0;
 		r->next_cursor = 0;
+		if (r->kind != FB_REQUEST_MIRROR)
+			r->n_rows = 0;
 		w->request = r;
 	}
 	find = r->kind == FB_REQUEST_FIND;
-	done = find ? serve_find(w, r) : serve_list(w, r);
+	if (r->kind == FB_REQUEST_MIRROR) {
+		fb_mirror(w, r);
+		done = true;
+	} else {
+		done = find ? serve_find(w, r) : serve_list(w, r);
+	}
 	if (done) {
 		w->request = NULL;
 		__atomic_store_n(&r->done, 1, __ATOMIC_RELEASE);

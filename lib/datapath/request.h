@@ -22,14 +22,30 @@ struct fb_flow_row {
 	uint32_t ep_id;
 	uint32_t idle_ms;
 	uint32_t packets;
+	uint32_t place; /* in its table */
 	uint16_t worker;
 	uint8_t state; /* enum fb_flow_state */
 	uint8_t flags; /* FB_FLOW_* */
+	uint8_t client_port;
+	uint8_t client_mac[6];
 };
 
 enum fb_request_kind {
 	FB_REQUEST_FIND, /* the flow with this tuple as either key: 0 or 1 row */
 	FB_REQUEST_LIST, /* flows from place `cursor` on, as many as fit */
+	FB_REQUEST_MIRROR, /* flows that another box has, as of that: n_rows of them, at most FB_MIRROR_MAX */
+};
+
+/* A worker takes them in one go, between bursts: some 10 us. */
+#define FB_MIRROR_MAX 64
+
+/* What became of flows that were to be mirrored. */
+struct fb_mirrored {
+	uint32_t n_new;
+	uint32_t n_known; /* here already; idle for as long as the other box says, or less */
+	uint32_t n_taken; /* one of its tuples is another flow's */
+	uint32_t n_full;  /* the table is for flows of this box */
+	uint32_t n_lost;  /* its endpoint is gone */
 };
 
 struct fb_request {
@@ -41,7 +57,8 @@ struct fb_request {
 	struct fb_flow_row *rows; /* control's, untouched by control until done */
 	uint32_t rows_cap;
 	/* Filled by the worker. */
-	uint32_t n_rows;
+	uint32_t n_rows; /* MIRROR: control's */
+	struct fb_mirrored mirrored;
 	uint32_t next_cursor; /* LIST: 0 when the end was reached */
 	uint32_t done;        /* release store by the worker, acquire load by control */
 };

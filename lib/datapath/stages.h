@@ -204,6 +204,9 @@ static inline bool fb_may_split(const struct fb_packet *pkt)
 	return pkt->family == FB_IPV4 && (pkt->flags & FB_PKT_IPV4_DF) == 0;
 }
 
+/* mirror.c: FB_REQUEST_MIRROR. */
+void fb_mirror(struct fb_worker *w, struct fb_request *r);
+
 /* flow.c: remove a flow before its time; or only take it out of its endpoint's numbers. */
 void fb_flow_forget(struct fb_worker *w, enum fb_family family, struct fb_flow *flow);
 void fb_flow_uncount(struct fb_worker *w, const struct fb_flow *flow);

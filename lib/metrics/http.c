@@ -7,12 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <arpa/inet.h>
 #include <microhttpd.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
-#include "base/addr.h"
+#include "config/listen.h"
 
 /* A scraper or two, and a person with curl. */
 #define MAX_CONNECTIONS 16
@@ -162,48 +160,6 @@ static enum MHD_Result handle(void *arg, struct MHD_Connection *connection, cons
 			   "not found; there are /metrics and /healthz\n");
 }
 
-/* "127.0.0.1:9464" or "[::1]:9464" */
-static int parse_listen(const char *listen, struct sockaddr_storage *ret, socklen_t *ret_len)
-{
-	const char *colon = strrchr(listen, ':');
-	size_t len = colon != NULL ? (size_t)(colon - listen) : 0;
-	char text[FB_ADDR_STRLEN];
-	struct fb_addr addr;
-	unsigned long port;
-	char *end;
-
-	if (len >= 2 && listen[0] == '[' && listen[len - 1] == ']') {
-		listen++;
-		len -= 2;
-	}
-	if (len == 0 || len >= sizeof(text))
-		return -EINVAL;
-	memcpy(text, listen, len);
-	text[len] = '\0';
-	errno = 0;
-	port = strtoul(colon + 1, &end, 10);
-	if (fb_addr_parse(text, &addr) != 0 || errno != 0 || end == colon + 1 || *end != '\0' ||
-	    port > UINT16_MAX)
-		return -EINVAL;
-	memset(ret, 0, sizeof(*ret));
-	if (fb_addr_family(&addr) == FB_IPV4) {
-		struct sockaddr_in *sin = (struct sockaddr_in *)ret;
-
-		sin->sin_family = AF_INET;
-		sin->sin_port = htons((uint16_t)port);
-		memcpy(&sin->sin_addr, addr.bytes + 12, sizeof(sin->sin_addr));
-		*ret_len = sizeof(*sin);
-	} else {
-		struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)ret;
-
-		sin6->sin6_family = AF_INET6;
-		sin6->sin6_port = htons((uint16_t)port);
-		memcpy(&sin6->sin6_addr, addr.bytes, sizeof(sin6->sin6_addr));
-		*ret_len = sizeof(*sin6);
-	}
-	return 0;
-}
-
 /* The library prints to stderr unless told otherwise; what matters comes back as return values. */
 static void discard_log(void *arg, const char *fmt, va_list args)
 {
@@ -217,7 +173,7 @@ struct fb_http *fb_http_open(const char *listen, const struct fb_http_source *so
 	struct fb_http *http;
 	socklen_t addr_len;
 
-	if (parse_listen(listen, &addr, &addr_len) != 0) {
+	if (fb_config_sockaddr(listen, &addr, &addr_len) != 0) {
 		fb_errs_add(errs, place, FB_SEV_ERROR,
 			    "metrics: '%s' is not ADDRESS:PORT or [IPV6]:PORT", listen);
 		return NULL;

@@ -343,6 +343,48 @@ static void render_one(struct fb_text *text, const char *name, const char *type,
 	fb_text_sample(text, NULL, 0, value);
 }
 
+static void render_sync(const struct fb_metrics_sync *s, struct fb_text *text)
+{
+	static const char *const names[FB_METRICS_SYNC_FLOW_COUNT] = {
+		[FB_METRICS_SYNC_NEW] = "new",     [FB_METRICS_SYNC_KNOWN] = "known",
+		[FB_METRICS_SYNC_LOST] = "lost",   [FB_METRICS_SYNC_UNFIT] = "unfit",
+		[FB_METRICS_SYNC_TAKEN] = "taken", [FB_METRICS_SYNC_FULL] = "full",
+		[FB_METRICS_SYNC_BUSY] = "busy",
+	};
+
+	if (s == NULL)
+		return;
+	render_one(text, "forebay_sync_up", "gauge", "1 while the peer box is heard.", s->up);
+	render_one(text, "forebay_sync_rounds_total", "counter",
+		   "Times that all flows worth it were told to the peer.", s->rounds);
+	render_one(text, "forebay_sync_sent_messages_total", "counter", "Messages to the peer.",
+		   s->sent_messages);
+	render_one(text, "forebay_sync_sent_bytes_total", "counter",
+		   "Bytes to the peer, with IP and UDP headers.", s->sent_bytes);
+	render_one(text, "forebay_sync_sent_flows_total", "counter", "Flows told to the peer.",
+		   s->sent_flows);
+	render_one(text, "forebay_sync_unsent_total", "counter",
+		   "Messages to the peer that the kernel did not take.", s->unsent);
+	render_one(text, "forebay_sync_received_messages_total", "counter",
+		   "Messages of the peer that were believed.", s->received_messages);
+	render_one(text, "forebay_sync_received_bytes_total", "counter",
+		   "Bytes from the peer's address, whatever they were.", s->received_bytes);
+	render_one(text, "forebay_sync_received_flows_total", "counter",
+		   "Flows that the peer told of.", s->received_flows);
+	render_one(text, "forebay_sync_unsigned_total", "counter",
+		   "Messages that were none, or not signed with the shared key.", s->unsigned_);
+	render_one(text, "forebay_sync_replayed_total", "counter",
+		   "Signed messages that were seen before, or were for an earlier run.",
+		   s->replayed);
+	fb_text_family(text, "forebay_sync_flows_total", "counter",
+		       "What became of the peer's flows, once for each worker that has to know one.");
+	for (int i = 0; i < FB_METRICS_SYNC_FLOW_COUNT; i++) {
+		struct fb_metrics_label labels[] = {{"result", names[i]}};
+
+		fb_text_sample(text, labels, COUNT(labels), s->flows[i]);
+	}
+}
+
 static void render_control(const struct fb_metrics_view *view, struct fb_text *text)
 {
 	struct fb_metrics_label version[] = {{"version", view->version}};
@@ -366,6 +408,7 @@ static void render_control(const struct fb_metrics_view *view, struct fb_text *t
 		   "DNS queries that resolvers were asked for.", view->dns_forwarded);
 	render_one(text, "forebay_dns_failed_total", "counter",
 		   "DNS queries that no resolver answered.", view->dns_failed);
+	render_sync(view->sync, text);
 	fb_text_family(text, "forebay_manifest_errors", "gauge",
 		       "Errors in the last reading of a manifest file.");
 	for (uint32_t i = 0; i < view->n_origins; i++) {

@@ -36,6 +36,44 @@ struct fb_metrics_pool {
 	uint32_t n_used;
 };
 
+/* What became of the peer's flows; once for each worker that has to know one. */
+enum fb_metrics_sync_flow {
+	FB_METRICS_SYNC_NEW,
+	FB_METRICS_SYNC_KNOWN, /* it was here already */
+	FB_METRICS_SYNC_LOST,  /* its Service or endpoint is not known here */
+	FB_METRICS_SYNC_UNFIT, /* an address, a SNAT port or a port that cannot be */
+	FB_METRICS_SYNC_TAKEN, /* a flow of this box has one of its tuples */
+	FB_METRICS_SYNC_FULL,
+	FB_METRICS_SYNC_BUSY, /* workers have not taken the ones before yet */
+	FB_METRICS_SYNC_FLOW_COUNT,
+};
+
+/* The other box, as control/peer.h has it. */
+struct fb_metrics_sync {
+	bool up;
+	uint64_t rounds;
+	uint64_t round_ms; /* how long the last one took */
+	uint64_t sent_messages;
+	uint64_t sent_bytes; /* with IP and UDP headers */
+	uint64_t sent_flows;
+	uint64_t unsent; /* messages that the kernel did not take */
+	uint64_t received_messages;
+	uint64_t received_bytes; /* without headers; also what was not believed */
+	uint64_t received_flows;
+	uint64_t unsigned_; /* messages with a wrong signature, or that are none */
+	uint64_t replayed;  /* signed, but seen before or for an earlier run */
+	uint64_t flows[FB_METRICS_SYNC_FLOW_COUNT];
+};
+
+static inline uint64_t fb_metrics_sync_refused(const struct fb_metrics_sync *s)
+{
+	uint64_t n = 0;
+
+	for (int i = FB_METRICS_SYNC_LOST; i < FB_METRICS_SYNC_FLOW_COUNT; i++)
+		n += s->flows[i];
+	return n;
+}
+
 struct fb_metrics_view {
 	const char *version;
 	double start_time_s; /* since the epoch */
@@ -58,6 +96,7 @@ struct fb_metrics_view {
 	uint64_t dns_forwarded;   /* questions to resolvers */
 	uint64_t dns_failed;      /* of which nobody answered */
 	uint64_t snapshots_waiting; /* retired, not yet passed by every worker */
+	const struct fb_metrics_sync *sync; /* NULL: there is no peer */
 	/* Sums over workers, by identity. */
 	void (*endpoint)(void *arg, uint32_t ep_id, struct fb_endpoint_counters *ret);
 	void (*service)(void *arg, uint32_t service_id, struct fb_service_counters *ret);

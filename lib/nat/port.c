@@ -10,6 +10,8 @@
 #include "flow/queue.h"
 #include "nat/rss.h"
 
+#define PRIVILEGED 1024
+
 /* At one SNAT address before the next has its turn: a client leaves its own only if crowded. */
 #define TRIES_PER_TURN 8
 
@@ -40,6 +42,15 @@ int fb_nat_ports_init(struct fb_nat_ports *ports, uint16_t first, uint16_t last,
 	p.last = (uint16_t)(end_block * FB_NAT_BLOCK - 1);
 	*ports = p;
 	return 0;
+}
+
+void fb_nat_ports_mirror(struct fb_nat_ports *ports)
+{
+	for (uint32_t block = PRIVILEGED / FB_NAT_BLOCK; block < 65536 / FB_NAT_BLOCK;
+	     block++) {
+		if (ports->block_owner[block] == FB_NAT_NO_OWNER)
+			ports->block_owner[block] = (uint8_t)(block % ports->n_workers);
+	}
 }
 
 uint32_t fb_nat_port_count(const struct fb_nat_ports *ports, uint16_t worker)

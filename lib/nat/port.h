@@ -45,6 +45,12 @@ struct fb_nat_ports {
 int fb_nat_ports_init(struct fb_nat_ports *ports, uint16_t first, uint16_t last, uint16_t n_workers,
 		      const struct fb_hash_secret *secret);
 
+/**
+ * Give the blocks outside the range owners, too: flows that another box began keep its ports, which nothing
+ * here ever chooses (sync/message.h). The privileged ports stay without.
+ */
+void fb_nat_ports_mirror(struct fb_nat_ports *ports);
+
 /** Owning worker of a SNAT port (network order), or FB_NAT_NO_OWNER. Thread: any. */
 static inline uint8_t fb_nat_port_owner(const struct fb_nat_ports *ports, rte_be16_t port_be)
 {

@@ -202,9 +202,16 @@ bool fb_table_admits(const struct fb_service *svc, const struct fb_addr *client)
 /** Do both let the same clients in? Cost: linear in their ranges; not for the packet path. */
 bool fb_table_same_sources(const struct fb_service *a, const struct fb_service *b);
 
-/** Does the service send to this endpoint, be it draining? Cost: log n; not for the packet path. */
-bool fb_table_has_endpoint(const struct fb_service *svc, const struct fb_addr *addr,
-			   rte_be16_t port_be);
+/** The endpoint that the service sends to, be it draining; NULL if it does not. Cost: log n; not for the
+ * packet path. */
+const struct fb_endpoint *fb_table_find_endpoint(const struct fb_service *svc,
+						 const struct fb_addr *addr, rte_be16_t port_be);
+
+static inline bool fb_table_has_endpoint(const struct fb_service *svc, const struct fb_addr *addr,
+					 rte_be16_t port_be)
+{
+	return fb_table_find_endpoint(svc, addr, port_be) != NULL;
+}
 
 /** FB_ADDR_* bits of an address, 0 if it is nothing to us. */
 uint8_t fb_table_address(const struct fb_snapshot *snap, const struct fb_addr *addr);

@@ -30,8 +30,8 @@ static int compare_place(const struct fb_endpoint *e, const struct fb_addr *addr
 	return order != 0 ? order : memcmp(&e->port_be, &port_be, sizeof(port_be));
 }
 
-bool fb_table_has_endpoint(const struct fb_service *svc, const struct fb_addr *addr,
-			   rte_be16_t port_be)
+const struct fb_endpoint *fb_table_find_endpoint(const struct fb_service *svc,
+						 const struct fb_addr *addr, rte_be16_t port_be)
 {
 	/* Two runs, the active ones first. */
 	for (uint8_t state = FB_EP_ACTIVE; state <= FB_EP_DRAINING; state++) {
@@ -45,14 +45,14 @@ bool fb_table_has_endpoint(const struct fb_service *svc, const struct fb_addr *a
 						      : compare_place(e, addr, port_be);
 
 			if (order == 0)
-				return true;
+				return e;
 			if (order < 0)
 				low = mid + 1;
 			else
 				high = mid;
 		}
 	}
-	return false;
+	return NULL;
 }
 
 void fb_service_sort(struct fb_endpoint_spec *endpoints, uint32_t n)

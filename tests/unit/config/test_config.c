@@ -245,6 +245,10 @@ static void what_is_wrong_with_one_value_says_what_is_allowed(void **state)
 		{"nat: {snat-ports: 1024-1278}",
 		 "c:1:19: nat.snat-ports: 1024-1278 has 0 whole blocks of 256 ports (each begins at "
 		 "a multiple of 256); 1 workers need one each\n"},
+		{"sync: {listen: '10.9.0.1:7401', peer: '10.9.0.2:7401'}",
+		 "c:1:16: sync: listen, peer and key-file go together: all three, or none of them\n"},
+		{"sync: {peer: '10.9.0.2:7401', key-file: /k}",
+		 "c:1:14: sync: listen, peer and key-file go together: all three, or none of them\n"},
 		{"nat: {snat-addresses: [127.0.0.1]}",
 		 "c:1:24: nat.snat-addresses[0]: \"127.0.0.1\" is not an address of one host such as "
 		 "192.0.2.1 or 2001:db8::1\n"},
@@ -342,7 +346,7 @@ static void all_errors_of_a_file_are_told_at_once(void **state)
 		    "c:3:13: nat.mode: \"both\" is not one of snat, dnat\n"
 		    "c:4:1: unknown key \"wrokers\", did you mean \"workers\"?; allowed: ports, "
 		    "workers, memory, flows, fragments, nat, services, dns, limits, manifests, state-dir, lab, "
-		    "control, metrics, log\n");
+		    "sync, control, metrics, log\n");
 }
 
 static void dns_settings_are_checked(void **state)

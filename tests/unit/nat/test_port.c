@@ -534,9 +534,34 @@ static int set_up(void **state)
 	return 0;
 }
 
+static void ports_of_another_box_have_owners_and_are_never_chosen(void **state)
+{
+	struct fb_nat_ports p;
+
+	assert_int_equal(fb_nat_ports_init(&p, 32768, 49151, 3, &secret), 0);
+	fb_nat_ports_mirror(&p);
+	for (uint32_t port = 0; port < 65536; port++) {
+		uint8_t owner = fb_nat_port_owner(&p, rte_cpu_to_be_16((uint16_t)port));
+
+		if (port < 1024)
+			assert_int_equal(owner, FB_NAT_NO_OWNER);
+		else
+			assert_true(owner < 3);
+	}
+	for (uint16_t w = 0; w < 3; w++) {
+		for (uint32_t i = 0; i < fb_nat_port_count(&p, w); i++) {
+			rte_be16_t port_be = fb_nat_port_at(&p, w, i);
+
+			assert_in_range(rte_be_to_cpu_16(port_be), 32768, 49151);
+			assert_int_equal(fb_nat_port_owner(&p, port_be), w);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ports_of_another_box_have_owners_and_are_never_chosen),
 		cmocka_unit_test(every_port_of_the_range_belongs_to_exactly_one_worker),
 		cmocka_unit_test(workers_get_equal_shares_to_a_block),
 		cmocka_unit_test(a_range_with_fewer_blocks_than_workers_is_refused),
