@@ -25,9 +25,12 @@ void fb_end_drop(struct fb_worker *w, struct fb_burst *b, uint16_t i, enum fb_re
 /* The twin gets untagged frames: cut the tag out, if it is in the frame. */
 static void untag(struct rte_mbuf *m, const struct fb_packet *pkt)
 {
-	uint8_t *data = rte_pktmbuf_mtod(m, uint8_t *);
+	uint8_t *data;
 
-	if ((pkt->flags & FB_PKT_VLAN) == 0 || data[12] != 0x81 || data[13] != 0x00)
+	if ((pkt->flags & FB_PKT_VLAN) == 0)
+		return;
+	data = rte_pktmbuf_mtod(m, uint8_t *);
+	if (data[12] != 0x81 || data[13] != 0x00)
 		return;
 	memmove(data + 4, data, 2 * RTE_ETHER_ADDR_LEN);
 	(void)rte_pktmbuf_adj(m, 4);

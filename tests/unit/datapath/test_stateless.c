@@ -12,9 +12,12 @@ static const uint8_t station[6] = {2, 0, 0, 0, 0, 2};
 
 static int set_up(void **state)
 {
-	struct fb_stateless *s = aligned_alloc(64, sizeof(*s));
+	/* A size that the alignment does not divide is none to every allocator. */
+	const size_t bytes = RTE_ALIGN_CEIL(sizeof(struct fb_stateless), 64);
+	struct fb_stateless *s = aligned_alloc(64, bytes);
 
-	memset(s, 0, sizeof(*s));
+	assert_non_null(s);
+	memset(s, 0, bytes);
 	*state = s;
 	return 0;
 }

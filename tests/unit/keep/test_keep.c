@@ -157,6 +157,7 @@ static void another_layout_throws_all_away_with_a_notice(void **state)
 static void a_broken_head_is_not_believed(void **state)
 {
 	struct fixture *f = *state;
+	struct fb_keep *keep;
 	char path[128];
 	struct stat st;
 
@@ -166,7 +167,6 @@ static void a_broken_head_is_not_believed(void **state)
 	/* But for the clock and the mark at its end, which are no reason to refuse anything. */
 	for (off_t at = 0; at < st.st_size - 32; at += 5) {
 		int fd = open(path, O_RDWR);
-		struct fb_keep *keep;
 		char byte;
 
 		assert_int_equal(pread(fd, &byte, 1, at), 1);
@@ -180,7 +180,9 @@ static void a_broken_head_is_not_believed(void **state)
 		(void)close(fd);
 	}
 	assert_int_equal(truncate(path, st.st_size - 1), 0);
-	assert_int_equal(fb_keep_found(open_keep(f)), FB_KEEP_NOTHING);
+	keep = open_keep(f);
+	assert_int_equal(fb_keep_found(keep), FB_KEEP_NOTHING);
+	fb_keep_close(keep);
 }
 
 static void another_shape_is_read_and_replaced(void **state)
