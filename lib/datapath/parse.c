@@ -125,13 +125,14 @@ void fb_stage_parse(struct fb_worker *w, struct fb_burst *b)
 
 	for (uint16_t i = 0; i < n; i++) {
 		const struct rte_mbuf *m = b->mbufs[i];
-		uint64_t to;
+		uint64_t to = 0; /* nobody's address: what is shorter than it is not plain */
 
 		if (unlikely(fb_ingress(m) != port)) {
 			port = fb_ingress(m);
 			station = station_of(&ports[port]);
 		}
-		memcpy(&to, rte_pktmbuf_mtod(m, const uint8_t *), sizeof(to));
+		if (likely(m->data_len >= sizeof(to)))
+			memcpy(&to, rte_pktmbuf_mtod(m, const uint8_t *), sizeof(to));
 		if (unlikely(((to & STATION_MASK) ^ station) |
 			     (m->ol_flags & RTE_MBUF_F_RX_VLAN_STRIPPED)))
 			sort_out(w, b, i, dns);
