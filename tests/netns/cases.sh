@@ -122,15 +122,53 @@ import json, sys
 print(sum(d["packets"] for d in json.load(sys.stdin)["items"] if d["reason"] == sys.argv[1]))' "$1"
 }
 
-# No kernel of the lab has broken or refused a connection since it was made.
+# No kernel of the lab has broken or refused a connection since it was made. After watch_ends, a reset that
+# answers a late duplicate on a connection that both sides had ended already is none of a connection.
 no_resets() {
+	lab_wait 5 resets_are_explained || {
+		cat "$LAB_DIR/resets"
+		return 1
+	}
+}
+
+# Waited for, because tcpdump may write a reset later than the kernel counts it.
+resets_are_explained() {
+	local role late
+	for role in client $(seq -f 'b%g' "$LAB_BACKENDS"); do
+		late=$(resets_after_the_end "$role") || return 1
+		lab_in "$role" nstat -asz TcpEstabResets TcpOutRsts TcpExtTCPAbortOnTimeout |
+			awk -v role="$role" -v late="$late" '
+				$1 !~ /^#/ && $2 > ($1 == "TcpOutRsts" ? late : 0) { print role, $1, $2, "after the end:", late }' || return 1
+	done >"$LAB_DIR/resets"
+	[ ! -s "$LAB_DIR/resets" ]
+}
+
+# Note where connections begin, end and are reset, for no_resets. Where a FIN is acknowledged late, as on a
+# busy machine, its sender repeats it (RFC 8985, 7), the other side acknowledges both, and the second
+# acknowledgement finds the connection closed: a kernel answers with a reset that breaks nothing.
+watch_ends() {
 	local role
 	for role in client $(seq -f 'b%g' "$LAB_BACKENDS"); do
-		lab_in "$role" nstat -asz TcpEstabResets TcpOutRsts TcpExtTCPAbortOnTimeout |
-			awk -v role="$role" '$1 !~ /^#/ && $2 > 0 { print role, $1, $2 }'
-	done >"$LAB_DIR/resets"
-	cat "$LAB_DIR/resets"
-	[ ! -s "$LAB_DIR/resets" ]
+		lab_bg "$role" "ends-$role" tcpdump -Z root -i any -nn -l --immediate-mode \
+			'tcp[13] & 7 != 0 or (ip6 proto 6 and ip6[53] & 7 != 0)'
+		lab_wait 10 grep -q '^listening on' "$LAB_DIR/ends-$role.log" || lab_die "no capture in $role"
+	done
+}
+
+# How many resets a kernel has sent on connections on which each side had sent its FIN before:
+# resets_after_the_end ROLE
+resets_after_the_end() {
+	[ -f "$LAB_DIR/ends-$1.log" ] || {
+		echo 0
+		return
+	}
+	awk '
+		$8 != "Flags" { next }
+		{ sub(/:$/, "", $7); there = $5 " " $7; back = $7 " " $5 }
+		$9 ~ /S/ { delete fin[there]; delete fin[back] }
+		$9 ~ /F/ { fin[there] = 1 }
+		$9 ~ /R/ && $3 == "Out" && there in fin && back in fin { late++ }
+		END { print late + 0 }' "$LAB_DIR/ends-$1.log"
 }
 
 # A Service of the lab as YAML: manifest NAME MODE NUMBER PORT... -- BACKEND...

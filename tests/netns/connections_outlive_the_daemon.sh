@@ -7,6 +7,7 @@ source "$(dirname "$0")/cases.sh"
 
 lab_up 3
 lab_http
+watch_ends
 lab_config
 service kept dnat 20 http:TCP:80:8080 steady:TCP:9000:9000 echo:UDP:9000:9000 -- 1 2 3
 service hidden snat 21 http:TCP:80:8080 steady:TCP:9000:9000 echo:UDP:9000:9000 -- 1 2 3
