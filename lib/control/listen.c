@@ -69,7 +69,7 @@ int fb_listen_unix(const char *path, const char *group)
 		(void)close(fd);
 		return ret;
 	}
-	if ((gr != NULL && chown(path, (uid_t)-1, gr->gr_gid) != 0) || listen(fd, 64) != 0) {
+	if ((gr != NULL && chown(path, (uid_t)-1, gr->gr_gid) != 0) || listen(fd, SOMAXCONN) != 0) {
 		ret = -errno;
 		(void)unlink(path);
 		(void)close(fd);
