@@ -3,8 +3,10 @@
 #include "twin/link.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 
 #include <libmnl/libmnl.h>
 #include <linux/if.h>
@@ -128,4 +130,69 @@ int fb_twin_link_up(struct mnl_socket *nl, int ifindex)
 	ifi->ifi_flags = IFF_UP;
 	ifi->ifi_change = IFF_UP;
 	return request(nl, nlh);
+}
+
+struct mnl_socket *fb_twin_link_route_news(void)
+{
+	struct mnl_socket *news = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int group = RTNLGRP_IPV6_ROUTE;
+	int saved;
+
+	if (news == NULL)
+		return NULL;
+	if (mnl_socket_bind(news, 0, MNL_SOCKET_AUTOPID) == 0 &&
+	    mnl_socket_setsockopt(news, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) == 0)
+		return news;
+	saved = errno;
+	mnl_socket_close(news);
+	errno = saved;
+	return NULL;
+}
+
+static bool is_local(struct mnl_socket *nl, int ifindex, const struct fb_addr *addr)
+{
+	char buf[ANSWER_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
+	size_t addr_len = fb_family_addr_len(FB_IPV6);
+	struct rtmsg *rtm;
+	ssize_t len;
+
+	nlh->nlmsg_type = RTM_GETROUTE;
+	nlh->nlmsg_flags = NLM_F_REQUEST;
+	rtm = mnl_nlmsg_put_extra_header(nlh, sizeof(*rtm));
+	rtm->rtm_family = AF_INET6;
+	rtm->rtm_dst_len = (uint8_t)(addr_len * 8);
+	mnl_attr_put(nlh, RTA_DST, addr_len, fb_addr_wire(addr));
+	mnl_attr_put_u32(nlh, RTA_OIF, (uint32_t)ifindex);
+	if (mnl_socket_sendto(nl, nlh, nlh->nlmsg_len) < 0)
+		return false;
+	len = mnl_socket_recvfrom(nl, buf, sizeof(buf));
+	/* No route at all is an error message. */
+	return len > 0 && mnl_nlmsg_ok(nlh, (int)len) && nlh->nlmsg_type == RTM_NEWROUTE &&
+	       mnl_nlmsg_get_payload_len(nlh) >= sizeof(*rtm) && rtm->rtm_type == RTN_LOCAL;
+}
+
+static int ms_until(uint64_t deadline_ms)
+{
+	struct timespec ts;
+	uint64_t now_ms;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	now_ms = (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+	return now_ms < deadline_ms ? (int)(deadline_ms - now_ms) : 0;
+}
+
+bool fb_twin_link_await_local(struct mnl_socket *nl, struct mnl_socket *news, int ifindex,
+			      const struct fb_addr *addr, uint64_t deadline_ms)
+{
+	struct pollfd changed = {.fd = mnl_socket_get_fd(news), .events = POLLIN};
+	char ignored[ANSWER_SIZE];
+
+	while (!is_local(nl, ifindex, addr)) {
+		if (poll(&changed, 1, ms_until(deadline_ms)) <= 0)
+			return false;
+		while (recv(changed.fd, ignored, sizeof(ignored), MSG_DONTWAIT) > 0)
+			;
+	}
+	return true;
 }

@@ -8,6 +8,7 @@
  * Thread: control.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "config/config.h"
@@ -30,5 +31,19 @@ int fb_twin_link_remove_address(struct mnl_socket *nl, int ifindex,
 
 /** @return 0 or -errno of the kernel */
 int fb_twin_link_up(struct mnl_socket *nl, int ifindex);
+/** @return a socket that becomes readable when IPv6 routes change, to mnl_socket_close(); NULL with errno */
+struct mnl_socket *fb_twin_link_route_news(void);
+
+/**
+ * Wait until the kernel takes packets to an IPv6 address of an interface for its own. It says that an
+ * address is there before it does: the route comes from a work queue.
+ *
+ * @param news from fb_twin_link_route_news(), since before the address was added
+ * @param deadline_ms of CLOCK_MONOTONIC
+ * @return whether it does
+ */
+bool fb_twin_link_await_local(struct mnl_socket *nl, struct mnl_socket *news, int ifindex,
+			      const struct fb_addr *addr, uint64_t deadline_ms);
+
 
 #endif

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <libmnl/libmnl.h>
@@ -18,6 +19,9 @@
 #include "twin/link.h"
 
 #define TUN_DEVICE "/dev/net/tun"
+
+/* It takes less than a millisecond, and as long as others hold rtnetlink's lock. */
+#define LOCAL_TIMEOUT_MS 2000
 
 struct fb_twin {
 	int fd;
@@ -114,9 +118,10 @@ static struct fb_config_addr link_local(const uint8_t mac[6])
 	return a;
 }
 
+/* @param ret_has_ipv6 whether the link-local address is there, and with it all of IPv6 */
 static int add_addresses(struct mnl_socket *nl, const struct fb_twin *t,
 			 const struct fb_config_port *port, const uint8_t mac[6],
-			 struct fb_errs *errs)
+			 bool *ret_has_ipv6, struct fb_errs *errs)
 {
 	struct fb_config_addr ll = link_local(mac);
 	bool needs_ipv6 = false;
@@ -137,6 +142,7 @@ static int add_addresses(struct mnl_socket *nl, const struct fb_twin *t,
 		}
 	}
 	rc = fb_twin_link_add_address(nl, t->ifindex, &ll);
+	*ret_has_ipv6 = rc == 0;
 	if (rc != 0 && needs_ipv6) {
 		say(errs, "%s: cannot add its link-local address: %s", t->name, strerror(-rc));
 		return rc;
@@ -144,17 +150,42 @@ static int add_addresses(struct mnl_socket *nl, const struct fb_twin *t,
 	return 0; /* a box whose kernel has no IPv6 can do without, as long as nobody asks for it */
 }
 
+/*
+ * A neighbour's answer that comes before the kernel takes packets to the asking address is dropped, and
+ * the kernel asks again only a second later. When the time is up it is left at that.
+ */
+static void await_addresses(struct mnl_socket *nl, struct mnl_socket *news, const struct fb_twin *t,
+			    const struct fb_config_port *port, const uint8_t mac[6])
+{
+	struct fb_config_addr ll = link_local(mac);
+	struct timespec now;
+	uint64_t deadline_ms;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	deadline_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + LOCAL_TIMEOUT_MS;
+	if (!fb_twin_link_await_local(nl, news, t->ifindex, &ll.addr, deadline_ms))
+		return;
+	for (uint32_t i = 0; i < port->n_addresses; i++) {
+		const struct fb_addr *addr = &port->addresses[i].addr;
+
+		if (fb_addr_family(addr) == FB_IPV6)
+			(void)fb_twin_link_await_local(nl, news, t->ifindex, addr, deadline_ms);
+	}
+}
+
 static int configure(const struct fb_twin *t, const struct fb_config_port *port,
 		     const uint8_t mac[6], struct fb_errs *errs)
 {
 	struct mnl_socket *nl = fb_twin_link_socket();
+	struct mnl_socket *news = nl != NULL ? fb_twin_link_route_news() : NULL;
+	bool has_ipv6 = false;
 	char alias[64];
 	int rc;
 
-	if (nl == NULL) {
+	if (news == NULL) {
 		rc = -errno;
 		say(errs, "%s: cannot open an rtnetlink socket: %s", t->name, strerror(-rc));
-		return rc;
+		goto out;
 	}
 	(void)snprintf(alias, sizeof(alias), "forebay port %s", port->name);
 	rc = fb_twin_link_set(nl, t->ifindex, mac, port->mtu, alias);
@@ -163,14 +194,19 @@ static int configure(const struct fb_twin *t, const struct fb_config_port *port,
 		    mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], port->mtu, strerror(-rc));
 		goto out;
 	}
-	rc = add_addresses(nl, t, port, mac, errs);
+	rc = add_addresses(nl, t, port, mac, &has_ipv6, errs);
 	if (rc != 0)
 		goto out;
 	rc = fb_twin_link_up(nl, t->ifindex);
 	if (rc != 0)
 		say(errs, "%s: cannot bring it up: %s", t->name, strerror(-rc));
+	else if (has_ipv6)
+		await_addresses(nl, news, t, port, mac);
 out:
-	mnl_socket_close(nl);
+	if (news != NULL)
+		mnl_socket_close(news);
+	if (nl != NULL)
+		mnl_socket_close(nl);
 	return rc;
 }
 

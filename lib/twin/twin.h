@@ -33,7 +33,8 @@ struct fb_twin;
 int fb_twin_check(const struct fb_config_port *port, struct fb_errs *errs);
 
 /**
- * Create "fb-<name>", set MAC and MTU, add addresses (IPv6 ones with nodad), bring it up.
+ * Create "fb-<name>", set MAC and MTU, add addresses (IPv6 ones with nodad), bring it up, and wait
+ * (2 s at most) until the kernel takes what comes for those.
  * On failure: NULL, errno, and one line in errs that says what is missing (/dev/net/tun, CAP_NET_ADMIN).
  */
 struct fb_twin *fb_twin_open(const struct fb_config_port *port, const uint8_t mac[6],

@@ -78,9 +78,12 @@ static void it_has_the_ports_name_mac_and_mtu_and_is_up(void **state)
 
 static void its_addresses_are_usable_at_once_the_link_local_too(void **state)
 {
-	const char *text = said("ip addr show dev fb-lan");
+	const char *text = said("ip -6 route show table local dev fb-lan");
 
 	(void)state;
+	assert_non_null(strstr(text, "local 2001:db8::1 "));
+	assert_non_null(strstr(text, "local fe80::fb:ff:fe00:1 "));
+	text = said("ip addr show dev fb-lan");
 	assert_non_null(strstr(text, "192.0.2.1/24"));
 	assert_non_null(strstr(text, "2001:db8::1/64"));
 	assert_non_null(strstr(text, "fe80::fb:ff:fe00:1/64"));
