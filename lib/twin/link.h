@@ -31,6 +31,7 @@ int fb_twin_link_remove_address(struct mnl_socket *nl, int ifindex,
 
 /** @return 0 or -errno of the kernel */
 int fb_twin_link_up(struct mnl_socket *nl, int ifindex);
+
 /** @return a socket that becomes readable when IPv6 routes change, to mnl_socket_close(); NULL with errno */
 struct mnl_socket *fb_twin_link_route_news(void);
 
@@ -44,6 +45,5 @@ struct mnl_socket *fb_twin_link_route_news(void);
  */
 bool fb_twin_link_await_local(struct mnl_socket *nl, struct mnl_socket *news, int ifindex,
 			      const struct fb_addr *addr, uint64_t deadline_ms);
-
 
 #endif
