@@ -10,6 +10,7 @@
 
 #include <rte_tcp.h>
 
+#include "datapath/select.h"
 #include "datapath/stages.h"
 #include "flow/lookup.h"
 
@@ -95,13 +96,37 @@ void fb_worker_expire(struct fb_worker *w)
 	step_levels(w);
 }
 
+/* A connection of a port that had one before. Until that has ended a SYN or INIT is nothing new. */
+static bool has_ended(const struct fb_flow *flow)
+{
+	return flow->state == FB_FLOW_CLOSING || flow->state == FB_FLOW_SHUTDOWN ||
+	       flow->state == FB_FLOW_CLOSED;
+}
+
+/*
+ * With affinity a connection goes where the client had its last one, which need not be where this port had
+ * one; and the client's time begins again.
+ */
+static bool is_led_here(struct fb_worker *w, struct fb_flow *flow, const struct fb_tuple *client)
+{
+	const struct fb_service *svc = fb_table_lookup(w->snap, client);
+
+	if (svc == NULL || svc->affinity_s == 0 || svc->n_slots == 0)
+		return true;
+	if (fb_select_affine(w, svc, client)->id != flow->ep_id)
+		return false;
+	flow->flags |= FB_FLOW_AFFINE;
+	return true;
+}
+
 /*
  * What became of the flow's endpoint and service since the record last looked. A SYN or INIT is a
- * new connection, which only an active endpoint may get.
+ * new connection, which only an active endpoint may get, and with affinity only the client's.
  */
-bool fb_flow_look_again(const struct fb_snapshot *snap, struct fb_flow *flow,
-			const struct fb_packet *pkt, enum fb_flow_dir dir)
+bool fb_flow_look_again(struct fb_worker *w, struct fb_flow *flow, const struct fb_packet *pkt,
+			enum fb_flow_dir dir)
 {
+	const struct fb_snapshot *snap = w->snap;
 	bool new_syn = dir == FB_DIR_CLIENT && pkt->proto != IPPROTO_UDP &&
 		       (pkt->tcp_flags & (RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG)) ==
 			       RTE_TCP_SYN_FLAG &&
@@ -119,13 +144,15 @@ bool fb_flow_look_again(const struct fb_snapshot *snap, struct fb_flow *flow,
 	info = fb_table_info(snap, flow->ep_id);
 	if (new_syn && info->state != FB_EP_ACTIVE)
 		return false;
+	if (new_syn && has_ended(flow) && !is_led_here(w, flow, &client))
+		return false;
 	flow->nh_idx = info->nh_idx;
 	flow->ep_epoch = snap->ep_epoch;
 	return true;
 }
 
 /* @return whether it is the flow of the packet, and the flow may go on */
-static __rte_always_inline bool is_hit(const struct fb_worker *w, struct fb_burst *b, uint16_t i,
+static __rte_always_inline bool is_hit(struct fb_worker *w, struct fb_burst *b, uint16_t i,
 				       enum fb_family family)
 {
 	const struct fb_packet *pkt = fb_keep(&b->pkts[i]);
@@ -140,7 +167,7 @@ static __rte_always_inline bool is_hit(const struct fb_worker *w, struct fb_burs
 			return false;
 	}
 	rte_prefetch0(&w->endpoint_counters[flow->ep_id]);
-	return fb_flow_goes_on(w->snap, flow, pkt, dir);
+	return fb_flow_goes_on(w, flow, pkt, dir);
 }
 
 void fb_stage_flow(struct fb_worker *w, struct fb_burst *b)

@@ -295,8 +295,7 @@ static void follow(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 	struct fb_flow *flow;
 
 	flow = fb_flow_find(t, &pkt->tuple, fb_flow_hash_tuple(t, &pkt->tuple), &dir);
-	if (flow == NULL || !fb_flow_goes_on(w->snap, flow, pkt, dir) ||
-	    flow->state == FB_FLOW_RESET) {
+	if (flow == NULL || !fb_flow_goes_on(w, flow, pkt, dir) || flow->state == FB_FLOW_RESET) {
 		without_flow(w, b, i);
 		return;
 	}

@@ -137,7 +137,7 @@ void fb_stage_icmp_error(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 		to_client(w, b, i, flow);
 	} else {
 		/* The endpoint's next hop may have changed since the flow's last packet. */
-		if (fb_flow_goes_on(w->snap, flow, pkt, FB_DIR_ENDPOINT))
+		if (fb_flow_goes_on(w, flow, pkt, FB_DIR_ENDPOINT))
 			to_endpoint(w, b, i, flow);
 		else
 			fb_end_drop(w, b, i, FB_REASON_ICMP_NO_FLOW);

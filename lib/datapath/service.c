@@ -303,7 +303,7 @@ void fb_stage_service(struct fb_worker *w, struct fb_burst *b)
 		}
 		/* Again: an earlier packet of this burst may have made the flow, or it has to go. */
 		flow = fb_flow_find(w->flows[pkt->family], &pkt->tuple, b->hashes[i], &dir);
-		if (flow != NULL && fb_flow_goes_on(w->snap, flow, pkt, dir)) {
+		if (flow != NULL && fb_flow_goes_on(w, flow, pkt, dir)) {
 			b->flows[i] = flow;
 			b->dirs[i] = (uint8_t)dir;
 			b->hits[b->n_hits++] = i;

@@ -140,16 +140,16 @@ static inline void fb_end_forward(struct fb_worker *w, struct fb_burst *b, uint1
 }
 
 /* flow.c: the uncommon half of fb_flow_goes_on(). */
-bool fb_flow_look_again(const struct fb_snapshot *snap, struct fb_flow *flow,
-			const struct fb_packet *pkt, enum fb_flow_dir dir);
+bool fb_flow_look_again(struct fb_worker *w, struct fb_flow *flow, const struct fb_packet *pkt,
+			enum fb_flow_dir dir);
 
 /* Whether the flow may keep its endpoint for this packet; takes a new next hop over if so. */
-static inline bool fb_flow_goes_on(const struct fb_snapshot *snap, struct fb_flow *flow,
+static inline bool fb_flow_goes_on(struct fb_worker *w, struct fb_flow *flow,
 				   const struct fb_packet *pkt, enum fb_flow_dir dir)
 {
-	if (likely(flow->ep_epoch == snap->ep_epoch && (pkt->tcp_flags & RTE_TCP_SYN_FLAG) == 0))
+	if (likely(flow->ep_epoch == w->snap->ep_epoch && (pkt->tcp_flags & RTE_TCP_SYN_FLAG) == 0))
 		return true;
-	return fb_flow_look_again(snap, flow, pkt, dir);
+	return fb_flow_look_again(w, flow, pkt, dir);
 }
 
 /*

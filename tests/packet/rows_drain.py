@@ -2,7 +2,7 @@
 """What becomes of flows while their endpoint goes away: state that changes under way.
 
 Backend 11 is alone until CHANGE_S, when it terminates or is gone, and 12 is there; GONE_S is when it is gone
-in any case. Each Service says something else about its flows.
+in any case, BACK_S when one Service has it again. Each Service says something else about its flows.
 """
 
 from bed import Bench, Step, row
@@ -13,6 +13,7 @@ from scapy.layers.l2 import Ether
 
 CHANGE_S = 10
 GONE_S = 40
+BACK_S = 42
 # Annotations of a Service; whether 11 is gone at CHANGE_S or terminates.
 KINDS = {
     "plain": ({}, False),
@@ -37,8 +38,15 @@ def with_endpoints(items, states):
         yield item
 
 
+# Who is there of Services with affinity: at first and after each change.
+AFFINE = {
+    "affine": [["11", "12", "13"], ["11", "12"], ["12", "13"], ["12", "13"]],
+    "again": [["11"], ["11"], ["12"], ["11", "12"]],
+}
+
+
 def state_at(change):
-    """change: 0 the beginning, 1 at CHANGE_S, 2 at GONE_S."""
+    """change: 0 the beginning, 1 at CHANGE_S, 2 at GONE_S, 3 at BACK_S."""
     ready = {"ready": True}
     for mode in MODES:
         for kind, (annotations, gone) in KINDS.items():
@@ -48,15 +56,15 @@ def state_at(change):
             elif change == 1 and not gone:
                 states["11"] = TERMINATING
             yield from with_endpoints(objects(f"drain-{kind}-{mode}", mode, **annotations), states)
-        hosts = [["11", "12", "13"], ["11", "12"], ["12", "13"]][change]
-        yield from with_endpoints(
-            objects(f"drain-affine-{mode}", mode, AFFINITY, selection="round-robin"),
-            {h: ready for h in hosts},
-        )
+        for kind, hosts in AFFINE.items():
+            yield from with_endpoints(
+                objects(f"drain-{kind}-{mode}", mode, AFFINITY, selection="round-robin"),
+                {h: ready for h in hosts[change]},
+            )
 
 
 Bench.OBJECTS["drain"] = list(state_at(0))
-Bench.THEN["drain"] = [(CHANGE_S, list(state_at(1))), (GONE_S, list(state_at(2)))]
+Bench.THEN["drain"] = [(CHANGE_S, list(state_at(1))), (GONE_S, list(state_at(2))), (BACK_S, list(state_at(3)))]
 
 AXES = {"bench": "drain", "mode": MODES, "family": FAMILIES}
 
@@ -200,3 +208,20 @@ def affine(t):
         assert host in there[i], f"{host} is not there"
         if i > 0 and hosts[i - 1] in there[i]:
             equal(host, hosts[i - 1], f"endpoint {i}")
+
+
+@row("tcp over {family} by {mode}: a port that is used again goes where affinity leads", **AXES)
+def used_again(t):
+    yield from others_go_to(t, "again", 1, "11")  # from which on the changes are counted
+    old, new = Connection(t, "again", 6), Connection(t, "again", 7)
+    equal((yield from old.establish(GONE_S - 1)), "11", "endpoint")
+    ended((yield old.from_client(GONE_S - 1, "FA")), "forward")
+    ended((yield old.from_endpoint(GONE_S - 1, "FA")), "forward")
+    equal((yield from new.establish(GONE_S + 1)), "12", "endpoint")
+    # So that the flow to 11 is not forgotten when 11 is there again.
+    late = yield old.from_client(GONE_S + 1)
+    ended(late, "forward")
+    equal(host_of(late), "11", "endpoint of what ended")
+    again = yield old.from_client(BACK_S + 1, "S")
+    ended(again, "forward")
+    equal(host_of(again), "12", "endpoint of the port's second connection")
