@@ -19,7 +19,8 @@
  */
 uint32_t bench_capacity(const struct bench_options *o, uint32_t flows)
 {
-	return RTE_MAX(flows + flows / 16, 1u << 20) + (o->shape.new_permille != 0 ? 1u << 22 : 0);
+	/* Below the pressure (85 %) under which flows of dnat are not recorded. */
+	return RTE_MAX(flows + flows / 4, 1u << 20) + (o->shape.new_permille != 0 ? 1u << 22 : 0);
 }
 
 static uint32_t n_batches(const struct bench_options *o)
