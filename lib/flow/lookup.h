@@ -124,8 +124,8 @@ static __rte_always_inline void fb_flow_prefetch_index(const struct fb_flow_tabl
  * Reads the index line. A key that spilled is not worth a second line here: find gets it, slower.
  *
  * @param ret_dir  set with a record only
- * @return the record that the key most likely is in, to be looked at by fb_flow_is() when it has arrived;
- *         NULL if there is none or it is elsewhere
+ * @return the record that the key most likely is in, to be looked at by fb_flow_key_equal() when it has
+ *         arrived; NULL if there is none or it is elsewhere
  */
 static __rte_always_inline struct fb_flow *
 fb_flow_prefetch_record_as(const struct fb_flow_table *t, enum fb_family family,
@@ -182,14 +182,6 @@ static __rte_always_inline bool fb_flow_key_equal(const struct fb_flow *flow, en
 		diff |= fb_flow_load32(a + 32) ^ fb_flow_load32(b + 32);
 	}
 	return (diff | (uint64_t)(flow->proto ^ tuple->proto)) == 0;
-}
-
-/** Whether a packet with this tuple, from that side, belongs to the flow. */
-static __rte_always_inline bool fb_flow_is(const struct fb_flow *flow, enum fb_flow_dir dir,
-					   const struct fb_tuple *tuple)
-{
-	return tuple->family == FB_IPV4 ? fb_flow_key_equal(flow, FB_IPV4, dir, tuple)
-					: fb_flow_key_equal(flow, FB_IPV6, dir, tuple);
 }
 
 static __rte_always_inline struct fb_flow *

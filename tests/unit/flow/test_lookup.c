@@ -164,9 +164,9 @@ static void prefetching_tells_the_likely_record_and_changes_nothing(void **state
 			}
 			assert_ptr_equal(likely_flow, flow);
 			assert_int_equal(dir, FB_DIR_CLIENT);
-			assert_true(fb_flow_is(likely_flow, dir, &client));
-			assert_false(fb_flow_is(likely_flow, dir, &reply));
-			assert_false(fb_flow_is(likely_flow, FB_DIR_ENDPOINT, &client));
+			assert_true(fb_flow_key_equal(likely_flow, f, dir, &client));
+			assert_false(fb_flow_key_equal(likely_flow, f, dir, &reply));
+			assert_false(fb_flow_key_equal(likely_flow, f, FB_DIR_ENDPOINT, &client));
 		}
 		assert_ptr_equal(fb_flow_find(t, &client, hash, &dir), flow);
 		assert_ptr_equal(
