@@ -22,6 +22,7 @@
 #include <netinet/in.h>
 
 #include "datapath/stages.h"
+#include "datapath/stateless.h"
 #include "flow/lookup.h"
 #include "net/fragment.h"
 
@@ -266,19 +267,21 @@ static void piece(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 static void without_flow(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 {
 	const struct fb_tuple *tuple = &b->pkts[i].tuple;
+	const struct fb_service *svc = fb_table_lookup(w->snap, tuple);
 	struct fb_addr dst = fb_tuple_dst(tuple);
 	uint8_t bits = fb_table_address(w->snap, &dst);
 
 	if (fb_dns_is_ours(w, tuple))
 		fb_end_punt(w, b, i);
-	else if (fb_table_lookup(w->snap, tuple) != NULL)
-		fb_end_drop(w, b, i, FB_REASON_FRAGMENT_NO_FLOW);
-	else if (bits & FB_ADDR_BOX)
+	else if (svc != NULL && fb_stateless_request_piece(w, b, i, svc))
+		return;
+	else if (svc == NULL && !(bits & (FB_ADDR_BOX | FB_ADDR_SNAT)) &&
+		 fb_stateless_reply(w, b, i))
+		return;
+	else if (svc == NULL && ((bits & FB_ADDR_BOX) || !(bits & (FB_ADDR_SERVICE | FB_ADDR_SNAT))))
 		fb_end_punt(w, b, i);
-	else if (bits & (FB_ADDR_SERVICE | FB_ADDR_SNAT))
-		fb_end_drop(w, b, i, FB_REASON_FRAGMENT_NO_FLOW);
 	else
-		fb_end_punt(w, b, i);
+		fb_end_drop(w, b, i, FB_REASON_FRAGMENT_NO_FLOW);
 }
 
 /* A later piece, after the first. */

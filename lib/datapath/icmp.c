@@ -9,9 +9,14 @@
  *
  * The outer source becomes the service's address where the endpoint itself speaks, and a SNAT address
  * towards endpoints of `snat` flows; a router in between keeps its own, so that traceroute shows it.
+ *
+ * What quotes a later fragment does not come here (net/icmp.c): there are no ports in it, and the table of
+ * fragments has forgotten the datagram by the time that somebody complains. IPv4 has no such errors (RFC 792:
+ * about fragment zero alone), and in IPv6 the first piece, as large and as far travelled, meets its own.
  */
 
 #include "datapath/stages.h"
+#include "datapath/stateless.h"
 #include "flow/lookup.h"
 #include "net/rewrite.h"
 
@@ -58,6 +63,35 @@ static bool by_the_hash(struct fb_worker *w, struct fb_burst *b, uint16_t i,
 	return true;
 }
 
+/*
+ * About a packet to an endpoint that went without a flow (stateless.h): what leads the endpoint's replies
+ * back leads this back. @return whether the packet came to an end here
+ */
+static bool by_the_frontend(struct fb_worker *w, struct fb_burst *b, uint16_t i,
+			    const struct fb_tuple *key)
+{
+	const struct fb_packet *pkt = &b->pkts[i];
+	struct fb_addr outer_src = fb_tuple_src(&pkt->tuple);
+	const struct fb_addr outer_dst = fb_tuple_dst(key);
+	const struct fb_addr endpoint = fb_tuple_src(key);
+	const struct fb_client_hop *hop;
+	struct fb_tuple client;
+	struct fb_tuple reply;
+	uint32_t ep_id;
+
+	if (pkt->ttl <= 1 || !fb_stateless_translate_reply(w, key, &reply, &ep_id, &hop))
+		return false;
+	if (!within_rate(w, b, i))
+		return true;
+	client = fb_tuple_reverse(&reply);
+	if (fb_addr_equal(&outer_src, &endpoint))
+		outer_src = fb_tuple_dst(&client);
+	fb_rewrite_icmp_error(rte_pktmbuf_mtod(b->mbufs[i], uint8_t *), pkt, &outer_src, &outer_dst,
+			      &client);
+	fb_end_forward(w, b, i, hop->port, hop->mac);
+	return true;
+}
+
 static void unknown_flow(struct fb_worker *w, struct fb_burst *b, uint16_t i,
 			 const struct fb_tuple *key)
 {
@@ -70,7 +104,7 @@ static void unknown_flow(struct fb_worker *w, struct fb_burst *b, uint16_t i,
 		fb_end_punt(w, b, i);
 	else if (owner != w->idx && !b->handed_over)
 		fb_end_handover(w, b, i, owner);
-	else if (by_the_hash(w, b, i, key))
+	else if (by_the_hash(w, b, i, key) || by_the_frontend(w, b, i, key))
 		return;
 	else if (bits == 0 || (bits & FB_ADDR_BOX))
 		fb_end_punt(w, b, i);

@@ -4,6 +4,7 @@
 
 #include "datapath/stages.h"
 #include "flow/table.h"
+#include "net/fragment.h"
 #include "net/rewrite.h"
 
 #define MOST_VOTES 1024
@@ -142,18 +143,45 @@ static uint64_t client_key(const struct fb_worker *w, const struct fb_addr *clie
 	return fb_hash_2(&w->dp->nat.secret, v[0], v[1]) | 1;
 }
 
-/* Rewrite the packet in hand to `to` and send it. */
+/* Its ports are those of the first piece; the packet has none. */
+static bool is_later_piece(const struct fb_packet *pkt)
+{
+	return pkt->kind == FB_PARSE_FRAGMENT;
+}
+
+/* New addresses, ports and TTL; a later piece of a datagram has no ports. */
+static void rewrite(struct rte_mbuf *m, const struct fb_packet *pkt, const struct fb_tuple *to)
+{
+	const struct fb_tuple answer = fb_tuple_reverse(to);
+	uint8_t *data = rte_pktmbuf_mtod(m, uint8_t *);
+	struct fb_rewrite rw;
+
+	if (is_later_piece(pkt)) {
+		fb_fragment_rewrite(data, pkt, to);
+		return;
+	}
+	fb_rewrite_prepare(&pkt->tuple, to, &rw);
+	fb_rewrite_apply(data, pkt, &answer, &rw);
+}
+
+/* Rewrite the packet in hand to `to` and send it. Nobody is told of what becomes of later pieces. */
 static void send_as(struct fb_worker *w, struct fb_burst *b, uint16_t i, const struct fb_tuple *to,
 		    uint32_t ep_id, const struct fb_way_out *out)
 {
 	const struct fb_packet *pkt = &b->pkts[i];
-	const struct fb_tuple answer = fb_tuple_reverse(to);
 	struct fb_endpoint_counters *ec = &w->endpoint_counters[ep_id];
 	const bool fits = pkt->l3_len_bytes <= out->mtu;
-	struct fb_rewrite rw;
 
+	if (pkt->ttl <= 1 && is_later_piece(pkt)) {
+		fb_end_drop(w, b, i, FB_REASON_TTL_EXCEEDED);
+		return;
+	}
 	if (pkt->ttl <= 1) {
 		fb_end_time_exceeded(w, b, i);
+		return;
+	}
+	if (!fits && !fb_may_split(pkt) && is_later_piece(pkt)) {
+		fb_end_drop(w, b, i, FB_REASON_TOO_BIG);
 		return;
 	}
 	if (!fits && !fb_may_split(pkt)) {
@@ -163,8 +191,7 @@ static void send_as(struct fb_worker *w, struct fb_burst *b, uint16_t i, const s
 	ec->packets++;
 	ec->bytes += pkt->l3_len_bytes;
 	w->counters.stateless++;
-	fb_rewrite_prepare(&pkt->tuple, to, &rw);
-	fb_rewrite_apply(rte_pktmbuf_mtod(b->mbufs[i], uint8_t *), pkt, &answer, &rw);
+	rewrite(b->mbufs[i], pkt, to);
 	if (fits)
 		fb_end_forward(w, b, i, out->port, out->mac);
 	else
@@ -178,49 +205,108 @@ static bool can_do_without(const struct fb_service *svc)
 	       fb_selection_by_hash(svc->selection);
 }
 
-bool fb_stateless_request(struct fb_worker *w, struct fb_burst *b, uint16_t i,
-			  const struct fb_service *svc)
+/*
+ * Where the table leads a client's packet, and as what it gets there. @return the next hop; NULL: it needs
+ * a flow
+ */
+static const struct fb_next_hop *lead(const struct fb_worker *w, const struct fb_service *svc,
+				      const struct fb_tuple *client,
+				      struct fb_stateless_endpoint *ret_want,
+				      struct fb_tuple *ret_out)
 {
-	const struct fb_packet *pkt = &b->pkts[i];
-	const struct fb_tuple *client = &pkt->tuple;
 	const struct fb_addr src = fb_tuple_src(client);
-	struct fb_stateless_endpoint want = {.frontend = fb_tuple_dst(client),
-					     .frontend_port_be = fb_tuple_dport(client),
-					     .proto = client->proto};
-	const uint8_t *data = rte_pktmbuf_mtod(b->mbufs[i], const uint8_t *);
-	const struct fb_endpoint *ep;
 	const struct fb_next_hop *hop;
+	const struct fb_endpoint *ep;
 	struct fb_tuple reply;
-	struct fb_tuple out;
 
-	/* A fragment's fellows find their way by its flow. */
-	if (!can_do_without(svc) || pkt->kind != FB_PARSE_SERVICE)
-		return false;
+	if (!can_do_without(svc))
+		return NULL;
 	ep = fb_table_select(svc, fb_table_select_hash(w->snap, svc, client), NULL);
 	/* An endpoint that is its own client would answer itself past the box (insert_flow()). */
 	if (ep == NULL || fb_addr_equal(&src, &ep->addr))
-		return false;
+		return NULL;
 	hop = &w->snap->next_hops[fb_table_info(w->snap, ep->id)->nh_idx];
 	if (hop->state != FB_HOP_READY)
-		return false;
+		return NULL;
 	reply = fb_tuple_make(client->proto, &ep->addr, ep->port_be, &src, fb_tuple_sport(client));
 	/* The client has a flow to the same endpoint by another frontend, which replies would go to. */
 	if (fb_flow_taken(w->flows[client->family], &reply))
+		return NULL;
+	*ret_want = (struct fb_stateless_endpoint){
+		.endpoint = ep->addr,
+		.frontend = fb_tuple_dst(client),
+		.endpoint_port_be = ep->port_be,
+		.frontend_port_be = fb_tuple_dport(client),
+		.proto = client->proto,
+		.ep_id = ep->id,
+	};
+	*ret_out = fb_tuple_reverse(&reply);
+	return hop;
+}
+
+static void send_to_endpoint(struct fb_worker *w, struct fb_burst *b, uint16_t i,
+			     const struct fb_tuple *to, uint32_t ep_id,
+			     const struct fb_next_hop *hop)
+{
+	const struct fb_way_out out = {
+		.port = hop->port,
+		.mtu = RTE_MIN(hop->mtu, w->tx[hop->port].mtu),
+		.mac = hop->mac,
+	};
+
+	send_as(w, b, i, to, ep_id, &out);
+}
+
+bool fb_stateless_request(struct fb_worker *w, struct fb_burst *b, uint16_t i,
+			  const struct fb_service *svc)
+{
+	const struct fb_tuple *client = &b->pkts[i].tuple;
+	const struct fb_addr src = fb_tuple_src(client);
+	const uint8_t *data = rte_pktmbuf_mtod(b->mbufs[i], const uint8_t *);
+	struct fb_stateless_endpoint want;
+	const struct fb_next_hop *hop;
+	struct fb_tuple out;
+
+	hop = lead(w, svc, client, &want, &out);
+	if (hop == NULL)
 		return false;
-	want.endpoint = ep->addr;
-	want.endpoint_port_be = ep->port_be;
-	want.ep_id = ep->id;
-	if (!fb_stateless_claim(w->stateless,
-				endpoint_hash(w, &ep->addr, ep->port_be, client->proto), &want,
-				w->now_ms))
+	if (!fb_stateless_claim(
+		    w->stateless,
+		    endpoint_hash(w, &want.endpoint, want.endpoint_port_be, want.proto), &want,
+		    w->now_ms))
 		return false;
 	fb_stateless_learn_hop(w->stateless, client_key(w, &src), fb_ingress(b->mbufs[i]),
 			       data + RTE_ETHER_ADDR_LEN);
-	out = fb_tuple_reverse(&reply);
-	send_as(w, b, i, &out, ep->id,
-		&(struct fb_way_out){.port = hop->port,
-				     .mtu = RTE_MIN(hop->mtu, w->tx[hop->port].mtu),
-				     .mac = hop->mac});
+	send_to_endpoint(w, b, i, &out, want.ep_id, hop);
+	return true;
+}
+
+bool fb_stateless_request_piece(struct fb_worker *w, struct fb_burst *b, uint16_t i,
+				const struct fb_service *svc)
+{
+	const struct fb_tuple *client = &b->pkts[i].tuple;
+	const struct fb_addr src = fb_tuple_src(client);
+	const struct fb_stateless_endpoint *used;
+	struct fb_stateless_endpoint want;
+	const struct fb_next_hop *hop;
+	struct fb_tuple out;
+
+	/* What kept the first piece out keeps this one out too. */
+	if (likely(!w->stateless->used) || !fb_table_admits(svc, &src) ||
+	    fb_table_source_is_forged(w->snap, client) ||
+	    __atomic_load_n(&w->dp->draining, __ATOMIC_RELAXED))
+		return false;
+	hop = lead(w, svc, client, &want, &out);
+	if (hop == NULL)
+		return false;
+	used = fb_stateless_find(w->stateless,
+				 endpoint_hash(w, &want.endpoint, want.endpoint_port_be,
+					       want.proto),
+				 &want.endpoint, want.endpoint_port_be, want.proto, w->now_ms);
+	if (used == NULL || used->frontend_port_be != want.frontend_port_be ||
+	    !fb_addr_equal(&used->frontend, &want.frontend))
+		return false;
+	send_to_endpoint(w, b, i, &out, want.ep_id, hop);
 	return true;
 }
 
@@ -262,8 +348,7 @@ bool fb_stateless_reply(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 	struct fb_tuple out;
 	uint32_t ep_id;
 
-	if (b->pkts[i].kind != FB_PARSE_SERVICE ||
-	    !fb_stateless_translate_reply(w, &b->pkts[i].tuple, &out, &ep_id, &hop))
+	if (!fb_stateless_translate_reply(w, &b->pkts[i].tuple, &out, &ep_id, &hop))
 		return false;
 	send_as(w, b, i, &out, ep_id,
 		&(struct fb_way_out){.port = hop->port,

@@ -95,7 +95,15 @@ bool fb_stateless_translate_reply(const struct fb_worker *w, const struct fb_tup
 bool fb_stateless_request(struct fb_worker *w, struct fb_burst *b, uint16_t i,
 			  const struct fb_service *svc);
 
-/** The same for a packet that no flow has and no service is asked by. */
+/**
+ * A later piece of a client's datagram that no flow has, its ports set: if its first piece went without a flow,
+ * this one follows, be there pressure or not.
+ * @return whether the packet has come to its end
+ */
+bool fb_stateless_request_piece(struct fb_worker *w, struct fb_burst *b, uint16_t i,
+				const struct fb_service *svc);
+
+/** The same for a packet or piece that no flow has and no service is asked by. */
 bool fb_stateless_reply(struct fb_worker *w, struct fb_burst *b, uint16_t i);
 
 #endif

@@ -32,9 +32,6 @@ for _name in ("share-snat", "share-dnat", "share-answered", "full", "ports"):
 Bench.FLOWS["full"] += ", half-open-share: 50"
 Bench.FLOWS["ports"] = "ipv4: 1024, ipv6: 1024, half-open-share: 50"
 Bench.SNAT_PORTS["ports"] = "32768-33023"
-for _name in ("pressed-tcp", "pressed-udp", "pressed-sctp"):
-    Bench.TIMEOUTS[_name] = "{}"
-    Bench.FLOWS[_name] = "ipv4: 64, ipv6: 64, half-open-share: 50, pressure: 20"
 Bench.TIMEOUTS["rates"] = "{}"
 Bench.LIMITS["rates"] = "{source-rate: 5, source-prefix-ipv4: 24, service-rate: 8}"
 
@@ -215,51 +212,3 @@ def service_rate(t):
         syn_from(t, "dnat", net.format(71), 1000, at_s=1.2),
     ]
     equal(verdicts(results), ["forward", "drop", "forward"], "open, early, later")
-
-
-def without_flow(t, proto, sports):
-    """Both directions of new flows that have no record. @return {port: endpoint}"""
-    frames = [t.packet("dnat", l4=first_l4(t, proto, p)) for p in sports]
-    results = yield [Step("lan", f) for f in frames]
-    chosen, replies = {}, []
-    for frame, result, port in zip(frames, results, sports):
-        ended(result, "forward")
-        equal(result.endpoint, None, "a record's endpoint")
-        dst = network(Ether(result.frames[0][1])).dst
-        mac = endpoints("pods", t.family)[dst]
-        target = TARGET_PORT[proto]
-        sent(result, "forward", "none", "pods",
-             rewritten(frame, "pods", mac, t.client, dst, port, target))  # fmt: skip
-        l4 = t.l4(proto, flags="SA")
-        l4.sport, l4.dport = target, port
-        replies.append(t.frame("pods", mac, dst, t.client, joined(l4, b"")))
-        chosen[port] = dst
-    results = yield [Step("pods", f) for f in replies]
-    for frame, result, port in zip(replies, results, sports):
-        service_port = SERVICE_PORT[proto]
-        sent(result, "forward", "none", "lan",
-             rewritten(frame, "lan", t.cmac, vip("dnat", t.family), t.client, service_port, port))  # fmt: skip
-    return chosen
-
-
-@row("{proto} over {family} by dnat: under pressure a flow that the table leads anyway has no record",
-     bench="pressed-{proto}", only_one_worker=True, proto=("tcp", "udp", "sctp"), **FAMILIES)  # fmt: skip
-def stateless(t):
-    proto, t.proto, t.mode = t.proto, "tcp", "dnat"
-    kept = yield from establish_many(t, range(1000, 1032))
-    chosen = yield from without_flow(t, proto, range(2000, 2020))
-    equal(len(set(chosen.values())), 3, "number of endpoints")
-    # By another address of the Service the same endpoints need records, to know which one was asked. There
-    # is room for 32: then the table is full, and the last one takes the place of the first.
-    other = "192.0.2.21" if t.family == 4 else "2001:db8:f::21"
-    frames = [t.packet("dnat", l4=first_l4(t, proto, p), to=other) for p in range(3000, 3033)]
-    results = yield [Step("lan", f) for f in frames]
-    flows = [Flow(t, f, r, "dnat", "lan") for f, r in zip(frames, results)]
-    results = yield from to_client(t, flows[1:])
-    for result in results:
-        ended(result, "forward")
-        equal(network(Ether(result.frames[0][1])).src, other, "who answers")
-    results = yield from to_client(t, kept, flags="A")
-    equal(verdicts(results), ["forward"] * 32, "packets of the established")
-    full = yield from without_flow(t, proto, range(2000, 2020))
-    equal(full, chosen, "the same endpoints with a full table")

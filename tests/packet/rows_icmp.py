@@ -244,6 +244,22 @@ def error_forgotten(t):
     sent(result, "forward", "none", "pods", bytes(wanted))
 
 
+@row("{proto} over {family}: with the client's address hidden errors about a forgotten flow lead nowhere",
+     bench="short", proto=("tcp", "udp"), **FAMILY)  # fmt: skip
+def error_forgotten_hidden(t):
+    """About a request it is to an address of the box's own, where the kernel may have asked."""
+    t.mode = "snat"
+    flow = yield from t.open(at_s=0)
+    to_client = l3_bytes(flow.to_client(flow.reply(b"answer")))
+    to_endpoint = l3_bytes(flow.to_endpoint(t.packet()))
+    results = yield [
+        Step("lan", t.frame("lan", t.cmac, t.client, flow.vip, t.error("too big", to_client)), 10),
+        Step("pods", t.frame("pods", flow.emac, flow.endpoint, flow.seen, t.error("too big", to_endpoint)), 10),
+    ]
+    ended(results[0], "drop", "icmp-no-flow")
+    ended(results[1], "punt")
+
+
 @row("{family} by {mode}: an error that quotes a later fragment names no flow", **BOTH)
 def error_later_fragment(t):
     t.proto = "udp"
@@ -252,6 +268,18 @@ def error_later_fragment(t):
     error = t.frame("lan", t.cmac, t.client, vip(t.mode, t.family), t.error("time exceeded", l3_bytes(quoted)))
     result = yield Step("lan", error)
     ended(result, "drop", "icmp-about-fragment")
+
+
+@row("{family} by {mode}: one from the endpoint's side is for nobody's flow, and the kernel's", **BOTH)
+def error_later_fragment_back(t):
+    """To the box's own address, or the client's: what is not a service's is left to the kernel."""
+    t.proto = "udp"
+    flow = yield from t.open()
+    l4 = UDP(sport=flow.sport, dport=flow.dport) / Raw(bytes(64))
+    quoted = fragment(t, l4, flow.seen, flow.endpoint, MAC["pods"], "pods", False)
+    error = t.frame("pods", flow.emac, flow.endpoint, flow.seen, t.error("time exceeded", l3_bytes(quoted)))
+    result = yield Step("pods", error)
+    ended(result, "punt")
 
 
 @row("{family} by {mode}: an error that quotes a first fragment finds its flow", **BOTH)
