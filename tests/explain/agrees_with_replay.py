@@ -35,6 +35,8 @@ SERVICES = [
     ("half", "dnat", 15, [("http", "TCP", 80, 0)], ["10.1.0.11", "10.1.0.98"]),
     ("far", "snat", 16, [("http", "TCP", 80, 0), ("q", "UDP", 81, 0)], ["10.2.3.4", "10.2.3.5"]),
     ("nowhere", "snat", 17, [("http", "TCP", 80, 0)], ["10.9.0.1", "fd00:9::1"]),
+    # Behind a port without an address to hide clients behind.
+    ("bare", "snat", 18, [("http", "TCP", 80, 0), ("q", "UDP", 80, 0)], ["10.3.0.11", "fd00:3::11"]),
 ]
 
 RANGES = {
@@ -201,7 +203,8 @@ def main():
     kinds = {(h["verdict"], h["reason"]) for h in happened}
     chosen = {h["endpoint"] for h in happened if "endpoint" in h}
     wanted = {("forward", "none"), ("reject", "no-service"), ("reject", "no-endpoints"), ("punt", "none"),
-              ("answer", "none"), ("drop", "next-hop-unresolved"), ("drop", "no-route")}
+              ("answer", "none"), ("drop", "next-hop-unresolved"), ("drop", "no-route"),
+              ("drop", "no-snat-address")}
     complete = wanted <= kinds and len(chosen) >= 10
     print(f"{'ok' if complete else 'not ok'} 3 - every kind of verdict and endpoint was among them")
     print("".join(f"# missing: {k}\n" for k in wanted - kinds), end="")

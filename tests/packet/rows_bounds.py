@@ -26,12 +26,13 @@ from packets import (
 FAMILIES = {"family": (4, 6)}
 # By default a quarter may be half open of each kind: 16 of 64 flows. Rows share their bench's tables, so each of
 # these has one of its own, but for the families.
-for _name in ("share-snat", "share-dnat", "share-answered", "full", "ports"):
+for _name in ("share-snat", "share-dnat", "share-answered", "full", "ports", "ports-established"):
     Bench.TIMEOUTS[_name] = "{}"
     Bench.FLOWS[_name] = "ipv4: 64, ipv6: 64"
 Bench.FLOWS["full"] += ", half-open-share: 50"
-Bench.FLOWS["ports"] = "ipv4: 1024, ipv6: 1024, half-open-share: 50"
-Bench.SNAT_PORTS["ports"] = "32768-33023"
+for _name in ("ports", "ports-established"):
+    Bench.FLOWS[_name] = "ipv4: 1024, ipv6: 1024, half-open-share: 50"
+    Bench.SNAT_PORTS[_name] = "32768-33023"
 Bench.TIMEOUTS["rates"] = "{}"
 Bench.LIMITS["rates"] = "{source-rate: 5, source-prefix-ipv4: 24, service-rate: 8}"
 
@@ -170,6 +171,48 @@ def ports(t):
     equal(verdicts(results), ["forward"] * 10, "packets of the established")
     results = yield from to_client(t, more)
     equal(verdicts(results), ["forward"] * 10, "packets of the new")
+
+
+def opened_and_answered(t, sports):
+    """Those that got a port, established at once; the others were dropped for want of one."""
+    flows = yield from open_many(t, sports)
+    for none in flows:
+        if not isinstance(none, Flow):
+            ended(none, "drop", "snat-ports-exhausted")
+    # One may have given its port to a later one of them: then its SYN+ACK is no flow's.
+    last = {f.sport: f for f in flows if isinstance(f, Flow)}
+    results = yield [
+        s for f in last.values()
+        for s in (Step(f.egress, f.reply(l4=t.l4("tcp", flags="SA"))),
+                  Step("lan", t.packet(t.mode, l4=t.l4("tcp", flags="A", sport=f.cport))))
+    ]  # fmt: skip
+    equal(verdicts(results), ["forward"] * 2 * len(last), "SYN+ACK and ACK")
+    return list(last.values())
+
+
+@row("{family}: with all SNAT ports taken by established flows new ones are dropped; what both sides end gives way",
+     bench="ports-established", only_one_worker=True, **FAMILIES)  # fmt: skip
+def ports_established(t):
+    """One endpoint, one address, 256 ports."""
+    t.mode = "narrow-snat"
+    kept = []
+    for sports in (range(1000, 1240), range(2000, 2060), range(3000, 3060), range(4000, 4060)):
+        if len(kept) < 256:
+            kept += yield from opened_and_answered(t, sports)
+    equal(len(kept), 256, "number of flows")
+    for none in (yield from open_many(t, range(5000, 5020))):
+        ended(none, "drop", "snat-ports-exhausted")
+    results = yield from to_client(t, kept, flags="A")
+    equal(verdicts(results), ["forward"] * 256, "packets of the established")
+    # Half of them end on both sides: a search may miss one, but hardly that many.
+    results = yield [
+        s for f in kept[:128]
+        for s in (Step(f.egress, f.reply(l4=t.l4("tcp", flags="FA"))),
+                  Step("lan", t.packet(t.mode, l4=t.l4("tcp", flags="FA", sport=f.cport))))
+    ]  # fmt: skip
+    new = yield from open_many(t, range(6000, 6020))
+    ended_ports = {f.sport for f in kept[:128]}
+    assert all(isinstance(f, Flow) and f.sport in ended_ports for f in new), "a new flow has no port that was ended"
 
 
 def syn_from(t, service, source, sport, flags="S", at_s=0):
