@@ -57,6 +57,8 @@ static const char usage[] =
 	"                         loop beside them has the others only\n"
 	"      --services N       Services configured (default: 1000)\n"
 	"      --endpoints N      endpoints of each (default: 10)\n"
+	"      --dns on|off       answer DNS, so that changes reach the names too (default: on)\n"
+	"      --changes N        of EndpointSlices a second, for publish-load (default: 1000)\n"
 	"      --workers N        that run at once, for scaling (default: one on each core)\n"
 	"      --runs N           runs of each case; one more warms up (default: 7)\n"
 	"      --packets N        packets of each run (default: 262144)\n"
@@ -97,6 +99,7 @@ struct arguments {
 	const char *devices[2];
 	struct bench_generate generate;
 	uint32_t seconds;
+	bool dns[2]; /* on, off */
 };
 
 static bool parse_number(const char *text, uint32_t least, uint32_t most, uint32_t *ret)
@@ -157,6 +160,8 @@ enum {
 	NEW,
 	SERVICES,
 	ENDPOINTS,
+	DNS,
+	CHANGES,
 	WORKERS,
 	RUNS,
 	PACKETS,
@@ -183,6 +188,8 @@ static const struct option longs[] = {
 	{"new", required_argument, NULL, NEW},
 	{"services", required_argument, NULL, SERVICES},
 	{"endpoints", required_argument, NULL, ENDPOINTS},
+	{"dns", required_argument, NULL, DNS},
+	{"changes", required_argument, NULL, CHANGES},
 	{"workers", required_argument, NULL, WORKERS},
 	{"runs", required_argument, NULL, RUNS},
 	{"packets", required_argument, NULL, PACKETS},
@@ -258,6 +265,10 @@ static bool parse_one(int c, char *arg, struct arguments *a)
 		return parse_number(arg, 1, MAX_SERVICES, &a->o.n_services);
 	case ENDPOINTS:
 		return parse_number(arg, 1, 60000, &a->o.n_endpoints);
+	case DNS:
+		return pick(arg, "on", "off", a->dns);
+	case CHANGES:
+		return parse_number(arg, 1, 100000, &a->o.changes_hz);
 	case WORKERS:
 		return parse_number(arg, 2, BENCH_MAX_CORES, &a->o.n_workers);
 	case RUNS:
@@ -318,6 +329,7 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
 		(void)fputs(usage, stderr);
 		return 2;
 	}
+	a->o.without_dns = !a->dns[0];
 	for (size_t i = 0; i < RTE_DIM(suites); i++)
 		any |= a->wanted[i];
 	for (size_t i = 0; i < RTE_DIM(suites); i++)
@@ -351,6 +363,7 @@ static int run_suite(const struct bench_options *o, const struct bench_suite *su
 			.n_services = RTE_MIN(o->n_services * RTE_MAX(suite->times_services, 1u),
 					      MAX_SERVICES),
 			.n_endpoints = o->n_endpoints,
+			.without_dns = o->without_dns,
 			.mode = (uint8_t)mode,
 			.n_workers = suite->all_workers ? workers_of(o) : 0,
 			.proto = o->shape.proto,
@@ -434,6 +447,7 @@ int main(int argc, char **argv)
 				.n_sizes = 3,
 				.n_services = 1000,
 				.n_endpoints = 10,
+				.changes_hz = 1000,
 				.modes = {true, true},
 				.families = {true, true},
 				.shape = {.proto = IPPROTO_TCP},
@@ -441,6 +455,7 @@ int main(int argc, char **argv)
 		.core = -1,
 		.generate = {.in_flight = 768},
 		.seconds = 3,
+		.dns = {true, false},
 	};
 	int status = parse_arguments(argc, argv, &a);
 	int err;

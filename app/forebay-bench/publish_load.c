@@ -29,16 +29,16 @@
 #include "times.h"
 
 #define FLOWS       10000
-#define CHANGES_HZ  1000
 #define QUIET_MS    1000
 #define LOADED_MS   4000
 #define SLOW_US     50
-#define MAX_CHANGES (BENCH_MAX_RUNS * LOADED_MS * 2)
+#define MAX_CHANGES(hz) ((BENCH_MAX_RUNS + 1) * (LOADED_MS / 1000) * (hz))
 
 struct state {
 	struct bench_world *world;
 	struct fb_desired_settings settings;
 	const char *origin; /* of the manifests in the store */
+	uint32_t changes_hz;
 	uint32_t n_changes;
 	/* Of the changing thread, and read when it has ended. */
 	pthread_t thread;
@@ -175,13 +175,13 @@ static void bind_to(int cpu)
 static void *make_changes(void *arg)
 {
 	struct state *s = arg;
-	const double step_ms = 1000.0 / CHANGES_HZ;
+	const double step_ms = 1000.0 / s->changes_hz;
 	double due_ms = bench_now_ms();
 	double tick_ms = due_ms;
 
 	bind_to(s->cpu);
 	while (!__atomic_load_n(&s->stop, __ATOMIC_RELAXED) && s->err == 0 &&
-	       s->n_changes < MAX_CHANGES) {
+	       s->n_changes < MAX_CHANGES(s->changes_hz)) {
 		double now_ms = bench_now_ms();
 
 		s->behind_ms = RTE_MAX(s->behind_ms, now_ms - due_ms);
@@ -215,6 +215,7 @@ struct phase {
 	struct bench_run run; /* cycles of each burst */
 	uint32_t n_slow;      /* bursts of more than SLOW_US, while nobody else had the core */
 	uint32_t n_preempted;
+	uint64_t longest; /* cycles of a burst */
 };
 
 static long preemptions(void)
@@ -246,6 +247,7 @@ static int one_batch(struct bench_world *world, struct bench_traffic *traffic, s
 			continue;
 		}
 		phase->n_slow += took > slow;
+		phase->longest = RTE_MAX(phase->longest, took);
 		bench_run_add(&phase->run, took);
 	}
 	return bench_world_recycle(world) == BENCH_BATCH ? 0 : -EPROTO;
@@ -270,6 +272,13 @@ static double close_phase(struct phase *phase)
 		median = (double)run->batches[run->n / 2] / BENCH_BURST;
 	run->n = 0;
 	return median;
+}
+
+static void forget_bursts(struct phase *phase)
+{
+	phase->n_slow = 0;
+	phase->n_preempted = 0;
+	phase->longest = 0;
 }
 
 static int run_phase(struct bench_world *world, struct bench_traffic *traffic, double ms,
@@ -337,8 +346,8 @@ static int measure(const struct bench_options *o, struct state *s, struct bench_
 		/* The first one warms up, and makes what stays. */
 		if (i == 0) {
 			f->used_mb[0] = used_mb();
-			f->quiet.n_slow = f->quiet.n_preempted = 0;
-			f->loaded.n_slow = f->loaded.n_preempted = 0;
+			forget_bursts(&f->quiet);
+			forget_bursts(&f->loaded);
 			s->behind_ms = 0;
 			f->n_warm = s->n_changes;
 			continue;
@@ -374,6 +383,7 @@ static void tell(struct state *s, struct figures *f, struct bench_report *report
 {
 	double *took_ms = s->took_ms + f->n_warm;
 	uint32_t n = s->n_changes - f->n_warm;
+	double us = 1e6 / (double)rte_get_tsc_hz();
 
 	bench_report_add(report, &f->result);
 	qsort(took_ms, n, sizeof(*took_ms), by_value);
@@ -389,6 +399,8 @@ static void tell(struct state *s, struct figures *f, struct bench_report *report
 		   f->loaded.n_slow / f->loaded_s, 0);
 	report_one(report, "bursts over 50 us without, in a second", "count",
 		   f->quiet.n_slow / (f->loaded_s * QUIET_MS / LOADED_MS), 0);
+	report_one(report, "longest burst with changes", "us", (double)f->loaded.longest * us, 0);
+	report_one(report, "longest burst without", "us", (double)f->quiet.longest * us, 0);
 	report_one(report, "bursts in which another process had the core", "count",
 		   f->loaded.n_preempted + f->quiet.n_preempted, 0);
 }
@@ -397,7 +409,8 @@ static int in_world(const struct bench_options *o, struct bench_world *world,
 		    struct bench_report *report, struct fb_errs *errs)
 {
 	struct state s = {.world = world,
-			  .origin = fb_store_origin_next(world->offline.store, NULL)};
+			  .origin = fb_store_origin_next(world->offline.store, NULL),
+			  .changes_hz = o->changes_hz};
 	struct bench_traffic traffic = {0};
 	struct figures f = {.result = {.suite = "publish-load",
 				       .name = "with changes",
@@ -408,7 +421,7 @@ static int in_world(const struct bench_options *o, struct bench_world *world,
 				       .flows = FLOWS}};
 	int err = fb_box_settings(world->config, &s.settings);
 
-	s.took_ms = calloc(MAX_CHANGES, sizeof(*s.took_ms));
+	s.took_ms = calloc(MAX_CHANGES(s.changes_hz), sizeof(*s.took_ms));
 	if (s.took_ms == NULL)
 		err = -ENOMEM;
 	if (err == 0)

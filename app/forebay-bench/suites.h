@@ -24,6 +24,8 @@ struct bench_options {
 	uint32_t n_sizes;
 	uint32_t n_services;
 	uint32_t n_endpoints;
+	bool without_dns;
+	uint32_t changes_hz; /* of EndpointSlices */
 	bool modes[2]; /* by enum fb_service_mode */
 	bool families[FB_FAMILY_COUNT];
 	uint32_t core;

@@ -63,7 +63,9 @@ static void write_config(FILE *f, const struct bench_setup *s)
 		      "  snat-addresses: [192.0.2.2, \"2001:db8:1::2\"]\n",
 		      fb_service_mode_names[s->mode]);
 	/* As everywhere where it is on: packets to port 53 are told from others. */
-	(void)fprintf(f, "dns: {enabled: true, addresses: [192.0.2.53, \"2001:db8:1::53\"]}\n");
+	if (!s->without_dns)
+		(void)fprintf(
+			f, "dns: {enabled: true, addresses: [192.0.2.53, \"2001:db8:1::53\"]}\n");
 	(void)fprintf(f, "lab:\n  neighbours:\n");
 	(void)fprintf(f, "  - {address: 192.0.2.9, mac: \"02:00:00:00:00:09\", port: %s}\n", out);
 	(void)fprintf(f, "  - {address: \"2001:db8:1::9\", mac: \"02:00:00:00:00:09\", port: %s}\n",

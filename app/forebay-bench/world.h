@@ -33,6 +33,7 @@ struct bench_setup {
 	uint8_t mode;         /* enum fb_service_mode */
 	uint8_t proto;        /* IPPROTO_TCP or _UDP: what Services speak */
 	uint16_t n_workers;   /* 0: two, of which only the first has room for flows */
+	bool without_dns;
 	bool short_timeouts;  /* opening and closing connections are forgotten after a second */
 	uint32_t core;
 	const char *devices[2]; /* to receive and to send; NULL: none, frames are given by hand */

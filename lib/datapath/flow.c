@@ -134,7 +134,7 @@ bool fb_flow_look_again(struct fb_worker *w, struct fb_flow *flow, const struct 
 	const struct fb_endpoint_info *info;
 	struct fb_tuple client;
 
-	if (likely(flow->ep_epoch == snap->ep_epoch && !new_syn))
+	if (likely(flow->ep_epoch == fb_table_epoch(snap, flow->ep_id) && !new_syn))
 		return true;
 	if (flow->state == FB_FLOW_RESET)
 		return false;
@@ -147,13 +147,13 @@ bool fb_flow_look_again(struct fb_worker *w, struct fb_flow *flow, const struct 
 	if (new_syn && has_ended(flow) && !is_led_here(w, flow, &client))
 		return false;
 	flow->nh_idx = info->nh_idx;
-	flow->ep_epoch = snap->ep_epoch;
+	flow->ep_epoch = fb_table_epoch(snap, flow->ep_id);
 	return true;
 }
 
 /* @return whether it is the flow of the packet, and the flow may go on */
 static __rte_always_inline bool is_hit(struct fb_worker *w, struct fb_burst *b, uint16_t i,
-				       enum fb_family family)
+				       enum fb_family family, const uint32_t *ep_epochs)
 {
 	const struct fb_packet *pkt = fb_keep(&b->pkts[i]);
 	enum fb_flow_dir dir = b->dirs[i];
@@ -167,12 +167,14 @@ static __rte_always_inline bool is_hit(struct fb_worker *w, struct fb_burst *b, 
 			return false;
 	}
 	rte_prefetch0(&w->endpoint_counters[flow->ep_id]);
-	return fb_flow_goes_on(w, flow, pkt, dir);
+	return fb_flow_goes_on_in(w, ep_epochs, flow, pkt, dir);
 }
 
 void fb_stage_flow(struct fb_worker *w, struct fb_burst *b)
 {
 	const uint16_t n = b->n_lookups;
+	/* Before there is a snapshot there are no flows. */
+	const uint32_t *ep_epochs = likely(w->snap != NULL) ? w->snap->ep_epochs : NULL;
 
 	for (uint16_t k = 0; k < n; k++) {
 		const uint16_t i = b->lookups[k];
@@ -184,8 +186,8 @@ void fb_stage_flow(struct fb_worker *w, struct fb_burst *b)
 	}
 	for (uint16_t k = 0; k < n; k++) {
 		const uint16_t i = b->lookups[k];
-		const bool hit = likely(b->pkts[i].family == FB_IPV4) ? is_hit(w, b, i, FB_IPV4)
-								      : is_hit(w, b, i, FB_IPV6);
+		const bool hit = likely(b->pkts[i].family == FB_IPV4) ? is_hit(w, b, i, FB_IPV4, ep_epochs)
+								      : is_hit(w, b, i, FB_IPV6, ep_epochs);
 
 		if (likely(hit)) {
 			b->hits[b->n_hits++] = i;

@@ -43,7 +43,7 @@ static void fill(struct fb_worker *w, const struct fb_snapshot *snap, struct fb_
 	flow->ip_delta = rw.ip_delta;
 	flow->l4_delta = rw.l4_delta;
 	flow->ep_id = row->ep_id;
-	flow->ep_epoch = snap->ep_epoch;
+	flow->ep_epoch = fb_table_epoch(snap, row->ep_id);
 	flow->nh_idx = fb_table_info(snap, row->ep_id)->nh_idx;
 	flow->client_port = row->client_port;
 	memcpy(flow->client_mac, row->client_mac, sizeof(flow->client_mac));

@@ -184,7 +184,7 @@ static enum fb_reason create_flow(struct fb_worker *w, const struct fb_packet *p
 	if (reason != FB_REASON_NONE)
 		return reason;
 	flow->ep_id = ep->id;
-	flow->ep_epoch = w->snap->ep_epoch;
+	flow->ep_epoch = fb_table_epoch(w->snap, ep->id);
 	flow->nh_idx = info->nh_idx;
 	fb_flow_count_open(w, flow);
 	fb_flow_begin(flow, first_state(pkt->proto));

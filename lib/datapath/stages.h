@@ -143,13 +143,22 @@ static inline void fb_end_forward(struct fb_worker *w, struct fb_burst *b, uint1
 bool fb_flow_look_again(struct fb_worker *w, struct fb_flow *flow, const struct fb_packet *pkt,
 			enum fb_flow_dir dir);
 
+/* The same, for who has the snapshot's epochs in a register. */
+static inline bool fb_flow_goes_on_in(struct fb_worker *w, const uint32_t *ep_epochs,
+				      struct fb_flow *flow, const struct fb_packet *pkt,
+				      enum fb_flow_dir dir)
+{
+	if (likely(flow->ep_epoch == ep_epochs[flow->ep_id / FB_INFO_CHUNK] &&
+		   (pkt->tcp_flags & RTE_TCP_SYN_FLAG) == 0))
+		return true;
+	return fb_flow_look_again(w, flow, pkt, dir);
+}
+
 /* Whether the flow may keep its endpoint for this packet; takes a new next hop over if so. */
 static inline bool fb_flow_goes_on(struct fb_worker *w, struct fb_flow *flow,
 				   const struct fb_packet *pkt, enum fb_flow_dir dir)
 {
-	if (likely(flow->ep_epoch == w->snap->ep_epoch && (pkt->tcp_flags & RTE_TCP_SYN_FLAG) == 0))
-		return true;
-	return fb_flow_look_again(w, flow, pkt, dir);
+	return fb_flow_goes_on_in(w, w->snap->ep_epochs, flow, pkt, dir);
 }
 
 /*

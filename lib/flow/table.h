@@ -85,7 +85,7 @@ extern const char *const fb_flow_state_names[FB_FLOW_STATE_COUNT];
 struct fb_flow {
 	uint32_t last_use_ms;
 	uint32_t ep_id;     /* identity of the endpoint (table/read.h); outlives snapshots */
-	uint32_t ep_epoch;  /* fb_snapshot.ep_epoch that nh_idx was checked against */
+	uint32_t ep_epoch;  /* fb_table_epoch() as of when nh_idx was looked up */
 	uint32_t packets;   /* both directions, wrapping; for operators */
 	uint32_t link;  /* free: the next free record; half open: the younger one in the queue */
 	uint32_t older; /* half open: the older one in the queue; as link, a place */

@@ -13,7 +13,7 @@ struct draft {
 	uint32_t n_endpoints;
 	uint32_t n_over;
 	uint32_t n_next_hops;
-	bool epoch_moves;
+	bool epoch_moves; /* of some chunk */
 	const struct fb_dns_zone *dns;
 	struct fb_held_snapshot *snapshot;
 };
@@ -43,9 +43,10 @@ static uint32_t n_chunks(uint32_t n_endpoints)
 	return (n_endpoints + FB_INFO_CHUNK - 1) / FB_INFO_CHUNK;
 }
 
-/* A chunk as it is now. *same: nothing in it is another than in the last one, which may be NULL. */
+/* A chunk as it is now. *same: nothing in it is another than in the last one, which may be NULL. *moves:
+ * flows may have to hear of it. */
 static struct fb_info_chunk *make_chunk(const struct fb_table *t, uint32_t c,
-					const struct fb_info_chunk *last, struct draft *d, bool *same)
+					const struct fb_info_chunk *last, bool *same, bool *moves)
 {
 	struct fb_info_chunk *chunk = fb_part_alloc(sizeof(*chunk));
 	uint32_t first = c * FB_INFO_CHUNK;
@@ -54,6 +55,7 @@ static struct fb_info_chunk *make_chunk(const struct fb_table *t, uint32_t c,
 	if (end > t->ids.endpoint_pool.high)
 		end = t->ids.endpoint_pool.high;
 	*same = last != NULL;
+	*moves = false;
 	for (uint32_t i = first; chunk != NULL && i < end; i++) {
 		const struct fb_endpoint_info *was = last != NULL ? &last->v[i - first] : NULL;
 		struct fb_endpoint_info *info = &chunk->v[i - first];
@@ -66,9 +68,32 @@ static struct fb_info_chunk *make_chunk(const struct fb_table *t, uint32_t c,
 			continue;
 		*same = false;
 		/* An identity that appears or was reaped has no flows that would need to hear of it. */
-		d->epoch_moves |= was->state != FB_EP_ABSENT && info->state != FB_EP_ABSENT;
+		*moves |= was->state != FB_EP_ABSENT && info->state != FB_EP_ABSENT;
 	}
 	return chunk;
+}
+
+/*
+ * Flows whose endpoints are in these chunks look again. The array has a place for each identity there may
+ * ever be, so a flow needs no other look at whether its place is there. @return 0 or -ENOMEM
+ */
+static int move_epochs(const struct fb_table *t, struct draft *d, uint32_t first, uint32_t end)
+{
+	const uint32_t n = n_chunks(t->ids.endpoint_pool.max);
+	uint32_t *epochs = d->parts[FB_PART_EPOCHS];
+
+	if (epochs == t->parts[FB_PART_EPOCHS]) {
+		epochs = fb_part_alloc((n + 1) * sizeof(*epochs));
+		if (epochs == NULL)
+			return -ENOMEM;
+		if (t->parts[FB_PART_EPOCHS] != NULL)
+			memcpy(epochs, t->parts[FB_PART_EPOCHS], n * sizeof(*epochs));
+		d->parts[FB_PART_EPOCHS] = epochs;
+	}
+	for (uint32_t c = first; c < end; c++)
+		epochs[c] = t->ep_epoch + 1;
+	d->epoch_moves |= first < end;
+	return 0;
 }
 
 /*
@@ -94,10 +119,11 @@ static int draft_endpoints(const struct fb_table *t, struct draft *d)
 	is_same = last != NULL && n == t->n_endpoints;
 	for (uint32_t c = 0; c < n_chunks(n); c++) {
 		struct fb_info_chunk *chunk = c < n_last ? fb_info_chunk_of(last[c]) : NULL;
+		bool moves = false;
 
 		if (chunk == NULL || t->ids.changed[c] || chunk->is_going) {
 			bool same;
-			struct fb_info_chunk *made = make_chunk(t, c, chunk, d, &same);
+			struct fb_info_chunk *made = make_chunk(t, c, chunk, &same, &moves);
 
 			if (made == NULL)
 				return -ENOMEM;
@@ -108,6 +134,8 @@ static int draft_endpoints(const struct fb_table *t, struct draft *d)
 			is_same &= same;
 		}
 		infos[c] = chunk->v;
+		if (moves && move_epochs(t, d, c, c + 1) != 0)
+			return -ENOMEM;
 		d->n_over += chunk->n_over;
 	}
 	if (is_same) {
@@ -235,7 +263,10 @@ static int make_draft(struct fb_table *t, struct draft *d)
 		rc = draft_next_hops(t, d);
 	if (rc == 0 && (first || t->frontends_changed))
 		rc = draft_frontends(t, d);
-	d->epoch_moves |= t->frontend_freed;
+	/* The first one has the array at least. */
+	if (rc == 0 && (first || t->frontend_freed))
+		rc = move_epochs(t, d, 0,
+				 t->frontend_freed ? n_chunks(t->ids.endpoint_pool.max) : 0);
 	if (rc == 0 && (first || t->addresses_changed))
 		rc = draft_addresses(t, d);
 	if (rc == 0 && t->addresses_changed && t->committed_extras.cap < t->extras.cap) {
@@ -384,6 +415,7 @@ struct fb_snapshot *fb_table_commit(struct fb_table *t)
 			.n_services = t->n_services,
 			.services = t->parts[FB_PART_SERVICES],
 			.infos = t->parts[FB_PART_INFOS],
+			.ep_epochs = t->parts[FB_PART_EPOCHS],
 			.n_endpoints = t->n_endpoints,
 			.n_over = t->n_over,
 			.n_next_hops = t->n_next_hops,

@@ -49,6 +49,7 @@ struct fb_extras {
 enum fb_part_kind {
 	FB_PART_SERVICES,
 	FB_PART_INFOS, /* pointers to chunks, which are parts too */
+	FB_PART_EPOCHS, /* of chunks, for all identities that there may be */
 	FB_PART_NEXT_HOPS,
 	FB_PART_FRONTENDS,
 	FB_PART_RANGES,

@@ -61,20 +61,23 @@ static bool goes_on_in(struct fb_snapshot *snap, struct fb_flow *flow, const str
 	return fb_flow_goes_on(&worker, flow, pkt, dir);
 }
 
+/* An IPv4 record, with its keys. */
+struct record {
+	struct fb_flow head;
+	uint8_t keys[24];
+};
+
 /* A snapshot whose one service has the address and port that all these flows' clients asked. */
 struct bed {
 	struct fb_endpoint_info infos[4];
 	const struct fb_endpoint_info *chunk;
+	uint32_t epochs[2]; /* the second one is of identities that no flow here has */
 	struct fb_service svc;
 	const struct fb_service *services[1];
 	struct fb_frontend_index *index;
 	struct fb_address_index *addresses;
 	struct fb_snapshot snap;
-	/* An IPv4 record, with its keys. */
-	struct {
-		struct fb_flow head;
-		uint8_t keys[24];
-	} record;
+	struct record record;
 };
 
 static void bed_open(struct bed *bed, uint8_t endpoint_state, uint8_t proto, uint8_t flow_state)
@@ -98,7 +101,9 @@ static void bed_open(struct bed *bed, uint8_t endpoint_state, uint8_t proto, uin
 	assert_non_null(bed->index);
 	assert_non_null(bed->addresses);
 	bed->chunk = bed->infos;
+	bed->epochs[0] = 7;
 	bed->snap = (struct fb_snapshot){.ep_epoch = 7,
+					 .ep_epochs = bed->epochs,
 					 .infos = &bed->chunk,
 					 .n_endpoints = 4,
 					 .services = bed->services,
@@ -222,15 +227,20 @@ static void what_is_over_is_reset_or_begins_anew(void **state)
 	}
 }
 
-static void within_an_epoch_the_endpoint_is_not_looked_at(void **state)
+static void while_only_others_change_the_endpoint_is_not_looked_at(void **state)
 {
-	struct fb_snapshot snap = {.ep_epoch = 7}; /* no endpoints: a look would crash */
+	/* Endpoints of the second chunk have changed since; those of the first are not there: a look would crash. */
+	const uint32_t epochs[2] = {7, 8};
+	struct fb_snapshot snap = {.ep_epoch = 8, .ep_epochs = epochs};
 	struct fb_flow flow = {.ep_id = 3, .ep_epoch = 7, .nh_idx = 1, .state = FB_FLOW_UDP};
+	struct record other = {.head = {.ep_id = FB_INFO_CHUNK, .ep_epoch = 7, .state = FB_FLOW_UDP}};
 	struct fb_packet pkt = {.proto = IPPROTO_UDP};
 
 	(void)state;
 	assert_true(goes_on_in(&snap, &flow, &pkt, FB_DIR_CLIENT));
 	assert_int_equal(flow.nh_idx, 1);
+	/* This one looks, and finds that its endpoint is none. */
+	assert_false(goes_on_in(&snap, &other.head, &pkt, FB_DIR_CLIENT));
 }
 
 static void an_identity_beyond_the_snapshot_ends_the_flow(void **state)
@@ -251,7 +261,7 @@ int main(void)
 		cmocka_unit_test(a_flow_keeps_its_endpoint_as_kubernetes_says),
 		cmocka_unit_test(udp_leaves_an_address_that_is_not_its_services_any_more),
 		cmocka_unit_test(what_is_over_is_reset_or_begins_anew),
-		cmocka_unit_test(within_an_epoch_the_endpoint_is_not_looked_at),
+		cmocka_unit_test(while_only_others_change_the_endpoint_is_not_looked_at),
 		cmocka_unit_test(an_identity_beyond_the_snapshot_ends_the_flow),
 	};
 

@@ -17,6 +17,7 @@ struct fixture {
 	struct fb_worker *w;
 	struct fb_endpoint_info infos[4];
 	const struct fb_endpoint_info *chunk;
+	uint32_t epochs[1];
 	struct fb_snapshot snap;
 	struct fb_endpoint_counters endpoints[4];
 	uint32_t open[4];
@@ -35,7 +36,11 @@ static int set_up(void **state)
 	f->infos[1] = (struct fb_endpoint_info){.nh_idx = 5, .state = FB_EP_ACTIVE};
 	f->infos[2] = (struct fb_endpoint_info){.state = FB_EP_DRAINING, .flags = FB_EP_OVER};
 	f->chunk = f->infos;
-	f->snap = (struct fb_snapshot){.ep_epoch = 9, .infos = &f->chunk, .n_endpoints = 3};
+	f->epochs[0] = 9;
+	f->snap = (struct fb_snapshot){.ep_epoch = 12,
+				       .ep_epochs = f->epochs,
+				       .infos = &f->chunk,
+				       .n_endpoints = 3};
 	f->w = aligned_alloc(64, sizeof(*f->w));
 	memset(f->w, 0, sizeof(*f->w));
 	f->w->now_ms = NOW_MS;
