@@ -48,6 +48,7 @@ static void describe_ports(const struct fb_config *config, struct fb_port *ports
 		ports[i] = (struct fb_port){
 			.mtu = c->mtu,
 			.vlan = c->vlan,
+			.tcp_mss = c->tcp_mss,
 			.announce = c->announce,
 			.n_queues = (uint16_t)config->n_workers,
 		};

@@ -211,6 +211,7 @@ static int open_port(const struct fb_config *config, const struct fb_config_port
 	p->n_queues = queues_of(config, &info);
 	p->mtu = port->mtu;
 	p->vlan = port->vlan;
+	p->tcp_mss = port->tcp_mss;
 	p->announce = port->announce;
 	err = configure(port, p, &info, errs);
 	if (err != 0)

@@ -23,6 +23,8 @@ static void describe_selection(const json_t *port)
 	if (ctl_integer(port, "new_flow_rate") > 0)
 		(void)printf("  %-14s %lld new flows a second\n", "limit",
 			     ctl_integer(port, "new_flow_rate"));
+	if (json_object_get(port, "tcp_mss") != NULL)
+		(void)printf("  %-14s TCP MSS at most %s\n", "limit", ctl_string(port, "tcp_mss"));
 	if (json_object_get(port, "removed_tcp_s") == NULL)
 		return;
 	if (ctl_integer(port, "removed_tcp_s") == 0)

@@ -114,7 +114,7 @@ void ctl_print_ports(const struct ctl *ctl, const json_t *items)
 		{"RX", "rx_packets"}, {"TX", "tx_packets"},	    {"TX-FULL", "tx_full"},
 		{"DEVICE", "device"}, {"VLAN", "vlan"},	    {"QUEUES", "queues"},
 		{"RSS", "rss"},	  {"ANNOUNCE", "announce"}, {"RX-BYTES", "rx_bytes"},
-		{"TX-BYTES", "tx_bytes"},
+		{"TX-BYTES", "tx_bytes"}, {"TCP-MSS", "tcp_mss"},
 	};
 
 	print_columns(items, columns, ctl->output == OUTPUT_WIDE ? COUNT(columns) : 9);

@@ -36,6 +36,7 @@ struct fb_config_port {
 	uint8_t mac[6]; /* all zero: the device's own */
 	uint16_t mtu;   /* L3 bytes */
 	uint16_t vlan;  /* 0: untagged; else frames carry this tag on the wire, not on the twin */
+	uint16_t tcp_mss; /* to which MSS options are lowered that pass through: base/mss.h */
 	bool announce;  /* answer ARP and NDP for service addresses on this port */
 };
 

@@ -71,6 +71,12 @@ static const struct setting port_rows[] = {
 	{"vlan", .type = SETTING_NUMBER, .size = 2, .most = 4094,
 	 .offset = offsetof(struct fb_config_port, vlan), .standard = "0",
 	 .help = "Frames carry this VLAN tag on the wire, and none on the twin. 0: untagged."},
+	{"tcp-mss", .type = SETTING_MSS, .size = sizeof(uint16_t),
+	 .offset = offsetof(struct fb_config_port, tcp_mss), .standard = "off",
+	 .help = "TCP connections through this port agree on segments of no more: the MSS option of their "
+		 "SYNs, both ways, is lowered to it and never raised. auto: what the next hops' and "
+		 "both ports' MTU leaves after the headers, 40 bytes of IPv4 and 60 of IPv6. For paths "
+		 "that lose ICMP."},
 	{"announce", .type = SETTING_BOOL, .size = sizeof(bool),
 	 .offset = offsetof(struct fb_config_port, announce), .standard = "true",
 	 .help = "Answer ARP and neighbour discovery for service addresses here. Turn it off where "

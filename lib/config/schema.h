@@ -30,6 +30,7 @@ enum setting_type {
 	SETTING_RANGE,      /* struct fb_config_range */
 	SETTING_IF_ADDR,    /* struct fb_config_addr */
 	SETTING_LISTEN,     /* char *: address and port; "" */
+	SETTING_MSS,        /* uint16_t: base/mss.h */
 };
 
 /* What the file's rows fill in: the public struct, and what only the reader needs. */

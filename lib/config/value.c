@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "base/mss.h"
 #include "config/schema.h"
 
 static bool put_number(const struct setting *row, uint64_t value, void *field)
@@ -305,6 +306,16 @@ static bool set_listen(const struct setting *row, const struct fb_node *node, vo
 	return set_text(&as_text, node, field, ret_no_memory);
 }
 
+static bool set_mss(const struct fb_node *node, void *field)
+{
+	if (node->kind == FB_NODE_INT && node->integer >= FB_MSS_LEAST &&
+	    node->integer <= FB_MSS_MOST) {
+		*(uint16_t *)field = (uint16_t)node->integer;
+		return true;
+	}
+	return node->kind == FB_NODE_STRING && fb_mss_parse(node->text, field) == 0;
+}
+
 bool setting_set(const struct setting *row, const struct fb_node *node, void *field,
 		 bool *ret_no_memory)
 {
@@ -338,6 +349,8 @@ bool setting_set(const struct setting *row, const struct fb_node *node, void *fi
 		return set_if_addr(node, field);
 	case SETTING_LISTEN:
 		return set_listen(row, node, field, ret_no_memory);
+	case SETTING_MSS:
+		return set_mss(node, field);
 	case SETTING_GROUP:
 	case SETTING_RECORDS:
 		break;
@@ -393,6 +406,10 @@ void setting_describe(const struct setting *row, char *buf, size_t buf_size)
 	case SETTING_TEXT:
 		snprintf(buf, buf_size, "text of %" PRIu64 " to %" PRIu64 " characters", row->least,
 			 row->most);
+		return;
+	case SETTING_MSS:
+		snprintf(buf, buf_size, "off, auto, or a whole number from %d to %d", FB_MSS_LEAST,
+			 FB_MSS_MOST);
 		return;
 	case SETTING_PORT_RANGE:
 		snprintf(buf, buf_size,

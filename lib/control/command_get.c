@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mss.h"
 #include "control/answer.h"
 #include "control/bounds.h"
 #include "control/drain.h"
@@ -60,6 +61,7 @@ static json_t *get_workers(struct fb_control *c, const json_t *request)
 					    v.flows_evicted[FB_EVICTED_PORTS]);
 		(void)json_object_set_new(o, "bounds", fb_bounds_json(&v));
 		fb_json_set_integer(o, "stateless", v.stateless);
+		fb_json_set_integer(o, "mss_lowered", v.mss_lowered);
 		fb_json_set_integer(o, "affinity_full", v.affinity_full);
 		fb_json_set_integer(o, "handover_in", v.handover_in);
 		fb_json_set_integer(o, "handover_out", v.handover_out);
@@ -84,6 +86,7 @@ static json_t *get_ports(struct fb_control *c, const json_t *request)
 		const struct fb_config_port *config = &c->p.config->ports[p];
 		struct fb_port_counters v;
 		json_t *addresses = json_array();
+		char mss[FB_MSS_STRLEN];
 		json_t *o;
 		char mac[18];
 
@@ -108,6 +111,7 @@ static json_t *get_ports(struct fb_control *c, const json_t *request)
 		if (p < c->p.n_twins && c->p.twins[p] != NULL)
 			(void)json_object_set_new(o, "twin",
 						  json_string(fb_twin_name(c->p.twins[p])));
+		(void)json_object_set_new(o, "tcp_mss", json_string(fb_mss_format(port->tcp_mss, mss)));
 		fb_json_set_integer(o, "rx_packets", v.rx_packets);
 		fb_json_set_integer(o, "rx_bytes", v.rx_bytes);
 		fb_json_set_integer(o, "tx_packets", v.tx_packets);

@@ -2,6 +2,7 @@
 
 #include "control/item.h"
 
+#include "base/mss.h"
 #include "control/answer.h"
 #include "control/explain.h"
 #include "desired/health.h"
@@ -24,6 +25,7 @@ static json_t *compiled_json(const struct fb_items_source *s, const struct fb_se
 {
 	struct fb_service_counters counters = fb_item_service_counters(s, svc->id);
 	json_t *endpoints = json_array();
+	char mss[FB_MSS_STRLEN];
 	json_t *o;
 
 	for (uint32_t e = 0; e < svc->n_endpoints; e++) {
@@ -48,6 +50,8 @@ static json_t *compiled_json(const struct fb_items_source *s, const struct fb_se
 	if (svc->selection == FB_SELECT_LEAST_CONNECTIONS)
 		fb_json_set_integer(o, "slow_start_s", svc->slow_start_s);
 	fb_json_set_integer(o, "new_flow_rate", svc->new_flow_rate);
+	if (svc->tcp_mss != FB_MSS_OFF)
+		(void)json_object_set_new(o, "tcp_mss", json_string(fb_mss_format(svc->tcp_mss, mss)));
 	fb_json_set_integer(o, "source_ranges", svc->n_sources);
 	fb_json_set_integer(o, "rejected", counters.rejected);
 	fb_json_set_integer(o, "dropped", counters.dropped);

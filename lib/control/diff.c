@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/mss.h"
 #include "control/explain.h"
 #include "model/objects.h"
 #include "table/diff.h"
@@ -181,6 +182,7 @@ static bool diff_manner(json_t *o, const struct fb_service *old, const struct fb
 {
 	bool sources = !fb_table_same_sources(old, new);
 	bool weights = weights_differ(old, new);
+	char mss[FB_MSS_STRLEN];
 	bool draining = old->drain_deadline_s != new->drain_deadline_s ||
 			old->removed_tcp_s != new->removed_tcp_s;
 
@@ -200,7 +202,10 @@ static bool diff_manner(json_t *o, const struct fb_service *old, const struct fb
 		(void)json_object_set_new(o, "draining", json_true());
 	if (old->new_flow_rate != new->new_flow_rate)
 		(void)json_object_set_new(o, "new_flow_rate", json_integer(new->new_flow_rate));
+	if (old->tcp_mss != new->tcp_mss)
+		(void)json_object_set_new(o, "tcp_mss", json_string(fb_mss_format(new->tcp_mss, mss)));
 	return sources || weights || draining || old->mode != new->mode ||
+	       old->new_flow_rate != new->new_flow_rate || old->tcp_mss != new->tcp_mss ||
 	       old->selection != new->selection || old->affinity_s != new->affinity_s;
 }
 

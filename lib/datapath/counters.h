@@ -40,6 +40,7 @@ struct fb_worker_counters {
 	uint64_t flows_expired;
 	uint64_t flows_evicted[FB_EVICTED_COUNT];
 	uint64_t stateless; /* packets forwarded without a flow, both directions */
+	uint64_t mss_lowered; /* SYNs forwarded with another MSS option than they came with */
 	uint64_t affinity_full; /* new flows of clients for which there was no room */
 	uint64_t handover_in;
 	uint64_t handover_out;

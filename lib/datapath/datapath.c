@@ -13,6 +13,7 @@
 #include <rte_ethdev.h>
 #include <rte_launch.h>
 
+#include "base/mss.h"
 #include "datapath/adopt.h"
 #include "datapath/stages.h"
 #include "datapath/stateless.h"
@@ -269,6 +270,8 @@ struct fb_datapath *fb_datapath_create_over(const struct fb_datapath_kept *kept,
 	if (!queues_have_workers(dp, ports, errs))
 		goto fail;
 	memcpy(dp->ports, ports, n_ports * sizeof(*ports));
+	for (uint32_t p = 0; p < n_ports; p++)
+		dp->ports_clamp |= ports[p].tcp_mss != FB_MSS_OFF;
 	dp->worker_part = (UINT64_C(1) << 32) / dp->n_workers;
 	memcpy(dp->source_bits, config->source_bits, sizeof(dp->source_bits));
 	dp->idle_sleep = config->idle == FB_IDLE_SLEEP;

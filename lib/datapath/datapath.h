@@ -33,6 +33,7 @@ struct fb_port {
 	uint8_t mac[6];
 	uint16_t mtu;      /* L3 bytes */
 	uint16_t vlan;     /* 0: untagged */
+	uint16_t tcp_mss;  /* to which MSS options are lowered that pass through: base/mss.h */
 	uint16_t n_queues; /* receive and transmit; at most one per worker, queue w is worker w's */
 	bool announce;
 	const struct fb_nat_rss *rss; /* how the device spreads packets; NULL: not usable. Only read in create */

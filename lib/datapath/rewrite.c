@@ -67,6 +67,25 @@ static __rte_always_inline void translate(const struct fb_flow *flow, enum fb_fa
 	fb_rewrite_apply_as(family, data, pkt, fb_flow_key(flow, family, dir ^ 1), &rw);
 }
 
+static __rte_noinline void lower_mss(struct fb_worker *w, struct fb_burst *b, uint16_t i,
+				     uint16_t egress)
+{
+	const struct fb_flow *flow = b->flows[i];
+	const struct fb_tuple client =
+		fb_flow_tuple(flow, (enum fb_family)b->pkts[i].family, FB_DIR_CLIENT);
+
+	fb_mss_lower(w, b, i, &client, egress, &w->snap->next_hops[flow->nh_idx]);
+}
+
+/* Where fb_flow_touch() says so: every SYN of a flow is among them (flow/state.h), and few other packets. */
+static __rte_always_inline void note(struct fb_worker *w, struct fb_burst *b, uint16_t i,
+				     enum fb_family family, uint8_t tcp_flags, uint16_t egress)
+{
+	fb_flow_note(w, family, b->flows[i]);
+	if (unlikely(fb_mss_is_asked(w, tcp_flags)))
+		lower_mss(w, b, i, egress);
+}
+
 /* What may be fragmented leaves in pieces: the same as below, for the few. */
 static __rte_noinline void too_large(struct fb_worker *w, struct fb_burst *b, uint16_t i, uint16_t mtu)
 {
@@ -81,7 +100,7 @@ static __rte_noinline void too_large(struct fb_worker *w, struct fb_burst *b, ui
 		return;
 	}
 	if (fb_flow_touch(flow, dir, pkt->tcp_flags, w->now_ms))
-		fb_flow_note(w, FB_IPV4, flow);
+		note(w, b, i, FB_IPV4, pkt->tcp_flags, out.port);
 	flow->packets++;
 	ec->packets++;
 	ec->bytes += pkt->l3_len_bytes;
@@ -124,7 +143,7 @@ static __rte_always_inline void forward(struct fb_worker *w, struct fb_burst *b,
 		return;
 	}
 	if (unlikely(fb_flow_touch(flow, dir, tcp_flags, w->now_ms)))
-		fb_flow_note(w, family, flow);
+		note(w, b, i, family, tcp_flags, way.port);
 	flow->packets++;
 	ec->packets++;
 	ec = fb_keep(ec); /* two additions to memory, no vector of two */

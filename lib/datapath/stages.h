@@ -213,6 +213,17 @@ static inline bool fb_may_split(const struct fb_packet *pkt)
 	return pkt->family == FB_IPV4 && (pkt->flags & FB_PKT_IPV4_DF) == 0;
 }
 
+/* mss.c: the MSS option of a SYN that is about to leave; client is the flow's tuple as its client has it. */
+void fb_mss_lower(struct fb_worker *w, struct fb_burst *b, uint16_t i, const struct fb_tuple *client,
+		  uint16_t egress, const struct fb_next_hop *hop);
+
+/* Whether it is a SYN, and somebody lowers them. */
+static inline bool fb_mss_is_asked(const struct fb_worker *w, uint8_t tcp_flags)
+{
+	return (tcp_flags & RTE_TCP_SYN_FLAG) &&
+	       (w->snap->n_clamping != 0 || w->dp->ports_clamp);
+}
+
 /* mirror.c: FB_REQUEST_MIRROR. */
 void fb_mirror(struct fb_worker *w, struct fb_request *r);
 

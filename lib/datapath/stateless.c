@@ -164,9 +164,13 @@ static void rewrite(struct rte_mbuf *m, const struct fb_packet *pkt, const struc
 	fb_rewrite_apply(data, pkt, &answer, &rw);
 }
 
-/* Rewrite the packet in hand to `to` and send it. Nobody is told of what becomes of later pieces. */
+/*
+ * Rewrite the packet in hand to `to` and send it. Nobody is told of what becomes of later pieces.
+ *
+ * @param client  the tuple of the client's packets: the packet's own, or of those that it answers
+ */
 static void send_as(struct fb_worker *w, struct fb_burst *b, uint16_t i, const struct fb_tuple *to,
-		    uint32_t ep_id, const struct fb_way_out *out)
+		    const struct fb_tuple *client, uint32_t ep_id, const struct fb_way_out *out)
 {
 	const struct fb_packet *pkt = &b->pkts[i];
 	struct fb_endpoint_counters *ec = &w->endpoint_counters[ep_id];
@@ -191,6 +195,9 @@ static void send_as(struct fb_worker *w, struct fb_burst *b, uint16_t i, const s
 	ec->packets++;
 	ec->bytes += pkt->l3_len_bytes;
 	w->counters.stateless++;
+	if (fb_mss_is_asked(w, pkt->tcp_flags))
+		fb_mss_lower(w, b, i, client, out->port,
+			     &w->snap->next_hops[fb_table_info(w->snap, ep_id)->nh_idx]);
 	rewrite(b->mbufs[i], pkt, to);
 	if (fits)
 		fb_end_forward(w, b, i, out->port, out->mac);
@@ -254,7 +261,7 @@ static void send_to_endpoint(struct fb_worker *w, struct fb_burst *b, uint16_t i
 		.mac = hop->mac,
 	};
 
-	send_as(w, b, i, to, ep_id, &out);
+	send_as(w, b, i, to, &b->pkts[i].tuple, ep_id, &out);
 }
 
 bool fb_stateless_request(struct fb_worker *w, struct fb_burst *b, uint16_t i,
@@ -345,12 +352,14 @@ bool fb_stateless_translate_reply(const struct fb_worker *w, const struct fb_tup
 bool fb_stateless_reply(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 {
 	const struct fb_client_hop *hop;
+	struct fb_tuple client;
 	struct fb_tuple out;
 	uint32_t ep_id;
 
 	if (!fb_stateless_translate_reply(w, &b->pkts[i].tuple, &out, &ep_id, &hop))
 		return false;
-	send_as(w, b, i, &out, ep_id,
+	client = fb_tuple_reverse(&out);
+	send_as(w, b, i, &out, &client, ep_id,
 		&(struct fb_way_out){.port = hop->port,
 				     .mtu = w->tx[hop->port].mtu,
 				     .mac = hop->mac});

@@ -198,6 +198,7 @@ struct fb_datapath {
 	uint64_t start_tsc;
 	bool stop;           /* written by control, read by workers once per loop */
 	bool draining;	     /* the same, on a miss: no new flows */
+	bool ports_clamp;    /* some port has a tcp_mss */
 	bool started;        /* control only */
 	struct fb_keep *keep; /* control only; NULL: nothing is kept */
 	unsigned int *lcores;

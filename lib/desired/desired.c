@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include "base/mss.h"
 #include "desired/endpoints.h"
 #include "desired/nodes.h"
 #include "desired/sources.h"
@@ -214,6 +215,7 @@ static int add_spec(struct build *b, struct port *p, const struct way *way)
 			said_or(b->service->drain_deadline_s, b->settings->drain_deadline_s),
 		.removed_tcp_s = removed_tcp_of(b),
 		.new_flow_rate = said_or(b->service->new_flow_rate, b->settings->new_flow_rate),
+		.tcp_mss = p->port->proto == IPPROTO_TCP ? b->service->tcp_mss : FB_MSS_OFF,
 		.frontends = frontends,
 		.sources = way->filtered ? p->sources : NULL,
 		.n_sources = way->filtered ? p->n_sources : 0,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "base/mss.h"
 #include "manifest/kinds.h"
 
 #define DAY_S 86400
@@ -178,6 +179,17 @@ static uint32_t read_rate(const struct field *f)
 	return FB_UNSAID;
 }
 
+static uint16_t read_mss(const struct field *f)
+{
+	char shown[FIELD_SHOWN_SIZE];
+	uint16_t mss = FB_MSS_OFF;
+
+	if (is_said(f) && fb_mss_parse(f->node->text, &mss) != 0)
+		field_error(f, "\"%s\" is not a segment size (off, auto, or %d to %d bytes)",
+			    field_show(f, shown), FB_MSS_LEAST, FB_MSS_MOST);
+	return mss;
+}
+
 void kind_read_service_annotations(const struct field *root, struct fb_model_service *service)
 {
 	struct field metadata = field_get(root, "metadata");
@@ -199,6 +211,8 @@ void kind_read_service_annotations(const struct field *root, struct fb_model_ser
 	service->removed_tcp_s = read_removed(&f);
 	f = field_get(&annotations, FB_ANNOTATION_NEW_FLOW_RATE);
 	service->new_flow_rate = read_rate(&f);
+	f = field_get(&annotations, FB_ANNOTATION_TCP_MSS);
+	service->tcp_mss = read_mss(&f);
 	f = field_get(&annotations, FB_ANNOTATION_WEIGHTS);
 	read_weights(&f, service);
 	f = field_get(&annotations, FB_ANNOTATION_PORT_RANGES);

@@ -36,6 +36,8 @@ static const struct worker_row worker_rows[] = {
 	ROW(flows_expired, "forebay_worker_flows_expired_total", "counter", "Flows aged out."),
 	ROW(stateless, "forebay_worker_stateless_packets_total", "counter",
 	    "Packets forwarded without a flow, since the flow table was under pressure."),
+	ROW(mss_lowered, "forebay_worker_mss_lowered_total", "counter",
+	    "SYNs forwarded with a smaller TCP MSS than they came with."),
 	ROW(affinity_full, "forebay_worker_affinity_full_total", "counter",
 	    "New flows of clients whose endpoint could not be kept for lack of room."),
 	ROW(handover_in, "forebay_worker_handover_in_total", "counter",

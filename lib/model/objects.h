@@ -149,6 +149,7 @@ const char *fb_protocol_name(uint8_t proto);
 #define FB_ANNOTATION_REMOVED_TCP    "forebay.io/removed-tcp"
 #define FB_ANNOTATION_PORT_RANGES    "forebay.io/port-ranges"
 #define FB_ANNOTATION_NEW_FLOW_RATE  "forebay.io/new-flow-rate"
+#define FB_ANNOTATION_TCP_MSS	     "forebay.io/tcp-mss"
 /* Of what is allotted: lib/pool. */
 #define FB_ANNOTATION_POOL    "forebay.io/pool"
 #define FB_ANNOTATION_SHARING "forebay.io/sharing-key"
@@ -236,6 +237,7 @@ struct fb_model_service {
 	uint32_t drain_deadline_s; /* 0: none */
 	uint32_t removed_tcp_s;	   /* FB_FOREVER: keep; 0: reset at once */
 	uint32_t new_flow_rate;    /* a second, of each port; 0: as many as come */
+	uint16_t tcp_mss;	   /* FB_MSS_* or bytes (base/mss.h); off where there is none */
 	uint16_t health_check_node_port;
 	struct fb_addr cluster_ips[2];
 	const char *cluster_ip; /* cluster_ips[0] as the user spelled it; "": it was allotted */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mss.h"
 #include "table/part.h"
 #include "table/state.h"
 
@@ -12,6 +13,7 @@ struct draft {
 	void *parts[FB_PART_COUNT]; /* equal to the table's where nothing changed */
 	uint32_t n_endpoints;
 	uint32_t n_over;
+	uint32_t n_clamping;
 	uint32_t n_next_hops;
 	bool epoch_moves; /* of some chunk */
 	const struct fb_dns_zone *dns;
@@ -25,8 +27,11 @@ static int draft_services(const struct fb_table *t, struct draft *d)
 	services = fb_part_alloc((t->n_places + 1) * sizeof(*services));
 	if (services == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < t->n_places; i++)
+	d->n_clamping = 0;
+	for (uint32_t i = 0; i < t->n_places; i++) {
 		services[i] = &t->places[i]->pub;
+		d->n_clamping += services[i]->tcp_mss != FB_MSS_OFF;
+	}
 	d->parts[FB_PART_SERVICES] = services;
 	return 0;
 }
@@ -248,7 +253,7 @@ static int make_draft(struct fb_table *t, struct draft *d)
 	bool first = t->generation == 0;
 	int rc = 0;
 
-	*d = (struct draft){.n_next_hops = t->n_next_hops};
+	*d = (struct draft){.n_next_hops = t->n_next_hops, .n_clamping = t->n_clamping};
 	memcpy(d->parts, t->parts, sizeof(d->parts));
 	d->snapshot = aligned_alloc(64, sizeof(*d->snapshot));
 	if (d->snapshot == NULL)
@@ -382,6 +387,7 @@ static void apply_draft(struct fb_table *t, const struct draft *d)
 	t->n_services = t->n_places;
 	t->n_endpoints = d->n_endpoints;
 	t->n_over = d->n_over;
+	t->n_clamping = d->n_clamping;
 	t->n_next_hops = d->n_next_hops;
 	apply_groups(t);
 	fb_ids_recycle(&t->ids);
@@ -418,6 +424,7 @@ struct fb_snapshot *fb_table_commit(struct fb_table *t)
 			.ep_epochs = t->parts[FB_PART_EPOCHS],
 			.n_endpoints = t->n_endpoints,
 			.n_over = t->n_over,
+			.n_clamping = t->n_clamping,
 			.n_next_hops = t->n_next_hops,
 			.next_hops = t->parts[FB_PART_NEXT_HOPS],
 			.secret = t->ids.secret,

@@ -70,6 +70,7 @@ struct fb_service {
 	uint32_t slow_start_s; /* least connections */
 	uint32_t drain_deadline_s; /* these two are for control */
 	uint32_t removed_tcp_s;
+	uint16_t tcp_mss;      /* to which MSS options are lowered: base/mss.h */
 	uint32_t n_turns;      /* round robin: length of a round */
 	const uint16_t *turns; /* place in endpoints; NULL: each in its order, weights are equal */
 	const uint32_t *weights; /* of the active endpoints, by place */
@@ -134,6 +135,7 @@ struct fb_snapshot {
 	const uint32_t *ep_epochs; /* by chunk: ep_epoch as of its last move; for all ids there may be */
 	uint32_t n_endpoints;                     /* one past the highest ep_id in use */
 	uint32_t n_over;                          /* endpoints with FB_EP_OVER */
+	uint32_t n_clamping;                      /* services with a tcp_mss */
 	uint32_t n_next_hops;
 	const struct fb_next_hop *next_hops;      /* by nh_idx; place 0 is "no route" */
 	struct fb_snat_pool snat[FB_MAX_PORTS][FB_FAMILY_COUNT];

@@ -117,6 +117,7 @@ struct fb_service_spec {
 	uint32_t removed_tcp_s;    /* flows but UDP of a removed one end after that time; FB_NEVER_S */
 	uint32_t slow_start_s; /* least connections: a new endpoint's weight grows over this time; 0: not */
 	uint32_t new_flow_rate; /* a second, on the box; 0: as many as come */
+	uint16_t tcp_mss;      /* MSS options of its SYNs are lowered to it: base/mss.h */
 	bool elsewhere;        /* none active here, but on other nodes: drop, do not reject */
 	const struct fb_frontend_spec *frontends;
 	uint32_t n_frontends;

@@ -107,6 +107,7 @@ struct fb_table {
 	uint32_t n_services;
 	uint32_t n_endpoints;
 	uint32_t n_over;
+	uint32_t n_clamping;
 	uint32_t n_next_hops;
 	struct fb_extras committed_extras;
 	struct fb_prefix cluster[FB_FAMILY_COUNT]; /* never changes after the first commit */

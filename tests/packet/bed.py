@@ -98,6 +98,7 @@ class Bench:
     FLOWS = {}  # by bench: another room for flows
     SNAT_PORTS = {}  # by bench: fewer ports
     FRAGMENTS = {}  # by bench, where it is not the default
+    TCP_MSS = {}  # by bench: of port tagged, where it is not the default
     OBJECTS = {}  # by bench: objects instead of services.yaml
     THEN = {}  # by bench: (seconds, objects) that come in their place
 
@@ -109,6 +110,7 @@ class Bench:
         text = text.replace("LIMITS", self.LIMITS.get(name, "{}"))
         text = text.replace("FLOWS", self.FLOWS.get(name, "ipv4: 4096, ipv6: 4096"))
         text = text.replace("SNAT_PORTS", self.SNAT_PORTS.get(name, "32768-65535"))
+        text = text.replace("TCP_MSS", self.TCP_MSS.get(name, "off"))
         text = text.replace("FRAGMENTS", self.FRAGMENTS.get(name, "{}"))
         self.config.write_text(text.replace("WORKERS", str(workers)))
         self.manifest = HERE / "services.yaml"

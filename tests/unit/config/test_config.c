@@ -61,7 +61,7 @@ static void every_kind_of_setting_is_read(void **state)
 	struct fb_config *config = parse(
 		"ports:\n"
 		"- {name: lan, device: '0000:3b:00.0', addresses: [192.0.2.1/24, 2001:db8::1/64],\n"
-		"   mac: 02:00:5E:00:53:01, mtu: 9000, vlan: 7, announce: false}\n"
+		"   mac: 02:00:5E:00:53:01, mtu: 9000, vlan: 7, tcp-mss: 1400, announce: false}\n"
 		"- {name: wan, device: \"net_af_packet0,iface=eth1\"}\n"
 		"workers: {cores: [2, 4], control-core: 1, burst: 64, idle: sleep, ring-size: 256}\n"
 		"memory: {hugepages: off, size-mb: 512, mbufs: 8192}\n"
@@ -87,6 +87,7 @@ static void every_kind_of_setting_is_read(void **state)
 	assert_memory_equal(config->ports[0].mac, "\x02\x00\x5e\x00\x53\x01", 6);
 	assert_int_equal(config->ports[0].mtu, 9000);
 	assert_int_equal(config->ports[0].vlan, 7);
+	assert_int_equal(config->ports[0].tcp_mss, 1400);
 	assert_false(config->ports[0].announce);
 	assert_string_equal(config->ports[1].device, "net_af_packet0,iface=eth1");
 	assert_int_equal(config->ports[1].mtu, 1500);

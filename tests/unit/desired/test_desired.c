@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "alloc_fail.h"
+#include "base/mss.h"
 #include "desired/desired.h"
 #include "manifest/manifest.h"
 
@@ -621,7 +622,7 @@ static void who_terminates_is_told_from_who_drains_else(void **state)
 {
 	static const char text[] = SERVICE_META(
 		", annotations: {forebay.io/drain-deadline: 1m30s, forebay.io/removed-tcp: "
-		"reset, forebay.io/slow-start: 0s, forebay.io/new-flow-rate: '1200'}",
+		"reset, forebay.io/slow-start: 0s, forebay.io/new-flow-rate: '1200', forebay.io/tcp-mss: auto}",
 		PLAIN)
 		SLICE("a", "IPv4",
 		      PORT8080 ", endpoints: [{addresses: [10.1.0.1], conditions: {ready: false, "
@@ -644,6 +645,7 @@ static void who_terminates_is_told_from_who_drains_else(void **state)
 	assert_int_equal(specs.v[0].removed_tcp_s, 0);
 	assert_int_equal(specs.v[0].slow_start_s, 0);
 	assert_int_equal(specs.v[0].new_flow_rate, 1200);
+	assert_int_equal(specs.v[0].tcp_mss, FB_MSS_AUTO);
 	fb_service_specs_free(&specs);
 	fb_store_free(store);
 	store = store_of(SERVICE(PLAIN)
@@ -655,6 +657,7 @@ static void who_terminates_is_told_from_who_drains_else(void **state)
 	assert_false(specs.v[0].endpoints[0].terminating);
 	assert_int_equal(specs.v[0].drain_deadline_s, settings.drain_deadline_s);
 	assert_int_equal(specs.v[0].new_flow_rate, settings.new_flow_rate);
+	assert_int_equal(specs.v[0].tcp_mss, FB_MSS_OFF);
 	assert_int_equal(specs.v[0].removed_tcp_s, FB_NEVER_S);
 	fb_service_specs_free(&specs);
 	fb_store_free(store);

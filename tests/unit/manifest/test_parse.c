@@ -317,6 +317,10 @@ static const struct wrong wrongs[] = {
 	 "'5/s'}}, spec: {ports: [{port: 80}]}}",
 	 "m:1:95: metadata.annotations.forebay.io/new-flow-rate: \"5/s\" is not a number of flows a "
 	 "second (0, which is no limit, to 1000000)\n"},
+	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/tcp-mss: "
+	 "'9k'}}, spec: {ports: [{port: 80}]}}",
+	 "m:1:89: metadata.annotations.forebay.io/tcp-mss: \"9k\" is not a segment size (off, auto, or 88 "
+	 "to 65495 bytes)\n"},
 	{"{apiVersion: v1, kind: Pod, metadata: {name: web, annotations: {forebay.io/weight: '-1'}}}",
 	 "m:1:84: metadata.annotations.forebay.io/weight: \"-1\" is not a weight (0 to 1000)\n"},
 	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {a: true}}, spec: "
