@@ -49,12 +49,16 @@ static uint64_t prefix_key(const struct fb_worker *w, const struct fb_addr *clie
 }
 
 enum fb_reason fb_limit_new_flow(struct fb_worker *w, const struct fb_service *svc,
-				 const struct fb_addr *client)
+				 const struct fb_tuple *client)
 {
-	if (w->sources != NULL && !fb_bucket_take(fb_limit_source(w->sources, prefix_key(w, client),
-								  w->source_rate, w->now_ms),
-						  w->source_rate, w->now_ms))
-		return FB_REASON_SOURCE_RATE;
+	if (w->sources != NULL) {
+		const struct fb_addr src = fb_tuple_src(client);
+
+		if (!fb_bucket_take(fb_limit_source(w->sources, prefix_key(w, &src), w->source_rate,
+						    w->now_ms),
+				    w->source_rate, w->now_ms))
+			return FB_REASON_SOURCE_RATE;
+	}
 	if (svc->limited &&
 	    !fb_bucket_take(&w->service_buckets[svc->id], fb_limit_part(w->dp, svc->new_flow_rate),
 			    w->now_ms))

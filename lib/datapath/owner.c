@@ -18,10 +18,11 @@ static bool by_queue(const struct fb_datapath *dp, const struct fb_service *svc,
 uint16_t fb_owner_of_service(const struct fb_worker *w, const struct fb_service *svc, uint16_t port,
 			     const struct fb_tuple *client)
 {
-	struct fb_addr src = fb_tuple_src(client);
+	struct fb_addr src;
 
 	if (by_queue(w->dp, svc, port))
 		return w->idx;
+	src = fb_tuple_src(client);
 	return fb_nat_client_owner(&w->dp->nat, &src, fb_tuple_sport(client));
 }
 

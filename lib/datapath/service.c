@@ -98,62 +98,73 @@ static int choose_port(struct fb_worker *w, const struct fb_tuple *client,
 	return err;
 }
 
-/* Insert the flow with the endpoint's packets as they will come in here. @return 0 or -errno */
-static int place_flow(struct fb_worker *w, const struct fb_tuple *client,
-		      const struct fb_service *svc, const struct fb_endpoint *ep,
-		      const struct fb_next_hop *hop, bool snat, struct fb_tuple *ret_reply,
-		      struct fb_flow **ret)
+static int insert(struct fb_worker *w, const struct fb_tuple *client, struct fb_flow_hash hash,
+		  const struct fb_tuple *reply, struct fb_flow_hash reply_hash, struct fb_flow **ret)
 {
-	const enum fb_family family = (enum fb_family)client->family;
+	struct fb_flow_table *t = w->flows[client->family];
+	int err = fb_flow_insert_hash(t, client, hash, reply, reply_hash, w->now_ms, ret);
+
+	if (unlikely(err == -ENOSPC) &&
+	    fb_room_in_table(w, (enum fb_family)client->family, client->proto))
+		err = fb_flow_insert_hash(t, client, hash, reply, reply_hash, w->now_ms, ret);
+	return err;
+}
+
+/* The same with the reply yet to be found. */
+static int search_and_insert(struct fb_worker *w, const struct fb_packet *pkt,
+			     struct fb_flow_hash hash, const struct fb_service *svc,
+			     const struct fb_endpoint *ep, const struct fb_next_hop *hop, bool snat,
+			     struct fb_tuple *ret_reply, struct fb_flow **ret)
+{
+	const struct fb_tuple *client = &pkt->tuple;
 	rte_be16_t port_be = fb_table_port_be(w->snap, svc, client, ep);
-	struct fb_addr src = fb_tuple_src(client);
 	int err = 0;
 
 	if (snat)
 		err = choose_port(w, client, &ep->addr, port_be, hop, ret_reply);
 	else
-		*ret_reply = fb_tuple_make(client->proto, &ep->addr, port_be, &src,
-					   fb_tuple_sport(client));
+		*ret_reply = fb_tuple_answer(client, &ep->addr, port_be);
 	if (err != 0)
 		return err;
-	err = fb_flow_insert(w->flows[family], client, ret_reply, w->now_ms, ret);
-	if (unlikely(err == -ENOSPC) && fb_room_in_table(w, family, client->proto))
-		err = fb_flow_insert(w->flows[family], client, ret_reply, w->now_ms, ret);
-	return err;
+	return insert(w, client, hash, ret_reply,
+		      fb_flow_hash_tuple(w->flows[client->family], ret_reply), ret);
 }
 
 /*
- * Insert the flow, translated as the mode says. In `dnat` two clients' tuples can want the same reply
- * tuple (one client port to two addresses of a service), and an endpoint that is its own client would
- * answer itself directly: such flows hide the client's address.
+ * Insert the flow, translated as the mode says: as it was found for the burst, or else anew. In `dnat` two clients'
+ * tuples can want the same reply tuple (one client port to two addresses of a service): then the flow hides the
+ * client's address. In `snat` the first port may be taken.
  */
-static enum fb_reason insert_flow(struct fb_worker *w, const struct fb_tuple *client,
-				  const struct fb_service *svc, const struct fb_endpoint *ep,
-				  const struct fb_next_hop *hop, struct fb_flow **ret)
+static enum fb_reason insert_flow(struct fb_worker *w, const struct fb_packet *pkt,
+				  struct fb_flow_hash hash, struct fb_candidate *c,
+				  const struct fb_endpoint *ep, const struct fb_next_hop *hop,
+				  struct fb_flow **ret)
 {
-	struct fb_addr src = fb_tuple_src(client);
-	bool snat = svc->mode == FB_MODE_SNAT || fb_addr_equal(&src, &ep->addr);
+	const struct fb_tuple *client = &pkt->tuple;
 	struct fb_rewrite rw;
-	struct fb_tuple reply;
-	struct fb_tuple out;
 	int err;
 
 	fb_room_in_share(w, (enum fb_family)client->family, client->proto);
-	err = place_flow(w, client, svc, ep, hop, snat, &reply, ret);
-	if (err == -EEXIST && !snat) {
-		snat = true;
-		err = place_flow(w, client, svc, ep, hop, snat, &reply, ret);
+	if (likely(c->has_reply)) {
+		err = insert(w, client, hash, &c->reply, c->reply_hash, ret);
+	} else {
+		c->snat = fb_hides_client(c->svc, ep, client);
+		err = search_and_insert(w, pkt, hash, c->svc, ep, hop, c->snat, &c->reply, ret);
 	}
-	if (err != 0)
+	if (unlikely(err == -EEXIST)) {
+		c->snat = true;
+		err = search_and_insert(w, pkt, hash, c->svc, ep, hop, c->snat, &c->reply, ret);
+	}
+	if (unlikely(err != 0))
 		return err == -ENOSPC ? FB_REASON_FLOW_TABLE_FULL :
 		       err == -ENOENT ? FB_REASON_NO_SNAT_ADDRESS :
 					FB_REASON_SNAT_PORTS;
-	out = fb_tuple_reverse(&reply);
-	fb_rewrite_prepare(client, &out, &rw);
+	/* Sums do not care which of the two is the source. */
+	fb_rewrite_prepare(client, &c->reply, &rw);
 	(*ret)->ip_delta = rw.ip_delta;
 	(*ret)->l4_delta = rw.l4_delta;
-	(*ret)->flags = (uint8_t)((snat ? FB_FLOW_SNAT : 0) |
-				  (svc->affinity_s > 0 ? FB_FLOW_AFFINE : 0));
+	(*ret)->flags = (uint8_t)((c->snat ? FB_FLOW_SNAT : 0) |
+				  (c->svc->affinity_s > 0 ? FB_FLOW_AFFINE : 0));
 	return FB_REASON_NONE;
 }
 
@@ -165,22 +176,24 @@ static uint8_t first_state(uint8_t proto)
 }
 
 static enum fb_reason create_flow(struct fb_worker *w, const struct fb_packet *pkt,
-				  const struct fb_service *svc, struct fb_flow **ret)
+				  struct fb_flow_hash hash, struct fb_candidate *c,
+				  struct fb_flow **ret)
 {
-	const struct fb_endpoint *ep;
+	const struct fb_endpoint *ep = c->ep;
 	const struct fb_endpoint_info *info;
 	const struct fb_next_hop *hop;
 	enum fb_reason reason;
 	struct fb_flow *flow;
 
-	ep = fb_select(w, svc, &pkt->tuple);
-	if (ep == NULL)
+	if (unlikely(ep == NULL))
+		ep = fb_select(w, c->svc, &pkt->tuple);
+	if (unlikely(ep == NULL))
 		return FB_REASON_NO_ENDPOINTS;
 	info = fb_table_info(w->snap, ep->id);
 	hop = &w->snap->next_hops[info->nh_idx];
-	if (hop->state != FB_HOP_READY)
+	if (unlikely(hop->state != FB_HOP_READY))
 		return hop->state == FB_HOP_NONE ? FB_REASON_NO_ROUTE : FB_REASON_NEXT_HOP;
-	reason = insert_flow(w, &pkt->tuple, svc, ep, hop, &flow);
+	reason = insert_flow(w, pkt, hash, c, ep, hop, &flow);
 	if (reason != FB_REASON_NONE)
 		return reason;
 	flow->ep_id = ep->id;
@@ -229,11 +242,20 @@ static bool begins_nothing(const struct fb_packet *pkt, const struct fb_service 
 	       (pkt->tcp_flags & begins) == 0;
 }
 
-static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i)
+static bool is_admitted(const struct fb_service *svc, const struct fb_tuple *client)
+{
+	struct fb_addr src;
+
+	if (likely(svc->n_sources == 0))
+		return true;
+	src = fb_tuple_src(client);
+	return fb_table_admits(svc, &src);
+}
+
+static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct fb_candidate *c)
 {
 	const struct fb_packet *pkt = &b->pkts[i];
-	const struct fb_service *svc = fb_table_lookup(w->snap, &pkt->tuple);
-	struct fb_addr client = fb_tuple_src(&pkt->tuple);
+	const struct fb_service *svc = c->svc;
 	struct fb_flow *flow;
 	enum fb_reason reason;
 
@@ -263,7 +285,7 @@ static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 		reject(w, b, i, svc, FB_REASON_NO_ENDPOINTS);
 		return;
 	}
-	if (!fb_table_admits(svc, &client)) {
+	if (!is_admitted(svc, &pkt->tuple)) {
 		w->service_counters[svc->id].dropped++;
 		fb_end_drop(w, b, i, FB_REASON_SOURCE_RANGE);
 		return;
@@ -276,9 +298,9 @@ static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 	if (unlikely(w->levels[FB_BOUND_FLOWS + pkt->family].level != FB_LEVEL_NORMAL) &&
 	    fb_stateless_request(w, b, i, svc))
 		return;
-	reason = fb_limit_new_flow(w, svc, &client);
+	reason = fb_limit_new_flow(w, svc, &pkt->tuple);
 	if (likely(reason == FB_REASON_NONE))
-		reason = create_flow(w, pkt, svc, &flow);
+		reason = create_flow(w, pkt, b->hashes[i], c, &flow);
 	if (reason != FB_REASON_NONE) {
 		w->service_counters[svc->id].dropped++;
 		fb_end_drop(w, b, i, reason);
@@ -318,6 +340,6 @@ void fb_stage_service(struct fb_worker *w, struct fb_burst *b)
 			fb_stage_rewrite(w, b);
 			fb_flow_forget(w, pkt->family, flow);
 		}
-		miss(w, b, i);
+		miss(w, b, i, &b->candidates[k]);
 	}
 }

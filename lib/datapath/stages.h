@@ -25,7 +25,7 @@ void fb_stage_dns(struct fb_worker *w, struct fb_burst *b);
 bool fb_dns_is_ours(const struct fb_worker *w, const struct fb_tuple *to);
 /* flow.c: lookups to hits and misses. */
 void fb_stage_flow(struct fb_worker *w, struct fb_burst *b);
-/* warm.c: nothing but prefetches, for what service.c will read. */
+/* warm.c: what each of the misses would get, found together; for service.c. */
 void fb_stage_warm(struct fb_worker *w, struct fb_burst *b);
 /* service.c: misses to hits (with a new flow), or to their end. */
 void fb_stage_service(struct fb_worker *w, struct fb_burst *b);
@@ -246,7 +246,20 @@ bool fb_room_in_table(struct fb_worker *w, enum fb_family family, uint8_t proto)
  * @return FB_REASON_NONE, or why not
  */
 enum fb_reason fb_limit_new_flow(struct fb_worker *w, const struct fb_service *svc,
-				 const struct fb_addr *client);
+				 const struct fb_tuple *client);
+
+/*
+ * service.c: whether the endpoint sees another client. By the mode; and an endpoint that is its own client would answer
+ * itself directly.
+ */
+static inline bool fb_hides_client(const struct fb_service *svc, const struct fb_endpoint *ep,
+				   const struct fb_tuple *client)
+{
+	if (svc->mode == FB_MODE_SNAT)
+		return true;
+	return client->family == FB_IPV4 ? memcmp(ep->addr.bytes + 12, &client->v4.src, 4) == 0
+					 : memcmp(ep->addr.bytes, client->v6.src, 16) == 0;
+}
 
 /* owner.c: the worker that owns a flow, found from a packet that is in nobody's table here. */
 uint16_t fb_owner_of_service(const struct fb_worker *w, const struct fb_service *svc, uint16_t port,

@@ -1,73 +1,138 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
 /*
- * Stage before service: where several packets of a burst open flows, ask for the lines that each of them
- * will read, all of them together.
+ * Stage before service: what each packet that may open a flow would get, as far as it depends on nothing but the
+ * snapshot, and the lines that making the flow will touch.
  *
  * A new flow reads a line after another, each found from the one before: the frontend's index, the service, its
- * Maglev slot, the endpoint, what is known of the endpoint. With a thousand services none of them is near the core,
- * and one packet after the other would wait for each. So this walks the same way for the whole burst, a step of all
- * packets at a time, and decides nothing: whatever it finds is found again by service.c.
+ * Maglev slot, the endpoint, what is known of the endpoint, the index of flows. With a thousand services and a million
+ * flows none of them is near the core, and one packet after the other would wait for each. So this goes that way for
+ * the whole burst, a step of all packets at a time. Whether the packet may open a flow at all is service.c's to say.
  */
 
 #include "datapath/select.h"
 #include "datapath/stages.h"
-#include "flow/layout.h"
+#include "flow/lookup.h"
+#include "flow/queue.h"
 
-/* A packet alone has nobody to share its waiting with. */
-#define WORTH_IT 2
-
-struct step {
-	const struct fb_service *svc; /* NULL: none, or none that chooses by a hash alone */
-	const struct fb_endpoint *ep;
-	uint64_t hash;
-};
-
-static void find_services(const struct fb_worker *w, const struct fb_burst *b, struct step *steps)
+static void find_services(const struct fb_worker *w, struct fb_burst *b)
 {
+	uint64_t hashes[FB_BURST_MAX];
+
 	for (uint16_t k = 0; k < b->n_misses; k++)
-		fb_table_prefetch(w->snap, &b->pkts[b->misses[k]].tuple);
+		hashes[k] = fb_table_prefetch(w->snap, &b->pkts[b->misses[k]].tuple);
 	for (uint16_t k = 0; k < b->n_misses; k++) {
-		steps[k].svc = fb_table_lookup(w->snap, &b->pkts[b->misses[k]].tuple);
-		if (steps[k].svc != NULL)
-			fb_table_prefetch_service(steps[k].svc);
+		struct fb_candidate *c = &b->candidates[k];
+
+		c->svc = fb_table_lookup_hash(w->snap, &b->pkts[b->misses[k]].tuple, hashes[k]);
+		c->ep = NULL;
+		c->has_reply = false;
+		if (likely(c->svc != NULL))
+			fb_table_prefetch_service(c->svc);
 	}
 }
 
-static void find_endpoints(const struct fb_worker *w, const struct fb_burst *b, struct step *steps)
+/* Of services that choose by the hash alone. */
+static void find_endpoints(const struct fb_worker *w, struct fb_burst *b)
 {
-	for (uint16_t k = 0; k < b->n_misses; k++) {
-		const struct fb_service *svc = steps[k].svc;
+	uint64_t hashes[FB_BURST_MAX];
+	bool by_hash[FB_BURST_MAX];
 
-		if (svc == NULL || svc->n_slots == 0 || svc->affinity_s > 0 ||
-		    !fb_selection_by_hash(svc->selection)) {
-			steps[k].svc = NULL;
+	for (uint16_t k = 0; k < b->n_misses; k++) {
+		const struct fb_service *svc = b->candidates[k].svc;
+
+		by_hash[k] = svc != NULL && svc->n_slots != 0 && svc->affinity_s == 0 &&
+			     fb_selection_by_hash(svc->selection);
+		if (!by_hash[k])
 			continue;
-		}
-		steps[k].hash = fb_table_select_hash(w->snap, svc, &b->pkts[b->misses[k]].tuple);
-		fb_table_prefetch_slot(svc, steps[k].hash);
+		hashes[k] = fb_table_select_hash(w->snap, svc, &b->pkts[b->misses[k]].tuple);
+		fb_table_prefetch_slot(svc, hashes[k]);
 	}
 	for (uint16_t k = 0; k < b->n_misses; k++) {
-		if (steps[k].svc == NULL)
+		struct fb_candidate *c = &b->candidates[k];
+
+		if (!by_hash[k])
 			continue;
-		steps[k].ep = fb_table_select(steps[k].svc, steps[k].hash, NULL);
-		rte_prefetch0(steps[k].ep);
+		c->ep = &c->svc->endpoints[fb_table_place(c->svc, hashes[k])];
+		rte_prefetch0(c->ep);
+	}
+	for (uint16_t k = 0; k < b->n_misses; k++) {
+		const struct fb_candidate *c = &b->candidates[k];
+
+		if (c->ep == NULL)
+			continue;
+		rte_prefetch0(fb_table_info(w->snap, c->ep->id));
+		rte_prefetch0(&w->endpoint_counters[c->ep->id]);
+		rte_prefetch0(&w->open[c->ep->id]);
+	}
+}
+
+static bool find_reply(const struct fb_worker *w, const struct fb_tuple *client,
+		       struct fb_candidate *c)
+{
+	const struct fb_next_hop *hop =
+		&w->snap->next_hops[fb_table_info(w->snap, c->ep->id)->nh_idx];
+	const rte_be16_t port_be = fb_table_port_be(w->snap, c->svc, client, c->ep);
+
+	if (unlikely(hop->state != FB_HOP_READY))
+		return false;
+	c->snat = fb_hides_client(c->svc, c->ep, client);
+	if (c->snat) {
+		const struct fb_snat_pool *pool = &w->snap->snat[hop->port][client->family];
+
+		return fb_nat_first(&w->dp->nat, w->idx, client, &c->ep->addr, port_be, pool->addrs,
+				    pool->n, w->dp->steer[hop->port], &c->reply) == 0;
+	}
+	c->reply = fb_tuple_answer(client, &c->ep->addr, port_be);
+	return true;
+}
+
+static void find_replies(const struct fb_worker *w, struct fb_burst *b)
+{
+	for (uint16_t k = 0; k < b->n_misses; k++) {
+		const struct fb_tuple *client = &b->pkts[b->misses[k]].tuple;
+		const struct fb_flow_table *t = w->flows[client->family];
+		struct fb_candidate *c = &b->candidates[k];
+
+		if (c->ep == NULL)
+			continue;
+		c->has_reply = find_reply(w, client, c);
+		if (unlikely(!c->has_reply))
+			continue;
+		c->reply_hash = fb_flow_hash_tuple(t, &c->reply);
+		fb_flow_prefetch_index(t, c->reply_hash);
+	}
+}
+
+/* Where the share of half-open flows is used up, the oldest will go for those that come (room.c). */
+static void find_oldest(const struct fb_worker *w, const struct fb_burst *b)
+{
+	uint32_t n[FB_FAMILY_COUNT][FB_QUEUE_COUNT] = {{0}};
+
+	for (uint16_t k = 0; k < b->n_misses; k++) {
+		const struct fb_packet *pkt = &b->pkts[b->misses[k]];
+
+		n[pkt->family][fb_flow_queue_of(pkt->proto)]++;
+	}
+	for (uint32_t f = 0; f < FB_FAMILY_COUNT; f++) {
+		for (uint32_t q = 0; q < FB_QUEUE_COUNT; q++) {
+			const uint32_t then =
+				fb_flow_queued(w->flows[f], (enum fb_flow_queue)q) + n[f][q];
+
+			if (unlikely(then > w->half_open_most[f] && n[f][q] != 0))
+				fb_flow_prefetch_oldest(w->flows[f], (enum fb_flow_queue)q,
+							RTE_MIN(then - w->half_open_most[f],
+								n[f][q]));
+		}
 	}
 }
 
 void fb_stage_warm(struct fb_worker *w, struct fb_burst *b)
 {
-	struct step steps[FB_BURST_MAX];
-
-	if (b->n_misses < WORTH_IT || unlikely(w->snap == NULL))
+	if (unlikely(w->snap == NULL))
 		return;
-	find_services(w, b, steps);
-	find_endpoints(w, b, steps);
-	for (uint16_t k = 0; k < b->n_misses; k++) {
-		if (steps[k].svc == NULL)
-			continue;
-		rte_prefetch0(fb_table_info(w->snap, steps[k].ep->id));
-		rte_prefetch0(&w->endpoint_counters[steps[k].ep->id]);
-		rte_prefetch0(&w->open[steps[k].ep->id]);
-	}
+	find_services(w, b);
+	find_endpoints(w, b);
+	find_oldest(w, b);
+	find_replies(w, b);
 }

@@ -53,6 +53,20 @@ enum fb_tx_kind {
 };
 
 /*
+ * What a packet that belongs to no flow here would get, as far as the snapshot alone says it: found for the
+ * whole burst together (warm.c), used by service.c. The flow's SNAT port is the first that the search would try,
+ * free or not.
+ */
+struct fb_candidate {
+	const struct fb_service *svc;	 /* NULL: none */
+	const struct fb_endpoint *ep;	 /* NULL: none, or not by the hash alone */
+	bool has_reply;			 /* with ep only: the next hop is ready, and these are set */
+	bool snat;
+	struct fb_flow_hash reply_hash;
+	struct fb_tuple reply; /* of the endpoint's packets */
+};
+
+/*
  * The burst in hand. Stages pass packets on by putting their places into the next stage's list; a
  * packet that has its verdict is in no list any more. Arrays are indexed by place.
  */
@@ -79,8 +93,9 @@ struct fb_burst {
 	uint16_t n_pieces;
 	uint16_t hits[FB_BURST_MAX]; /* flow, service -> rewrite */
 	uint16_t n_hits;
-	uint16_t misses[FB_BURST_MAX]; /* flow -> service */
+	uint16_t misses[FB_BURST_MAX]; /* flow -> warm -> service */
 	uint16_t n_misses;
+	struct fb_candidate candidates[FB_BURST_MAX]; /* warm -> service; by the place in misses */
 
 	struct rte_mbuf *freed[FB_BURST_MAX]; /* to be freed in one go */
 	uint16_t n_freed;

@@ -195,11 +195,11 @@ bool fb_flow_taken(const struct fb_flow_table *t, const struct fb_tuple *tuple)
 
 static __rte_always_inline int insert_as(struct fb_flow_table *t, enum fb_family family,
 					 const struct fb_tuple *client,
-					 const struct fb_tuple *reply, uint32_t now_ms,
+					 struct fb_flow_hash client_hash,
+					 const struct fb_tuple *reply,
+					 struct fb_flow_hash reply_hash, uint32_t now_ms,
 					 struct fb_flow **ret)
 {
-	const struct fb_flow_hash client_hash = fb_flow_hash_tuple_as(t, family, client);
-	const struct fb_flow_hash reply_hash = fb_flow_hash_tuple_as(t, family, reply);
 	const uint32_t key_len = fb_flow_key_len(family);
 	const bool fresh = t->free_head == FB_FLOW_NO_PLACE;
 	const uint32_t place = fresh ? t->high_water : t->free_head;
@@ -223,19 +223,30 @@ static __rte_always_inline int insert_as(struct fb_flow_table *t, enum fb_family
 	*flow = (struct fb_flow){.proto = client->proto, .last_use_ms = now_ms};
 	memcpy(fb_flow_key(flow, family, FB_DIR_CLIENT), client, key_len);
 	memcpy(fb_flow_key(flow, family, FB_DIR_ENDPOINT), reply, key_len);
-	if (fresh)
+	if (fresh) {
 		t->high_water++;
-	else
+	} else {
 		t->free_head = next_free;
+		if (next_free != FB_FLOW_NO_PLACE) /* the next flow's */
+			rte_prefetch0(fb_flow_record(t, family, next_free));
+	}
 	t->count++;
 	*ret = flow;
 	return 0;
 }
 
+int fb_flow_insert_hash(struct fb_flow_table *t, const struct fb_tuple *client,
+			struct fb_flow_hash client_hash, const struct fb_tuple *reply,
+			struct fb_flow_hash reply_hash, uint32_t now_ms, struct fb_flow **ret)
+{
+	return BY_FAMILY(t, insert_as, client, client_hash, reply, reply_hash, now_ms, ret);
+}
+
 int fb_flow_insert(struct fb_flow_table *t, const struct fb_tuple *client,
 		   const struct fb_tuple *reply, uint32_t now_ms, struct fb_flow **ret)
 {
-	return BY_FAMILY(t, insert_as, client, reply, now_ms, ret);
+	return fb_flow_insert_hash(t, client, fb_flow_hash_tuple(t, client), reply,
+				   fb_flow_hash_tuple(t, reply), now_ms, ret);
 }
 
 static __rte_always_inline int remove_as(struct fb_flow_table *t, enum fb_family family,

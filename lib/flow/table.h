@@ -144,6 +144,11 @@ size_t fb_flow_table_bytes(const struct fb_flow_table *t);
 int fb_flow_insert(struct fb_flow_table *t, const struct fb_tuple *client,
 		   const struct fb_tuple *reply, uint32_t now_ms, struct fb_flow **ret);
 
+/** The same for who has both keys' hashes (flow/lookup.h) already, and has asked for their index lines. */
+int fb_flow_insert_hash(struct fb_flow_table *t, const struct fb_tuple *client,
+			struct fb_flow_hash client_hash, const struct fb_tuple *reply,
+			struct fb_flow_hash reply_hash, uint32_t now_ms, struct fb_flow **ret);
+
 /**
  * The record is a flow from this store on, also to who finds it after a crash (flow/adopt.h): stores that
  * stand before it are not moved behind it. A process dies between two instructions, so the compiler's
@@ -176,6 +181,9 @@ void fb_flow_dequeue(struct fb_flow_table *t, struct fb_flow *flow);
 
 /** The flow that has been half open for longest, or NULL. */
 struct fb_flow *fb_flow_oldest(const struct fb_flow_table *t, enum fb_flow_queue queue);
+
+/** Ask for the index lines of the n that have been so for longest, for who is about to remove them. */
+void fb_flow_prefetch_oldest(const struct fb_flow_table *t, enum fb_flow_queue queue, uint32_t n);
 
 /** How many are half open. */
 uint32_t fb_flow_queued(const struct fb_flow_table *t, enum fb_flow_queue queue);

@@ -73,34 +73,45 @@ static uint64_t hash_addr(const struct fb_hash_secret *s, const struct fb_addr *
 	return fb_hash_2(s, fb_hash_mix(w[0] ^ s->k[2], w[1] ^ s->k[3]), more);
 }
 
-static void set_dst(struct fb_tuple *t, const struct fb_addr *a)
+/* The client's tuple by itself: no candidate, and no hash of a table. Any value would do. */
+#define DRAWS UINT64_C(0x6c62272e07bb0142)
+
+static inline uint64_t hash_tuple(const struct fb_hash_secret *s, const struct fb_tuple *t)
+{
+	uint64_t words[4];
+	uint32_t ports;
+
+	if (t->family == FB_IPV4) {
+		memcpy(words, &t->v4.src, sizeof(words[0]));
+		memcpy(&ports, &t->v4.sport, sizeof(ports));
+		return fb_hash_2(s, words[0] ^ DRAWS, (uint64_t)t->proto << 32 | ports);
+	}
+	memcpy(words, t->v6.src, sizeof(words));
+	memcpy(&ports, &t->v6.sport, sizeof(ports));
+	return fb_hash_2(s,
+			 fb_hash_mix(words[0] ^ s->k[0], words[1] ^ s->k[1]) ^
+				 fb_hash_mix(words[2] ^ s->k[2], words[3] ^ s->k[3]) ^ DRAWS,
+			 (uint64_t)t->proto << 32 | ports);
+}
+
+static inline void set_dst(struct fb_tuple *t, const struct fb_addr *a)
 {
 	if (t->family == FB_IPV4)
-		memcpy(&t->v4.dst, fb_addr_wire(a), sizeof(t->v4.dst));
+		memcpy(&t->v4.dst, a->bytes + 12, sizeof(t->v4.dst));
 	else
 		memcpy(t->v6.dst, a->bytes, sizeof(t->v6.dst));
 }
 
-static void set_dport(struct fb_tuple *t, rte_be16_t port_be)
-{
-	if (t->family == FB_IPV4)
-		t->v4.dport = port_be;
-	else
-		t->v6.dport = port_be;
-}
-
-static struct fb_tuple reply_from(const struct fb_tuple *client, const struct fb_addr *ep,
-				  rte_be16_t ep_port_be)
+static inline struct fb_tuple reply_from(const struct fb_tuple *client, const struct fb_addr *ep,
+					 rte_be16_t ep_port_be)
 {
 	struct fb_tuple reply = {.proto = client->proto, .family = client->family};
 
-	if (reply.family == FB_IPV4) {
-		memcpy(&reply.v4.src, fb_addr_wire(ep), sizeof(reply.v4.src));
-		reply.v4.sport = ep_port_be;
-	} else {
+	if (reply.family == FB_IPV4)
+		memcpy(&reply.v4.src, ep->bytes + 12, sizeof(reply.v4.src));
+	else
 		memcpy(reply.v6.src, ep->bytes, sizeof(reply.v6.src));
-		reply.v6.sport = ep_port_be;
-	}
+	fb_tuple_set_ports(&reply, ep_port_be, 0);
 	return reply;
 }
 
@@ -119,32 +130,45 @@ struct draws {
 	struct fb_tuple reply; /* the candidate */
 };
 
+/* A client's SNAT address is the same whatever it asks. */
+static inline uint32_t address_of(const struct fb_hash_secret *s, const struct fb_tuple *client,
+				  uint32_t n_snat)
+{
+	struct fb_addr src;
+
+	if (likely(n_snat == 1))
+		return 0;
+	src = fb_tuple_src(client);
+	return fb_hash_reduce((uint32_t)(hash_addr(s, &src, 0) >> 32), n_snat);
+}
+
+static inline void turn_to(struct draws *d, uint32_t at)
+{
+	d->at = at;
+	set_dst(&d->reply, &d->snat[at]);
+	if (d->steer != NULL)
+		d->rest = fb_nat_steer_begin(d->steer, d->worker, &d->reply);
+}
+
 static inline struct draws draws_begin(const struct fb_nat_ports *ports, uint16_t worker,
 				       const struct fb_tuple *client, const struct fb_addr *ep,
 				       rte_be16_t ep_port_be, const struct fb_addr *snat,
 				       uint32_t n_snat, const struct fb_nat_steer *steer)
 {
-	const enum fb_family family = (enum fb_family)client->family;
 	const struct fb_hash_secret *s = &ports->secret;
-	struct fb_addr src = fb_addr_from_bytes(family, (const uint8_t *)client);
-	struct fb_addr dst =
-		fb_addr_from_bytes(family, (const uint8_t *)client + fb_family_addr_len(family));
-
-	return (struct draws){
+	struct draws d = {
 		.ports = ports,
 		.steer = fb_nat_rss_knows(client->proto) ? steer : NULL,
 		.snat = snat,
 		.n_snat = n_snat,
-		.at = fb_hash_reduce((uint32_t)(hash_addr(s, &src, 0) >> 32), n_snat),
 		.n_ports = fb_nat_port_count(ports, worker),
 		.worker = worker,
-		.seed = hash_addr(s, &src,
-				  (uint64_t)client->proto << 32 |
-					  (uint64_t)fb_tuple_sport(client) << 16 |
-					  fb_tuple_dport(client)) ^
-			hash_addr(s, &dst, s->k[0]),
+		.seed = hash_tuple(s, client),
 		.reply = reply_from(client, ep, ep_port_be),
 	};
+
+	turn_to(&d, address_of(s, client, n_snat));
+	return d;
 }
 
 /* @return whether there was another one; it is in d->reply */
@@ -154,13 +178,8 @@ static inline bool draws_next(struct draws *d)
 		const uint64_t draw = fb_hash_2(&d->ports->secret, d->seed, d->i);
 		rte_be16_t port_be;
 
-		if (d->i % TRIES_PER_TURN == 0) {
-			if (d->i > 0 && ++d->at == d->n_snat)
-				d->at = 0;
-			set_dst(&d->reply, &d->snat[d->at]);
-			if (d->steer != NULL)
-				d->rest = fb_nat_steer_begin(d->steer, d->worker, &d->reply);
-		}
+		if (d->i > 0 && d->i % TRIES_PER_TURN == 0)
+			turn_to(d, d->at + 1 < d->n_snat ? d->at + 1 : 0);
 		d->i++;
 		if (d->steer == NULL)
 			port_be = fb_nat_port_at(d->ports, d->worker,
@@ -169,7 +188,7 @@ static inline bool draws_next(struct draws *d)
 					   (enum fb_family)d->reply.family, d->rest, draw,
 					   &port_be) != 0)
 			continue;
-		set_dport(&d->reply, port_be);
+		fb_tuple_set_ports(&d->reply, fb_tuple_sport(&d->reply), port_be);
 		return true;
 	}
 	return false;
@@ -181,6 +200,21 @@ static bool is_client(const struct fb_tuple *client, const struct fb_tuple *repl
 	const size_t len = client->family == FB_IPV4 ? sizeof(client->v4) : sizeof(client->v6);
 
 	return memcmp(client, reply, len) == 0;
+}
+
+int fb_nat_first(const struct fb_nat_ports *ports, uint16_t worker, const struct fb_tuple *client,
+		 const struct fb_addr *ep, rte_be16_t ep_port_be, const struct fb_addr *snat,
+		 uint32_t n_snat, const struct fb_nat_steer *steer, struct fb_tuple *ret_reply)
+{
+	struct draws d;
+
+	if (n_snat == 0)
+		return -ENOENT;
+	d = draws_begin(ports, worker, client, ep, ep_port_be, snat, n_snat, steer);
+	if (!draws_next(&d))
+		return -EADDRNOTAVAIL;
+	*ret_reply = d.reply;
+	return 0;
 }
 
 int fb_nat_choose(const struct fb_nat_ports *ports, uint16_t worker,

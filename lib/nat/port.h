@@ -84,6 +84,16 @@ int fb_nat_choose(const struct fb_nat_ports *ports, uint16_t worker,
 		  uint32_t n_snat, const struct fb_nat_steer *steer, struct fb_tuple *ret_reply);
 
 /**
+ * What fb_nat_choose() would try first, whether or not it is free: for who asks for its lines while others are
+ * in hand, and looks then. It is free iff fb_flow_insert() takes it.
+ *
+ * @return 0; -EADDRNOTAVAIL if no port's replies come back to the worker; -ENOENT if n_snat is 0
+ */
+int fb_nat_first(const struct fb_nat_ports *ports, uint16_t worker, const struct fb_tuple *client,
+		 const struct fb_addr *ep, rte_be16_t ep_port_be, const struct fb_addr *snat,
+		 uint32_t n_snat, const struct fb_nat_steer *steer, struct fb_tuple *ret_reply);
+
+/**
  * The same where fb_nat_choose() has found none: if no port is free, that of a flow which may lose it.
  * These are flows that are half open, the one that was idle longest; else those that both sides have
  * closed, likewise. The first draws decide if there is a half-open one among them: in a flood there is.

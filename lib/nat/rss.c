@@ -60,7 +60,7 @@ static void fill_contributions(struct fb_nat_steer *s, const uint8_t *key)
 	}
 }
 
-static uint32_t fold(const struct fb_nat_steer *s, const void *tuple, uint32_t begin, uint32_t end)
+static __rte_always_inline uint32_t fold(const struct fb_nat_steer *s, const void *tuple, uint32_t begin, uint32_t end)
 {
 	const uint8_t *bytes = tuple;
 	uint32_t low_bits = 0;
@@ -219,8 +219,10 @@ struct fb_nat_steer_rest fb_nat_steer_begin(const struct fb_nat_steer *steer, ui
 {
 	struct fb_nat_steer_rest rest = {0};
 
-	if (hashes_ports(steer, reply)) {
-		rest.low_bits = fold(steer, reply, 0, addresses_len(reply->family) + 2);
+	if (likely(hashes_ports(steer, reply))) {
+		/* Each with its length known, so that nothing is counted. */
+		rest.low_bits = reply->family == FB_IPV4 ? fold(steer, reply, 0, 10)
+							 : fold(steer, reply, 0, 34);
 		return rest;
 	}
 	rest.any_port = fb_nat_rss_worker(steer, reply) == worker;

@@ -8,24 +8,6 @@
 
 #include "base/addr.h"
 
-uint16_t fb_csum_delta(const void *old_bytes, const void *new_bytes, size_t len)
-{
-	const uint8_t *o = old_bytes;
-	const uint8_t *n = new_bytes;
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i + 1 < len; i += 2) {
-		uint16_t was;
-		uint16_t is;
-
-		memcpy(&was, o + i, 2);
-		memcpy(&is, n + i, 2);
-		sum += (uint16_t)~was;
-		sum += is;
-	}
-	return fb_csum_fold(sum);
-}
-
 uint64_t fb_csum_add(uint64_t sum, const void *data, size_t len)
 {
 	const uint8_t *p = data;

@@ -13,6 +13,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 static inline uint16_t fb_csum_fold(uint64_t sum)
 {
@@ -37,7 +38,34 @@ static inline uint16_t fb_csum_fold_few(uint32_t sum)
 }
 
 /** The delta for replacing len bytes (even) of old by new. Sums of deltas are deltas, folded. */
-uint16_t fb_csum_delta(const void *old_bytes, const void *new_bytes, size_t len);
+static inline uint16_t fb_csum_delta(const void *old_bytes, const void *new_bytes,
+				     size_t len)
+{
+	const uint8_t *o = old_bytes;
+	const uint8_t *n = new_bytes;
+	uint64_t sum = 0;
+
+	/* Two words at a time: 2^16 is 1 to a one's complement sum. */
+	for (; len >= 4; o += 4, n += 4, len -= 4) {
+		uint32_t was;
+		uint32_t is;
+
+		memcpy(&was, o, 4);
+		memcpy(&is, n, 4);
+		sum += (uint32_t)~was;
+		sum += is;
+	}
+	if (len >= 2) {
+		uint16_t was;
+		uint16_t is;
+
+		memcpy(&was, o, 2);
+		memcpy(&is, n, 2);
+		sum += (uint16_t)~was;
+		sum += is;
+	}
+	return fb_csum_fold(sum);
+}
 
 /** The delta that undoes this one. */
 static inline uint16_t fb_csum_delta_inverse(uint16_t delta)

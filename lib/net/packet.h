@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <rte_byteorder.h>
 
@@ -64,6 +65,26 @@ static inline void fb_tuple_set_ports(struct fb_tuple *t, rte_be16_t sport, rte_
 
 /** Source and destination exchanged: the tuple of the packet that answers this one. */
 struct fb_tuple fb_tuple_reverse(const struct fb_tuple *t);
+
+/** The tuple of packets with which an endpoint of the family answers a client that it sees. */
+static inline struct fb_tuple fb_tuple_answer(const struct fb_tuple *client,
+					      const struct fb_addr *ep, rte_be16_t ep_port_be)
+{
+	struct fb_tuple t = {.proto = client->proto, .family = client->family};
+
+	if (t.family == FB_IPV4) {
+		memcpy(&t.v4.src, ep->bytes + 12, sizeof(t.v4.src));
+		t.v4.dst = client->v4.src;
+		t.v4.sport = ep_port_be;
+		t.v4.dport = client->v4.sport;
+	} else {
+		memcpy(t.v6.src, ep->bytes, sizeof(t.v6.src));
+		memcpy(t.v6.dst, client->v6.src, sizeof(t.v6.dst));
+		t.v6.sport = ep_port_be;
+		t.v6.dport = client->v6.sport;
+	}
+	return t;
+}
 
 /** Tuple from parts; ports in network order. Control, tests and `explain`. */
 struct fb_tuple fb_tuple_make(uint8_t proto, const struct fb_addr *src, rte_be16_t sport_be,

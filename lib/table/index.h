@@ -80,14 +80,12 @@ static inline uint64_t fb_index_frontend_hash(const struct fb_hash_secret *s,
 	return fb_hash_2(s, fb_index_address_hash(s, addr), (uint64_t)port_be << 8 | proto);
 }
 
-/* The entry of a key, or the free entry where it would go. */
+/* The entry of a key, or the free entry where it would go; by the key's hash. */
 static inline const struct fb_frontend_entry *
-fb_frontend_index_at(const struct fb_frontend_index *index, const struct fb_hash_secret *s,
-		     const struct fb_addr *addr, rte_be16_t port_be, uint8_t proto)
+fb_frontend_index_at_hash(const struct fb_frontend_index *index, uint64_t hash,
+			  const struct fb_addr *addr, rte_be16_t port_be, uint8_t proto)
 {
-	uint32_t i = (uint32_t)fb_index_frontend_hash(s, addr, port_be, proto) & index->mask;
-
-	for (;; i = (i + 1) & index->mask) {
+	for (uint32_t i = (uint32_t)hash & index->mask;; i = (i + 1) & index->mask) {
 		const struct fb_frontend_entry *e = &index->entries[i];
 
 		if (e->proto == 0 || (e->proto == proto && e->port_be == port_be &&
@@ -96,14 +94,12 @@ fb_frontend_index_at(const struct fb_frontend_index *index, const struct fb_hash
 	}
 }
 
-/* Ask for the line where the search of fb_frontend_index_at() begins. */
-static inline void fb_frontend_index_prefetch(const struct fb_frontend_index *index,
-					      const struct fb_hash_secret *s,
-					      const struct fb_addr *addr, rte_be16_t port_be,
-					      uint8_t proto)
+static inline const struct fb_frontend_entry *
+fb_frontend_index_at(const struct fb_frontend_index *index, const struct fb_hash_secret *s,
+		     const struct fb_addr *addr, rte_be16_t port_be, uint8_t proto)
 {
-	rte_prefetch0(&index->entries[(uint32_t)fb_index_frontend_hash(s, addr, port_be, proto) &
-				      index->mask]);
+	return fb_frontend_index_at_hash(index, fb_index_frontend_hash(s, addr, port_be, proto),
+					 addr, port_be, proto);
 }
 
 /* Order of ranges: is e wholly before that port of that address and protocol? */

@@ -33,14 +33,21 @@ static inline struct fb_addr address(enum fb_family family, const void *v4, cons
 	return a;
 }
 
-static const struct fb_frontend_entry *find(const struct fb_snapshot *snap,
-					    const struct fb_tuple *tuple)
+static inline uint64_t hash_of(const struct fb_snapshot *snap, const struct fb_tuple *tuple)
+{
+	struct fb_addr dst = address(tuple->family, &tuple->v4.dst, tuple->v6.dst);
+
+	return fb_index_frontend_hash(&snap->secret, &dst, fb_tuple_dport(tuple), tuple->proto);
+}
+
+static inline const struct fb_frontend_entry *
+find(const struct fb_snapshot *snap, const struct fb_tuple *tuple, uint64_t hash)
 {
 	struct fb_addr dst = address(tuple->family, &tuple->v4.dst, tuple->v6.dst);
 	rte_be16_t port_be = fb_tuple_dport(tuple);
 	uint16_t port = rte_be_to_cpu_16(port_be);
 	const struct fb_frontend_entry *e =
-		fb_frontend_index_at(snap->frontends, &snap->secret, &dst, port_be, tuple->proto);
+		fb_frontend_index_at_hash(snap->frontends, hash, &dst, port_be, tuple->proto);
 
 	if (likely(e->proto != 0))
 		return e;
@@ -53,22 +60,29 @@ static const struct fb_frontend_entry *find(const struct fb_snapshot *snap,
 	return e->proto != 0 ? e : NULL;
 }
 
-void fb_table_prefetch(const struct fb_snapshot *snap, const struct fb_tuple *tuple)
+uint64_t fb_table_prefetch(const struct fb_snapshot *snap, const struct fb_tuple *tuple)
 {
 	struct fb_addr src = address(tuple->family, &tuple->v4.src, tuple->v6.src);
-	struct fb_addr dst = address(tuple->family, &tuple->v4.dst, tuple->v6.dst);
+	const uint64_t hash = hash_of(snap, tuple);
 
-	fb_frontend_index_prefetch(snap->frontends, &snap->secret, &dst, fb_tuple_dport(tuple),
-				   tuple->proto);
-	fb_address_index_prefetch(snap->addresses, &snap->secret, &src);
+	rte_prefetch0(&snap->frontends->entries[(uint32_t)hash & snap->frontends->mask]);
+	if ((snap->addresses->box_ends & fb_address_end_bit(&src)) != 0)
+		fb_address_index_prefetch(snap->addresses, &snap->secret, &src);
+	return hash;
+}
+
+const struct fb_service *fb_table_lookup_hash(const struct fb_snapshot *snap,
+					      const struct fb_tuple *tuple, uint64_t hash)
+{
+	const struct fb_frontend_entry *e = find(snap, tuple, hash);
+
+	return e != NULL ? snap->services[e->place] : NULL;
 }
 
 const struct fb_service *fb_table_lookup(const struct fb_snapshot *snap,
 					 const struct fb_tuple *tuple)
 {
-	const struct fb_frontend_entry *e = find(snap, tuple);
-
-	return e != NULL ? snap->services[e->place] : NULL;
+	return fb_table_lookup_hash(snap, tuple, hash_of(snap, tuple));
 }
 
 rte_be16_t fb_table_port_be(const struct fb_snapshot *snap, const struct fb_service *svc,
@@ -78,7 +92,7 @@ rte_be16_t fb_table_port_be(const struct fb_snapshot *snap, const struct fb_serv
 
 	if (likely(!svc->ranged))
 		return ep->port_be;
-	e = find(snap, tuple);
+	e = find(snap, tuple, hash_of(snap, tuple));
 	if (e == NULL || e->last == 0)
 		return ep->port_be;
 	return rte_cpu_to_be_16((uint16_t)(rte_be_to_cpu_16(fb_tuple_dport(tuple)) + e->shift));

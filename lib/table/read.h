@@ -180,8 +180,12 @@ const struct fb_service *fb_table_lookup(const struct fb_snapshot *snap,
  * Ask for the lines that fb_table_lookup() and fb_table_source_is_forged() read first of this tuple; of a
  * service; of its slot for a hash (of one level, or the first), svc->n_slots not 0. Nothing is read here but
  * what the step before has brought. Thread: as for the rest.
+ *
+ * @return what fb_table_lookup_hash() takes, which is fb_table_lookup() for who has asked before
  */
-void fb_table_prefetch(const struct fb_snapshot *snap, const struct fb_tuple *tuple);
+uint64_t fb_table_prefetch(const struct fb_snapshot *snap, const struct fb_tuple *tuple);
+const struct fb_service *fb_table_lookup_hash(const struct fb_snapshot *snap,
+					      const struct fb_tuple *tuple, uint64_t hash);
 
 static inline void fb_table_prefetch_service(const struct fb_service *svc)
 {

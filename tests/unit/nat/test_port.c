@@ -152,6 +152,9 @@ static void the_same_client_gets_the_same_port_when_it_is_free(void **state)
 	assert_int_equal(fb_nat_ports_init(&p, 1024, 65535, 2, &secret), 0);
 	assert_int_equal(fb_nat_choose(&p, 1, NULL, &client, &ep, 1, snat, 4, NULL, &a), 0);
 	assert_int_equal(fb_nat_choose(&p, 1, NULL, &client, &ep, 1, snat, 4, NULL, &b), 0);
+	assert_memory_equal(&a, &b, sizeof(a));
+	/* With every port free it is the first that is tried. */
+	assert_int_equal(fb_nat_first(&p, 1, &client, &ep, 1, snat, 4, NULL, &b), 0);
 	assert_memory_equal(&a.v4, &b.v4, sizeof(a.v4));
 }
 
@@ -496,6 +499,7 @@ static void without_an_address_there_is_nothing_to_choose(void **state)
 
 	(void)state;
 	assert_int_equal(fb_nat_ports_init(&p, 1024, 65535, 1, &secret), 0);
+	assert_int_equal(fb_nat_first(&p, 0, &client, &ep, 1, NULL, 0, NULL, &reply), -ENOENT);
 	assert_int_equal(fb_nat_choose(&p, 0, NULL, &client, &ep, 1, NULL, 0, NULL, &reply),
 			 -ENOENT);
 }
