@@ -281,9 +281,9 @@ lab_ctl() {
 	"$FB_BUILD/app/forebayctl/forebayctl" --socket "$LAB_SOCKET" "$@"
 }
 
-# Start forebay in the box and wait until it answers.
+# Start forebay (or LAB_PROGRAM) in the box and wait until it answers.
 lab_forebay() {
-	lab_bg box forebay "$FB_BUILD/app/forebay/forebay" --config "$LAB_CONFIG" --foreground
+	lab_bg box forebay "${LAB_PROGRAM:-$FB_BUILD/app/forebay/forebay}" --config "$LAB_CONFIG" --foreground
 	LAB_FOREBAY_PID=$LAB_BG_PID
 	lab_wait 20 lab_forebay_settled ||
 		lab_die "forebay does not come up: $(tail -20 "$LAB_DIR/forebay.log")"

@@ -106,6 +106,50 @@ void kept_identities(struct kept *k, struct fb_table *table, struct fb_errs *err
 	fb_table_keep(table, k->identities.base);
 }
 
+/* Longer ago, and others may have their addresses; those who ask for an hour's old ones gain nothing. */
+#define NEIGHBOURS_MOST_MS 60000
+
+/* The twins by the ports' numbers in an earlier run, whose names they had. */
+static void twins_then(const struct fb_keep_shape *old, const struct fb_config *config,
+		       const struct fb_neigh_link *links, int ret[FB_KEEP_MAX_PORTS])
+{
+	for (uint32_t then = 0; then < FB_KEEP_MAX_PORTS; then++)
+		ret[then] = 0;
+	for (uint32_t then = 0; then < old->n_ports && then < FB_KEEP_MAX_PORTS; then++)
+		for (uint32_t now = 0; now < config->n_ports; now++)
+			if (strncmp(old->ports[then], config->ports[now].name,
+				    sizeof(old->ports[then])) == 0)
+				ret[then] = links[now].ifindex;
+}
+
+void kept_neighbours(struct kept *k, const struct fb_config *config,
+		     const struct fb_neigh_link *links)
+{
+	int ifindex[FB_KEEP_MAX_PORTS];
+	struct fb_region old = {0};
+	uint64_t unused_ms;
+	bool found;
+
+	if (k->keep == NULL || fb_keep_map(k->keep, "neighbours", sizeof(struct fb_neigh_kept), -1,
+					   &k->neighbours, &found) != 0)
+		return;
+	if (fb_keep_found(k->keep) == FB_KEEP_NOTHING ||
+	    fb_keep_clock(k->keep, &unused_ms) > NEIGHBOURS_MOST_MS)
+		return;
+	twins_then(fb_keep_old_shape(k->keep), config, links, ifindex);
+	if (found)
+		(void)fb_neigh_kept_tell(k->neighbours.base, ifindex, FB_KEEP_MAX_PORTS);
+	else if (fb_keep_map_old(k->keep, "neighbours", &old) == 0 &&
+		 old.bytes >= sizeof(struct fb_neigh_kept))
+		(void)fb_neigh_kept_tell(old.base, ifindex, FB_KEEP_MAX_PORTS);
+	fb_region_unmap(&old);
+}
+
+struct fb_neigh_kept *kept_neighbours_now(const struct kept *k)
+{
+	return k->neighbours.base;
+}
+
 static bool endpoint(void *arg, uint32_t ep_id, struct fb_addr *ret_addr, uint8_t *ret_proto)
 {
 	struct fb_endpoint_name name;
@@ -130,6 +174,7 @@ struct fb_datapath_kept kept_for_datapath(const struct kept *k, struct fb_table 
 void kept_close(struct kept *k)
 {
 	fb_region_unmap(&k->identities);
+	fb_region_unmap(&k->neighbours);
 	fb_keep_close(k->keep);
 	k->keep = NULL;
 }

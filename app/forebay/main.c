@@ -155,11 +155,13 @@ static int open_kernel_side(struct daemon *d, struct fb_errs *errs)
 			.mtu = d->ports[i].mtu,
 		};
 	}
+	kept_neighbours(&d->kept, d->config, links);
 	d->neigh = fb_neigh_open(d->config, links, d->n_ports, true);
 	if (d->neigh == NULL) {
 		fail_errno(errs, "routes and neighbours cannot be read from the kernel (rtnetlink)");
 		return -1;
 	}
+	fb_neigh_keep(d->neigh, kept_neighbours_now(&d->kept));
 	return 0;
 }
 
@@ -305,9 +307,9 @@ static void take_apart(struct daemon *d)
 		fb_rcu_free(d->rcu);
 	if (d->table != NULL)
 		fb_table_free(d->table);
-	kept_close(&d->kept);
 	if (d->neigh != NULL)
 		fb_neigh_close(d->neigh);
+	kept_close(&d->kept);
 	for (uint32_t i = 0; i < d->config->n_ports; i++)
 		fb_twin_close(d->twins[i]);
 	fb_ports_close(d->ports, d->n_ports);

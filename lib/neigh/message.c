@@ -298,7 +298,8 @@ size_t fb_neigh_message_route(void *buf, const struct fb_addr *dst, uint32_t seq
 	return nlh->nlmsg_len;
 }
 
-size_t fb_neigh_message_poke(void *buf, int ifindex, const struct fb_addr *addr, uint32_t seq)
+static struct nlmsghdr *put_neighbour(void *buf, int ifindex, const struct fb_addr *addr,
+				      uint32_t seq, struct ndmsg **ret_ndm)
 {
 	enum fb_family family = fb_addr_family(addr);
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
@@ -310,8 +311,28 @@ size_t fb_neigh_message_poke(void *buf, int ifindex, const struct fb_addr *addr,
 	ndm = mnl_nlmsg_put_extra_header(nlh, sizeof(*ndm));
 	ndm->ndm_family = family == FB_IPV4 ? AF_INET : AF_INET6;
 	ndm->ndm_ifindex = ifindex;
-	ndm->ndm_flags = NTF_USE;
 	mnl_attr_put(nlh, NDA_DST, fb_family_addr_len(family), fb_addr_wire(addr));
+	*ret_ndm = ndm;
+	return nlh;
+}
+
+size_t fb_neigh_message_poke(void *buf, int ifindex, const struct fb_addr *addr, uint32_t seq)
+{
+	struct ndmsg *ndm;
+	struct nlmsghdr *nlh = put_neighbour(buf, ifindex, addr, seq, &ndm);
+
+	ndm->ndm_flags = NTF_USE;
+	return nlh->nlmsg_len;
+}
+
+size_t fb_neigh_message_doubt(void *buf, int ifindex, const struct fb_addr *addr,
+			      const uint8_t mac[6], uint32_t seq)
+{
+	struct ndmsg *ndm;
+	struct nlmsghdr *nlh = put_neighbour(buf, ifindex, addr, seq, &ndm);
+
+	ndm->ndm_state = NUD_PROBE;
+	mnl_attr_put(nlh, NDA_LLADDR, 6, mac);
 	return nlh->nlmsg_len;
 }
 

@@ -65,6 +65,9 @@ void fb_neigh_message_each(const void *buf, size_t len,
 size_t fb_neigh_message_route(void *buf, const struct fb_addr *dst, uint32_t seq);
 /** "Use it", as a packet would: the kernel resolves or revalidates. */
 size_t fb_neigh_message_poke(void *buf, int ifindex, const struct fb_addr *addr, uint32_t seq);
+/** A neighbour as it was last known: used, and asked about at once. */
+size_t fb_neigh_message_doubt(void *buf, int ifindex, const struct fb_addr *addr,
+			      const uint8_t mac[6], uint32_t seq);
 /** type: RTM_GETNEIGH or RTM_GETLINK. */
 size_t fb_neigh_message_dump(void *buf, uint16_t type, uint32_t seq);
 

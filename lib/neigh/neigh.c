@@ -11,6 +11,7 @@
 
 #include "neigh/changed.h"
 #include "neigh/hop.h"
+#include "neigh/kept.h"
 #include "neigh/lab.h"
 #include "neigh/map.h"
 #include "neigh/rtnl.h"
@@ -45,6 +46,7 @@ struct fb_neigh {
 	struct fb_changed changed;
 	bool unsure;	 /* not all that the kernel said is known: to be learnt anew at the next tick */
 	uint32_t result; /* FB_NEIGH_* since last told */
+	struct fb_neigh_kept *kept; /* NULL: nothing is */
 	uint64_t now_ms; /* of the last tick */
 	uint32_t pokes_left;
 	uint32_t poke_cursor; /* place to begin with in the next tick */
@@ -312,10 +314,18 @@ int fb_neigh_fd(const struct fb_neigh *n)
 	return n->rtnl != NULL ? fb_rtnl_fd(n->rtnl) : -1;
 }
 
+void fb_neigh_keep(struct fb_neigh *n, struct fb_neigh_kept *kept)
+{
+	n->kept = kept;
+}
+
 static uint32_t tell(struct fb_neigh *n)
 {
 	uint32_t result = n->result;
 
+	/* Always: what the kernel was told by kept.h is no news. */
+	if (n->kept != NULL)
+		fb_neigh_kept_note(n->kept, n->hops);
 	n->result = 0;
 	return result;
 }

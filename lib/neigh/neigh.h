@@ -26,6 +26,7 @@
 #include "table/write.h"
 
 struct fb_neigh;
+struct fb_neigh_kept;
 
 /* What changed since the last call of fb_neigh_process(). Bits. */
 #define FB_NEIGH_HOPS   0x1 /* a MAC address or state: fb_table_rehop() */
@@ -44,6 +45,9 @@ struct fb_neigh_link {
 struct fb_neigh *fb_neigh_open(const struct fb_config *config, const struct fb_neigh_link *links,
 			       uint32_t n_links, bool use_kernel);
 void fb_neigh_close(struct fb_neigh *n);
+
+/** From now on note there who is reached, for the next run (neigh/kept.h). */
+void fb_neigh_keep(struct fb_neigh *n, struct fb_neigh_kept *kept);
 
 /** Descriptor to poll for reading; -1 without a kernel. */
 int fb_neigh_fd(const struct fb_neigh *n);

@@ -216,12 +216,28 @@ int fb_rtnl_routes(struct fb_rtnl *r, const struct fb_addr *const *dsts, uint32_
 	return 0;
 }
 
-void fb_rtnl_poke(struct fb_rtnl *r, int ifindex, const struct fb_addr *addr)
+/* Where the next request of a batch goes. */
+static char *next_poke(struct fb_rtnl *r)
 {
 	if (r->n_pokes == FB_RTNL_BATCH)
 		fb_rtnl_poke_flush(r);
-	r->poke_len += fb_neigh_message_poke(r->pokes + r->poke_len, ifindex, addr, ++r->seq);
 	r->n_pokes++;
+	r->seq++;
+	return r->pokes + r->poke_len;
+}
+
+void fb_rtnl_poke(struct fb_rtnl *r, int ifindex, const struct fb_addr *addr)
+{
+	char *at = next_poke(r);
+
+	r->poke_len += fb_neigh_message_poke(at, ifindex, addr, r->seq);
+}
+
+void fb_rtnl_doubt(struct fb_rtnl *r, int ifindex, const struct fb_addr *addr, const uint8_t mac[6])
+{
+	char *at = next_poke(r);
+
+	r->poke_len += fb_neigh_message_doubt(at, ifindex, addr, mac, r->seq);
 }
 
 void fb_rtnl_poke_flush(struct fb_rtnl *r)

@@ -42,6 +42,8 @@ int fb_rtnl_routes(struct fb_rtnl *r, const struct fb_addr *const *dsts, uint32_
 
 /** Ask the kernel to resolve or revalidate a neighbour; sent in batches, the last by flush. */
 void fb_rtnl_poke(struct fb_rtnl *r, int ifindex, const struct fb_addr *addr);
+/** Tell it what was last known of one, to be used and asked about at once; in the same batches. */
+void fb_rtnl_doubt(struct fb_rtnl *r, int ifindex, const struct fb_addr *addr, const uint8_t mac[6]);
 void fb_rtnl_poke_flush(struct fb_rtnl *r);
 
 #endif

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "alloc_fail.h"
+#include "neigh/kept.h"
 #include "neigh/neigh.h"
 #include "netns.h"
 #include "twin/twin.h"
@@ -37,7 +38,8 @@ static void run(const char *command)
 	assert_int_equal(system(command), 0);
 }
 
-static int open_box(void **state)
+/* A run begins; NULL: the first one. */
+static void begin_run(struct box *b, const struct fb_neigh_kept *kept)
 {
 	static char lan[] = "lan";
 	struct fb_config_addr addresses[] = {
@@ -50,15 +52,29 @@ static int open_box(void **state)
 	struct fb_config config = {.ports = &port, .n_ports = 1};
 	struct fb_neigh_link link = {.port = 0, .mtu = 1500};
 	struct fb_errs errs = FB_ERRS_INIT;
-	struct box *b = calloc(1, sizeof(*b));
 
-	assert_non_null(b);
 	b->twin = fb_twin_open(&port, mac, &errs);
 	assert_non_null(b->twin);
 	link.ifindex = fb_twin_ifindex(b->twin);
+	if (kept != NULL)
+		assert_int_equal(fb_neigh_kept_tell(kept, &link.ifindex, 1), 2);
 	b->neigh = fb_neigh_open(&config, &link, 1, true);
 	assert_non_null(b->neigh);
 	b->router = fb_neigh_router(b->neigh);
+}
+
+static void end_run(struct box *b)
+{
+	fb_neigh_close(b->neigh);
+	fb_twin_close(b->twin);
+}
+
+static int open_box(void **state)
+{
+	struct box *b = calloc(1, sizeof(*b));
+
+	assert_non_null(b);
+	begin_run(b, NULL);
 	*state = b;
 	return 0;
 }
@@ -67,8 +83,7 @@ static int close_box(void **state)
 {
 	struct box *b = *state;
 
-	fb_neigh_close(b->neigh);
-	fb_twin_close(b->twin);
+	end_run(b);
 	free(b);
 	return 0;
 }
@@ -286,6 +301,34 @@ static void a_neighbour_that_the_kernel_knows_already_is_ready_at_once(void **st
 	assert_int_equal(hop_at(b, hold(b, "192.0.2.9"))->state, FB_HOP_READY);
 }
 
+/* Nobody answers: who is reached is known from the run before, and asked himself whether he is there. */
+static void whom_an_earlier_run_reached_is_ready_at_once(void **state)
+{
+	static const char *const peers[] = {"192.0.2.9", "2001:db8::9"};
+	static struct fb_neigh_kept kept;
+	struct box *b = *state;
+	uint8_t frame[2048];
+
+	for (int i = 0; i < 2; i++)
+		resolve(b, peers[i], hold(b, peers[i]));
+	(void)hold(b, "192.0.2.77");
+	fb_neigh_keep(b->neigh, &kept);
+	(void)fb_neigh_tick(b->neigh, 1000);
+	assert_int_equal(kept.v[2].check, 0); /* of whom nothing is known */
+	kept.v[3] = kept.v[0];
+	kept.v[3].mac[5] ^= 1; /* the run ended while it was written */
+	end_run(b);
+	begin_run(b, &kept);
+	for (int i = 0; i < 2; i++) {
+		const uint16_t place = hold(b, peers[i]);
+
+		assert_int_equal(hop_at(b, place)->state, FB_HOP_READY);
+		assert_memory_equal(hop_at(b, place)->mac, peer_mac, 6);
+		await_question(b, peers[i], frame, sizeof(frame));
+		assert_memory_equal(frame, peer_mac, 6);
+	}
+}
+
 static void routes_are_followed(void **state)
 {
 	struct box *b = *state;
@@ -421,6 +464,7 @@ int main(void)
 		WITH_BOX(a_moved_mac_is_followed_at_once),
 		WITH_BOX(a_lost_neighbour_becomes_unresolved),
 		WITH_BOX(a_neighbour_that_the_kernel_knows_already_is_ready_at_once),
+		WITH_BOX(whom_an_earlier_run_reached_is_ready_at_once),
 		WITH_BOX(routes_are_followed),
 		WITH_BOX(ipv6_routes_are_followed),
 		WITH_BOX(what_is_not_behind_a_port_has_no_route),
