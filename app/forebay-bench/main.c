@@ -86,7 +86,7 @@ static const struct bench_suite suites[] = {
 	{"memory", .run = bench_memory, .times_services = 10},
 	{"maglev", .run = bench_maglev},
 	{"manifests", .run = bench_manifests},
-	{"publish-load", .run = bench_publish_load},
+	{"publish-load", .run = bench_publish_load, .single_stack = true},
 #endif
 };
 
@@ -364,6 +364,7 @@ static int run_suite(const struct bench_options *o, const struct bench_suite *su
 					      MAX_SERVICES),
 			.n_endpoints = o->n_endpoints,
 			.without_dns = o->without_dns,
+			.only_ipv4 = suite->single_stack && !o->families[FB_IPV6],
 			.mode = (uint8_t)mode,
 			.n_workers = suite->all_workers ? workers_of(o) : 0,
 			.proto = o->shape.proto,

@@ -449,6 +449,8 @@ int bench_publish_load(const struct bench_options *o, struct bench_world *world,
 {
 	int err;
 
+	/* Changes are made in a thread of their own, but with the memory that the daemon's control thread has. */
+	(void)mallopt(M_ARENA_MAX, 1);
 	/* Changes have nothing to do with the mode: the first one will do. */
 	if (world->setup.mode != (o->modes[0] ? 0 : 1))
 		return 0;

@@ -41,6 +41,7 @@ struct bench_suite {
 	const char *name;
 	bench_suite_fn *run;
 	bool short_timeouts;
+	bool single_stack;       /* Services of IPv4 alone, where only that was asked for */
 	bool all_workers;        /* those that may run at once; else two, of which one does */
 	uint32_t times_services; /* so many times the Services asked for; 0: as asked */
 };

@@ -75,6 +75,11 @@ static void write_config(FILE *f, const struct bench_setup *s)
 	(void)fprintf(f, "  - {prefix: \"fd00::/16\", via: \"2001:db8:1::9\", port: %s}\n", out);
 }
 
+static int n_families(const struct bench_setup *s)
+{
+	return s->only_ipv4 ? FB_IPV4 + 1 : FB_FAMILY_COUNT;
+}
+
 static const char *protocol_of(const struct bench_setup *s)
 {
 	return s->proto == IPPROTO_UDP ? "UDP" : "TCP";
@@ -95,12 +100,15 @@ static void write_service(FILE *f, const struct bench_setup *s, uint32_t i)
 		      "kind: Service\n"
 		      "metadata: {name: s%u, namespace: bench}\n"
 		      "spec:\n"
-		      "  clusterIP: %s\n"
-		      "  clusterIPs: [%s, \"%s\"]\n"
-		      "  ipFamilies: [IPv4, IPv6]\n"
-		      "  ipFamilyPolicy: RequireDualStack\n"
-		      "  ports: [{name: web, protocol: %s, port: %u, targetPort: 8080}]\n",
-		      i, v4, v4, v6, protocol_of(s), BENCH_SERVICE_PORT);
+		      "  ports: [{name: web, protocol: %s, port: %u, targetPort: 8080}]\n"
+		      "  clusterIP: %s\n",
+		      i, protocol_of(s), BENCH_SERVICE_PORT, v4);
+	if (!s->only_ipv4)
+		(void)fprintf(f,
+			      "  clusterIPs: [%s, \"%s\"]\n"
+			      "  ipFamilies: [IPv4, IPv6]\n"
+			      "  ipFamilyPolicy: RequireDualStack\n",
+			      v4, v6);
 }
 
 struct fb_addr bench_pod_addr(const struct bench_setup *s, enum fb_family family, uint32_t service,
@@ -188,7 +196,7 @@ static int read_manifests(struct bench_world *world, struct fb_errs *errs)
 	}
 	for (uint32_t i = 0; i < world->setup.n_services; i++) {
 		write_service(f, &world->setup, i);
-		for (int family = 0; family < FB_FAMILY_COUNT; family++)
+		for (int family = 0; family < n_families(&world->setup); family++)
 			for (uint32_t k = 0; k < bench_n_slices(&world->setup); k++)
 				write_slice(f, &world->setup, i, (enum fb_family)family, k);
 	}
@@ -201,15 +209,17 @@ static int read_manifests(struct bench_world *world, struct fb_errs *errs)
 int bench_world_open(const struct bench_setup *setup, struct rte_mempool *pool,
 		     struct bench_world *world, struct fb_errs *errs)
 {
+	uint32_t n_ports;
 	int err;
 
 	*world = (struct bench_world){.setup = *setup, .pool = pool};
 	err = read_config(world, errs);
 	if (err == 0)
 		err = read_manifests(world, errs);
-	if (err == 0 && world->offline.snapshot->n_services != 2 * setup->n_services) {
+	n_ports = setup->n_services * (uint32_t)n_families(setup);
+	if (err == 0 && world->offline.snapshot->n_services != n_ports) {
 		fb_errs_add(errs, (struct fb_place){0}, FB_SEV_ERROR,
-			    "of %u service ports %u were read", 2 * setup->n_services,
+			    "of %u service ports %u were read", n_ports,
 			    world->offline.snapshot->n_services);
 		err = -EINVAL;
 	}

@@ -34,6 +34,7 @@ struct bench_setup {
 	uint8_t proto;        /* IPPROTO_TCP or _UDP: what Services speak */
 	uint16_t n_workers;   /* 0: two, of which only the first has room for flows */
 	bool without_dns;
+	bool only_ipv4; /* Services of one family; else of both */
 	bool short_timeouts;  /* opening and closing connections are forgotten after a second */
 	uint32_t core;
 	const char *devices[2]; /* to receive and to send; NULL: none, frames are given by hand */
