@@ -3,6 +3,7 @@
 #include "maglev/groups.h"
 
 #include <errno.h>
+#include <stdbool.h>
 
 #include "base/hash.h"
 #include "maglev/maglev.h"
@@ -35,34 +36,69 @@ uint32_t fb_maglev_group(uint64_t key, uint32_t n_groups)
 	return fb_hash_reduce((uint32_t)(fb_hash_mix(key ^ GROUP_OF, GROUP_KEY_A) >> 32), n_groups);
 }
 
+/*
+ * How many slots each group has, FB_MAGLEV_FIRST_SLOTS in all: its part, rounded down, or up where most was
+ * rounded away; one at least.
+ */
+static void share_out(const uint64_t *weights, uint32_t n_groups, uint64_t sum, uint32_t *quotas)
+{
+	uint64_t rests[FB_MAGLEV_MAX_GROUPS];
+	int32_t left = FB_MAGLEV_FIRST_SLOTS;
+	uint32_t most = 0;
+
+	for (uint32_t g = 0; g < n_groups; g++) {
+		const unsigned __int128 part =
+			(unsigned __int128)weights[g] * FB_MAGLEV_FIRST_SLOTS;
+
+		quotas[g] = (uint32_t)(part / sum);
+		rests[g] = (uint64_t)(part % sum);
+		if (quotas[g] == 0 && weights[g] > 0) {
+			quotas[g] = 1;
+			rests[g] = 0;
+		}
+		most = quotas[g] > quotas[most] ? g : most;
+		left -= (int32_t)quotas[g];
+	}
+	/* Very light groups were rounded up: at the expense of the heaviest one, which has hundreds. */
+	if (left < 0)
+		quotas[most] -= (uint32_t)-left;
+	for (; left > 0; left--) {
+		uint32_t next = 0;
+
+		for (uint32_t g = 1; g < n_groups; g++)
+			next = rests[g] > rests[next] ? g : next;
+		quotas[next]++;
+		rests[next] = 0;
+	}
+}
+
+/*
+ * Slots are dealt to groups like cards first. Who has more than its part gives the last ones back, a few of a
+ * hundred where weights are alike; and those are what the others choose from, each by its permutation.
+ */
 int fb_maglev_build_first(const uint64_t *weights, uint32_t n_groups, uint16_t *slots)
 {
-	struct fb_maglev_member members[FB_MAGLEV_MAX_GROUPS] = {{0}};
-	uint16_t groups[FB_MAGLEV_MAX_GROUPS];
-	uint32_t n = 0;
-	uint64_t most = 0;
-	uint32_t shift = 0;
-	int rc;
+	struct fb_maglev_member takers[FB_MAGLEV_MAX_GROUPS] = {{0}};
+	uint32_t quotas[FB_MAGLEV_MAX_GROUPS];
+	uint32_t counts[FB_MAGLEV_MAX_GROUPS] = {0};
+	uint64_t sum = 0;
 
 	for (uint32_t g = 0; g < n_groups; g++)
-		most = weights[g] > most ? weights[g] : most;
-	if (most == 0)
+		sum += weights[g];
+	if (sum == 0)
 		return -EINVAL;
-	while (most >> shift > UINT32_MAX)
-		shift++;
-	for (uint32_t g = 0; g < n_groups; g++) {
-		uint32_t weight = (uint32_t)(weights[g] >> shift);
+	share_out(weights, n_groups, sum, quotas);
+	for (uint32_t s = 0, g = 0; s < FB_MAGLEV_FIRST_SLOTS; s++) {
+		const bool takes = counts[g] < quotas[g];
 
-		if (weights[g] == 0)
-			continue;
-		groups[n] = (uint16_t)g;
-		members[n++] = (struct fb_maglev_member){
-			.key = fb_hash_mix(GROUP_KEY_A + g, GROUP_KEY_B),
-			.weight = weight > 0 ? weight : 1,
-		};
+		slots[s] = takes ? (uint16_t)g : FB_MAGLEV_FREE;
+		counts[g] += takes;
+		g = g + 1 < n_groups ? g + 1 : 0;
 	}
-	rc = fb_maglev_build(members, n, slots, FB_MAGLEV_FIRST_SLOTS);
-	for (uint32_t s = 0; s < FB_MAGLEV_FIRST_SLOTS && rc == 0 && n < n_groups; s++)
-		slots[s] = groups[slots[s]];
-	return rc;
+	for (uint32_t g = 0; g < n_groups; g++)
+		takers[g] = (struct fb_maglev_member){
+			.key = fb_hash_mix(GROUP_KEY_A + g, GROUP_KEY_B),
+			.weight = quotas[g] - counts[g],
+		};
+	return fb_maglev_complete(takers, n_groups, slots, FB_MAGLEV_FIRST_SLOTS);
 }

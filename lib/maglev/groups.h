@@ -8,14 +8,14 @@
  *
  * Members go into groups by their keys. One table chooses the group, in proportion to the sum of its
  * members' weights; a table of each group chooses the member. A change builds the first table and that of
- * one group again (2 ms) and shares the others.
+ * one group again (0.2 and 0.4 ms) and shares the others.
  *
  * All of it depends on the set of members only, as one table does: the number of groups follows from the
  * number of members (where that crosses a power of two, most hashes move), a member's group from its
  * key, and all groups' tables have one size, so that none turns into another when its group grows.
  *
  * Shares: to within 0.4 % by the first table and 1 % by the second, so 1.4 % at most where weights are
- * equal; 0.4 to 0.9 % is what tests/unit/table/test_groups.c finds. One of 20,000 that leaves moves 0.1 %
+ * equal; 0.4 to 0.9 % is what tests/unit/table/test_groups.c finds. One of 20,000 that leaves moves 0.05 %
  * of the others' hashes.
  *
  * Thread: any.

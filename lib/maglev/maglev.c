@@ -283,6 +283,53 @@ static bool is_valid(const struct fb_maglev_member *members, uint32_t n_members,
 	return n_slots == 1 || (n_slots < UINT32_C(1) << 24 && is_prime(n_slots));
 }
 
+static struct walker make_walker(const struct fb_maglev_member *member, uint32_t place,
+				 uint32_t n_slots)
+{
+	struct walker w = {
+		.key = member->key,
+		.pos = fb_hash_reduce((uint32_t)(member->key >> 32), n_slots),
+		.skips = {0, 1 + fb_hash_reduce((uint32_t)member->key, n_slots - 1)},
+		.place = place,
+		.weight = member->weight,
+	};
+
+	for (uint32_t k = 2; k <= AHEAD; k++)
+		w.skips[k] = advance(w.skips[k - 1], w.skips[1], n_slots);
+	return w;
+}
+
+int fb_maglev_complete(const struct fb_maglev_member *members, uint32_t n_members, uint16_t *slots,
+		       uint32_t n_slots)
+{
+	struct walker *walkers = malloc((n_members + 1) * sizeof(*walkers));
+	struct board board = {.slots = slots, .n_slots = n_slots, .taken = malloc(n_slots)};
+	uint32_t n_free = 0;
+
+	if (walkers == NULL || board.taken == NULL) {
+		free(walkers);
+		free(board.taken);
+		return -ENOMEM;
+	}
+	for (uint32_t s = 0; s < n_slots; s++) {
+		board.taken[s] = slots[s] != FB_MAGLEV_FREE;
+		n_free += slots[s] == FB_MAGLEV_FREE;
+	}
+	for (uint32_t i = 0; i < n_members; i++)
+		walkers[i] = make_walker(&members[i], i, n_slots);
+	while (n_free > 0) {
+		for (uint32_t i = 0; i < n_members; i++) {
+			if (walkers[i].weight == 0)
+				continue;
+			take_turn(&walkers[i], &board, n_free--);
+			walkers[i].weight--;
+		}
+	}
+	free(walkers);
+	free(board.taken);
+	return 0;
+}
+
 int fb_maglev_build(const struct fb_maglev_member *members, uint32_t n_members, uint16_t *slots,
 		    uint32_t n_slots)
 {
@@ -302,19 +349,9 @@ int fb_maglev_build(const struct fb_maglev_member *members, uint32_t n_members, 
 		return -ENOMEM;
 	}
 	for (uint32_t i = 0; i < n_members; i++) {
-		const uint64_t key = members[i].key;
 		const uint32_t weight = members[i].weight;
 
-		walkers[i] = (struct walker){
-			.key = key,
-			.pos = fb_hash_reduce((uint32_t)(key >> 32), n_slots),
-			.skips = {0, 1 + fb_hash_reduce((uint32_t)key, n_slots - 1)},
-			.place = i,
-			.weight = weight,
-		};
-		for (uint32_t k = 2; k <= AHEAD; k++)
-			walkers[i].skips[k] =
-				advance(walkers[i].skips[k - 1], walkers[i].skips[1], n_slots);
+		walkers[i] = make_walker(&members[i], i, n_slots);
 		min_weight = weight < min_weight ? weight : min_weight;
 		max_weight = weight > max_weight ? weight : max_weight;
 	}

@@ -51,4 +51,19 @@ uint32_t fb_maglev_size(uint32_t n_members);
 int fb_maglev_build(const struct fb_maglev_member *members, uint32_t n_members, uint16_t *slots,
 		    uint32_t n_slots);
 
+/* A slot that is not given to anybody yet. */
+#define FB_MAGLEV_FREE UINT16_MAX
+
+/**
+ * Give out what is free in slots that are partly filled: in turns, each member takes the first free slot of its
+ * permutation, until it has as many as its weight says.
+ *
+ * @param members  in a fixed order: turns follow it
+ * @param slots    the weights' sum of them are FB_MAGLEV_FREE
+ * @param n_slots  as above
+ * @return 0 or -ENOMEM
+ */
+int fb_maglev_complete(const struct fb_maglev_member *members, uint32_t n_members, uint16_t *slots,
+		       uint32_t n_slots);
+
 #endif
