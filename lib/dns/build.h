@@ -37,6 +37,7 @@ struct fb_dns_build {
 	uint32_t cap;
 	bool failed; /* no memory */
 	struct fb_dns_item *items;
+	struct fb_dns_item **sorted; /* by label, then address and port */
 	uint32_t n_items;
 	const struct fb_dns_item **scratch; /* room for all items, twice */
 };
@@ -53,7 +54,7 @@ static inline struct fb_dns_node *fb_dns_build_node(struct fb_dns_build *b, uint
 
 /* node.c */
 
-/** Room at the end. @return its offset; 0 after a failure */
+/** Room at the end; align is a power of two. @return its offset; 0 after a failure */
 uint32_t fb_dns_build_room(struct fb_dns_build *b, uint32_t size, uint32_t align);
 uint32_t fb_dns_build_append(struct fb_dns_build *b, const void *data, uint32_t size,
 			     uint32_t align);

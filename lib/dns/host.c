@@ -6,13 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/order.h"
 #include "dns/build.h"
 #include "dns/label.h"
 
+/* From here on numbers are sorted (base/order.h) faster than by comparison. */
+#define MANY 256
+
 static int compare_items(const void *left, const void *right)
 {
-	const struct fb_dns_item *a = left;
-	const struct fb_dns_item *b = right;
+	const struct fb_dns_item *a = *(const struct fb_dns_item *const *)left;
+	const struct fb_dns_item *b = *(const struct fb_dns_item *const *)right;
 	uint32_t len = a->label_len < b->label_len ? a->label_len : b->label_len;
 	int order = memcmp(a->label, b->label, len);
 
@@ -42,15 +46,76 @@ static void add_item(struct fb_dns_build *b, const struct fb_dns_host_spec *host
 		item->label_len = (uint8_t)fb_dns_label_write_dashed(item->label, &host->addr);
 }
 
+static int compare_places(const void *things, uint32_t a, uint32_t b)
+{
+	const struct fb_dns_item *items = things;
+	const struct fb_dns_item *const pair[2] = {&items[a], &items[b]};
+
+	return compare_items(&pair[0], &pair[1]);
+}
+
+/* How many bytes of their text all labels have in common. */
+static uint32_t common_len(const struct fb_dns_item *items, uint32_t n)
+{
+	uint32_t len = items[0].label[0];
+
+	for (uint32_t i = 1; i < n; i++) {
+		uint32_t k = 0;
+
+		while (k < len && k < items[i].label[0] &&
+		       items[i].label[1 + k] == items[0].label[1 + k])
+			k++;
+		len = k;
+	}
+	return len;
+}
+
+/* The length, and the text from where labels begin to differ. @return whether there was memory */
+static bool sort_many(struct fb_dns_build *b)
+{
+	const uint32_t n = b->n_items;
+	struct fb_order *order = malloc(2 * n * sizeof(*order));
+	const struct fb_order *in_order;
+	uint32_t skip;
+
+	if (order == NULL)
+		return false;
+	skip = common_len(b->items, n);
+	for (uint32_t i = 0; i < n; i++) {
+		const uint8_t *label = b->items[i].label;
+		uint64_t key = label[0];
+
+		for (uint32_t k = skip + 1; k < skip + sizeof(key); k++)
+			key = key << 8 | (k <= label[0] ? label[k] : 0);
+		order[i] = (struct fb_order){key, i};
+	}
+	in_order = fb_order_sort(order, order + n, n, compare_places, b->items);
+	for (uint32_t i = 0; i < n; i++)
+		b->sorted[i] = &b->items[in_order[i].place];
+	free(order);
+	return true;
+}
+
+static void sort_items(struct fb_dns_build *b)
+{
+	if (b->n_items >= MANY && sort_many(b))
+		return;
+	for (uint32_t i = 0; i < b->n_items; i++)
+		b->sorted[i] = &b->items[i];
+	if (b->n_items > 0)
+		qsort(b->sorted, b->n_items, sizeof(*b->sorted), compare_items);
+}
+
 int fb_dns_build_items(struct fb_dns_build *b, const struct fb_dns_service_spec *spec)
 {
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < spec->n_hosts; i++)
 		n += spec->hosts[i].n_ports != 0 ? spec->hosts[i].n_ports : 1;
-	b->items = calloc(n + 1, sizeof(*b->items));
+	b->items = malloc((n + 1) * sizeof(*b->items));
+	b->sorted = malloc((n + 1) * sizeof(*b->sorted));
 	b->scratch = calloc(2 * n + 1, sizeof(const struct fb_dns_item *));
-	if (b->items == NULL || b->scratch == NULL)
+	if (b->items == NULL || b->sorted == NULL || b->scratch == NULL)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < spec->n_hosts; i++) {
 		const struct fb_dns_host_spec *host = &spec->hosts[i];
@@ -60,8 +125,7 @@ int fb_dns_build_items(struct fb_dns_build *b, const struct fb_dns_service_spec 
 		for (uint32_t p = 0; p < host->n_ports; p++)
 			add_item(b, host, &host->ports[p]);
 	}
-	if (b->n_items > 0)
-		qsort(b->items, b->n_items, sizeof(*b->items), compare_items);
+	sort_items(b);
 	return 0;
 }
 
@@ -79,12 +143,12 @@ void fb_dns_build_hosts(struct fb_dns_build *b)
 
 		node++;
 		for (end = i;
-		     end < b->n_items && fb_dns_item_same_label(&b->items[i], &b->items[end]);
+		     end < b->n_items && fb_dns_item_same_label(b->sorted[i], b->sorted[end]);
 		     end++) {
-			b->items[end].node = node;
-			set.v[set.n++] = &b->items[end];
+			b->sorted[end]->node = node;
+			set.v[set.n++] = b->sorted[end];
 		}
-		fb_dns_build_name(b, node, b->items[i].label, b->items[i].label_len);
+		fb_dns_build_name(b, node, b->sorted[i]->label, b->sorted[i]->label_len);
 		fb_dns_build_set(b, node, &set);
 	}
 }

@@ -13,7 +13,7 @@
 /* Room at the end. @return its offset; 0 after a failure */
 uint32_t fb_dns_build_room(struct fb_dns_build *b, uint32_t size, uint32_t align)
 {
-	uint32_t at = (b->n + align - 1) / align * align;
+	uint32_t at = (b->n + align - 1) & ~(align - 1);
 
 	if (b->failed)
 		return 0;
@@ -57,7 +57,8 @@ static void write_addrs(struct fb_dns_build *b, uint32_t node, const struct fb_d
 {
 	const struct fb_dns_item **sorted = b->scratch + b->n_items;
 
-	memcpy(sorted, set->v, set->n * sizeof(*sorted));
+	if (set->n > 0)
+		memcpy(sorted, set->v, set->n * sizeof(*sorted));
 	if (set->n > 1)
 		qsort(sorted, set->n, sizeof(*sorted), compare_addrs);
 	for (int family = 0; family < FB_FAMILY_COUNT; family++) {

@@ -117,10 +117,11 @@ struct walk {
 	uint32_t family;
 	uint32_t i;
 	struct fb_addr addr;
-	struct claim claim;
+	struct claim claim; /* made by walk_look() */
 };
 
-static bool walk_next(struct walk *w)
+/* To the next address at or after where it is. @return false: there is none */
+static bool walk_settle(struct walk *w)
 {
 	const struct fb_dns_service *svc = w->svc;
 
@@ -130,28 +131,61 @@ static bool walk_next(struct walk *w)
 		if (w->node == 0 && !svc->has_cluster_ip)
 			continue;
 		for (; w->family < FB_FAMILY_COUNT; w->family++, w->i = 0) {
-			size_t size = fb_family_addr_len((enum fb_family)w->family);
-
-			if (w->i == node->n_addrs[w->family])
-				continue;
-			w->addr =
-				fb_addr_from_bytes((enum fb_family)w->family,
-						   (const uint8_t
-							    *)fb_dns_piece_at(svc,
-									      node->addrs
-										      [w->family]) +
-							   w->i * size);
-			w->i++;
-			w->claim.addr = &w->addr;
-			w->claim.cluster = w->node == 0;
-			w->claim.len = (uint32_t)node->name_len + svc->key_len;
-			memcpy(w->claim.name, fb_dns_piece_at(svc, node->name), node->name_len);
-			memcpy(w->claim.name + node->name_len, fb_dns_piece_at(svc, svc->key),
-			       svc->key_len);
-			return true;
+			if (w->i < node->n_addrs[w->family])
+				return true;
 		}
 	}
 	return false;
+}
+
+static void walk_look(struct walk *w)
+{
+	const struct fb_dns_service *svc = w->svc;
+	const struct fb_dns_node *node = fb_dns_service_node(svc, w->node);
+	size_t size = fb_family_addr_len((enum fb_family)w->family);
+	const uint8_t *addrs = fb_dns_piece_at(svc, node->addrs[w->family]);
+
+	w->addr = fb_addr_from_bytes((enum fb_family)w->family, addrs + w->i * size);
+	w->claim.addr = &w->addr;
+	w->claim.cluster = w->node == 0;
+	w->claim.len = (uint32_t)node->name_len + svc->key_len;
+	memcpy(w->claim.name, fb_dns_piece_at(svc, node->name), node->name_len);
+	memcpy(w->claim.name + node->name_len, fb_dns_piece_at(svc, svc->key), svc->key_len);
+}
+
+/* Both stand at the same place of the same name with the same addresses: nothing of it will differ. */
+static bool are_alike(const struct walk *a, const struct walk *b)
+{
+	const struct fb_dns_node *x = fb_dns_service_node(a->svc, a->node);
+	const struct fb_dns_node *y = fb_dns_service_node(b->svc, b->node);
+
+	if ((a->node == 0) != (b->node == 0) || a->family != b->family || a->i != b->i ||
+	    x->name_len != y->name_len ||
+	    memcmp(fb_dns_piece_at(a->svc, x->name), fb_dns_piece_at(b->svc, y->name),
+		   x->name_len) != 0)
+		return false;
+	for (int f = 0; f < FB_FAMILY_COUNT; f++) {
+		if (x->n_addrs[f] != y->n_addrs[f] ||
+		    memcmp(fb_dns_piece_at(a->svc, x->addrs[f]), fb_dns_piece_at(b->svc, y->addrs[f]),
+			   x->n_addrs[f] * fb_family_addr_len((enum fb_family)f)) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* To the next one, or the next name. @return as walk_settle() */
+static bool walk_next(struct walk *w)
+{
+	w->i++;
+	return walk_settle(w);
+}
+
+static bool walk_next_name(struct walk *w)
+{
+	w->node++;
+	w->family = 0;
+	w->i = 0;
+	return walk_settle(w);
 }
 
 /* In the order of walks: by node (the Service first, then hosts by name), family and address. */
@@ -177,13 +211,23 @@ int fb_dns_owners_exchange(struct fb_dns_draft *draft, struct fb_dns_zone *zone,
 {
 	struct walk old = {.svc = from};
 	struct walk new = {.svc = to};
-	bool has_old = walk_next(&old);
-	bool has_new = walk_next(&new);
+	bool has_old = walk_settle(&old);
+	bool has_new = walk_settle(&new);
 	int rc = 0;
 
 	while (rc == 0 && (has_old || has_new)) {
-		int order = !has_old ? 1 : !has_new ? -1 : compare_claims(&old.claim, &new.claim);
+		int order;
 
+		if (has_old && has_new && are_alike(&old, &new)) {
+			has_old = walk_next_name(&old);
+			has_new = walk_next_name(&new);
+			continue;
+		}
+		if (has_old)
+			walk_look(&old);
+		if (has_new)
+			walk_look(&new);
+		order = !has_old ? 1 : !has_new ? -1 : compare_claims(&old.claim, &new.claim);
 		if (order < 0)
 			rc = put_claim(draft, zone, &old.claim, false);
 		else if (order > 0)

@@ -55,7 +55,7 @@ int fb_dns_build_list_ports(const struct fb_dns_build *b, const struct fb_dns_se
 	for (uint32_t i = 0; rc == 0 && !spec->headless && i < spec->n_ports; i++)
 		rc = add_port(ret, &spec->ports[i]);
 	for (uint32_t i = 0; rc == 0 && spec->headless && i < b->n_items; i++)
-		rc = add_port(ret, b->items[i].port);
+		rc = add_port(ret, b->sorted[i]->port);
 	return rc;
 }
 
@@ -136,8 +136,8 @@ void fb_dns_build_ports(struct fb_dns_build *b, const struct fb_dns_service_spec
 			continue;
 		}
 		for (uint32_t k = 0; k < b->n_items; k++) {
-			if (is_port(b->items[k].port, ports->v[i]))
-				set.v[set.n++] = &b->items[k];
+			if (is_port(b->sorted[k]->port, ports->v[i]))
+				set.v[set.n++] = b->sorted[k];
 		}
 		if (set.n == b->n_items)
 			same_as_service(b, node);

@@ -65,7 +65,7 @@ static void write_all(struct fb_dns_build *b, const struct fb_hash_secret *secre
 	uint32_t at;
 
 	for (uint32_t i = 0; i < b->n_items; i++)
-		n_hosts += i == 0 || !fb_dns_item_same_label(&b->items[i - 1], &b->items[i]);
+		n_hosts += i == 0 || !fb_dns_item_same_label(b->sorted[i - 1], b->sorted[i]);
 	/* First what is asked for most, close to the beginning. */
 	if (!spec->headless)
 		fb_dns_build_own_addrs(b, spec);
@@ -83,7 +83,7 @@ static void write_all(struct fb_dns_build *b, const struct fb_hash_secret *secre
 	fb_dns_build_hosts(b);
 	if (spec->headless) {
 		for (uint32_t i = 0; i < b->n_items; i++)
-			all.v[i] = &b->items[i];
+			all.v[i] = b->sorted[i];
 		fb_dns_build_set(b, 0, &all);
 		repeat_addrs(b);
 	}
@@ -156,6 +156,7 @@ struct fb_dns_service *fb_dns_service_build(const struct fb_hash_secret *secret,
 	ret = piece_of(&b);
 	free(ports.v);
 	free(b.items);
+	free(b.sorted);
 	free(b.scratch);
 	free(b.bytes);
 	if (ret == NULL)
