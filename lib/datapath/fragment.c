@@ -278,7 +278,8 @@ static void without_flow(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 	else if (svc == NULL && !(bits & (FB_ADDR_BOX | FB_ADDR_SNAT)) &&
 		 fb_stateless_reply(w, b, i))
 		return;
-	else if (svc == NULL && ((bits & FB_ADDR_BOX) || !(bits & (FB_ADDR_SERVICE | FB_ADDR_SNAT))))
+	else if (svc == NULL &&
+		 ((bits & FB_ADDR_BOX) || !(bits & (FB_ADDR_SERVICE | FB_ADDR_SNAT))))
 		fb_end_punt(w, b, i);
 	else
 		fb_end_drop(w, b, i, FB_REASON_FRAGMENT_NO_FLOW);

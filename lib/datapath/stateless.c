@@ -277,10 +277,9 @@ bool fb_stateless_request(struct fb_worker *w, struct fb_burst *b, uint16_t i,
 	hop = lead(w, svc, client, &want, &out);
 	if (hop == NULL)
 		return false;
-	if (!fb_stateless_claim(
-		    w->stateless,
-		    endpoint_hash(w, &want.endpoint, want.endpoint_port_be, want.proto), &want,
-		    w->now_ms))
+	if (!fb_stateless_claim(w->stateless,
+				endpoint_hash(w, &want.endpoint, want.endpoint_port_be, want.proto),
+				&want, w->now_ms))
 		return false;
 	fb_stateless_learn_hop(w->stateless, client_key(w, &src), fb_ingress(b->mbufs[i]),
 			       data + RTE_ETHER_ADDR_LEN);

@@ -200,7 +200,8 @@ static void what_fits_goes_on(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(what_would_be_answered_is_dropped, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_would_be_answered_is_dropped, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(what_would_leave_in_pieces_is_dropped_whole, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(what_fits_goes_on, set_up, tear_down),
