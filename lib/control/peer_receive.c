@@ -96,12 +96,14 @@ static const struct fb_endpoint *find_endpoint(const struct fb_snapshot *snap,
 	return NULL;
 }
 
-/* Do its addresses say what its mode says? A hidden client has an address of ours, and a port that is not. */
+/*
+ * Do its addresses say what its mode says? A hidden client has an address of ours. Its port is the peer's, or one
+ * of ours: then it was this box's before it was lost, and comes home.
+ */
 static bool fits(const struct fb_peer *peer, const struct fb_snapshot *snap,
 		 const struct fb_sync_flow *flow)
 {
 	const struct fb_nat_ports *ports = fb_datapath_nat_ports(peer->c->p.datapath);
-	uint16_t port = rte_be_to_cpu_16(fb_tuple_dport(&flow->reply));
 	struct fb_addr client = fb_tuple_src(&flow->client);
 	struct fb_addr to = fb_tuple_dst(&flow->reply);
 
@@ -109,7 +111,6 @@ static bool fits(const struct fb_peer *peer, const struct fb_snapshot *snap,
 		return fb_addr_equal(&client, &to) &&
 		       fb_tuple_sport(&flow->client) == fb_tuple_dport(&flow->reply);
 	return (fb_table_address(snap, &to) & FB_ADDR_SNAT) != 0 && !peer->overlaps &&
-	       (port < ports->first || port > ports->last) &&
 	       fb_nat_port_owner(ports, fb_tuple_dport(&flow->reply)) != FB_NAT_NO_OWNER;
 }
 

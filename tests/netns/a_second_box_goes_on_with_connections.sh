@@ -9,6 +9,7 @@ source "$(dirname "$0")/cases.sh"
 
 DOWNLOADS=${DOWNLOADS:-24}
 SNAT4=10.7.0.1 SNAT6=fd00:7::1
+LASTING=3 # connections of each family that outlive both
 FILE_BYTES=${FILE_BYTES:-300000} RATE=${RATE:-40k}
 
 lab_up 2
@@ -71,10 +72,14 @@ two_configs() {
 		"$LAB_CONFIG" >"$LAB_CONFIG.2"
 }
 
-# What is asked and counted from here on is the second box's.
+# What is asked and counted from here on is the second box's, or the first one's.
 second_box() {
 	LAB_SOCKET=$LAB_DIR/forebay.sock2
 	LAB_FOREBAY_PID=$SECOND_PID
+}
+
+first_box() {
+	LAB_SOCKET=$LAB_DIR/forebay.sock
 }
 
 peer_says() {
@@ -106,6 +111,27 @@ downloads() {
 	download dnat6 '[2001:db8:f::30]'
 }
 
+lasting() {
+	local host n
+	for host in 192.0.2.20 2001:db8:f::20; do
+		for n in $(seq "$LASTING"); do
+			lab_bg client "lasting-$host-$n" "$(dirname "$0")/steady.py" tcp "$host" 9000
+			LASTING_PIDS+=("$LAB_BG_PID")
+		done
+	done
+}
+
+# All at once, so that none waits for another to end.
+lasting_end() {
+	local pid
+	kill -TERM "${LASTING_PIDS[@]}"
+	for pid in "${LASTING_PIDS[@]}"; do
+		lab_wait 20 gone "$pid"
+	done
+	cat "$LAB_DIR"/lasting-*.log
+	[ "$(cat "$LAB_DIR"/lasting-*.log | grep -c '"came": [1-9][0-9]*, "missing": 0')" -eq $((2 * LASTING)) ]
+}
+
 # How many flows of the snat Service the box has.
 has_flows() {
 	[ "$(lab_ctl get flows -o json --limit 100000 | python3 -c '
@@ -115,11 +141,11 @@ print(len({f["client"] for f in flows if f["snat"] and f["state"] == "establishe
 }
 
 are_told() {
-	has_flows $((2 * DOWNLOADS))
+	has_flows $((2 * (DOWNLOADS + LASTING)))
 	(
 		second_box
 		peer_is True
-		lab_wait 10 has_flows $((2 * DOWNLOADS))
+		lab_wait 10 has_flows $((2 * (DOWNLOADS + LASTING)))
 		[ "$(peer_says refused)" -eq 0 ]
 		[ "$(peer_says not_believed)" -eq 0 ]
 	)
@@ -146,15 +172,21 @@ survived() {
 	echo "$1 $(grep -c "^$FILE_BYTES\$" "$LAB_DIR/$1.log") of $DOWNLOADS"
 }
 
+# Its own ports are among what it is told of.
+is_told_again() {
+	lab_wait 20 has_flows $((2 * LASTING))
+	[ "$(peer_says refused)" -eq 0 ]
+}
+
 # From the address of the peer, which is gone.
 is_not_believed() {
 	lab_wait 10 peer_is False
-	lab_in box python3 -c '
+	lab_in box2 python3 -c '
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.bind(("10.9.0.1", 7401))
+s.bind(("10.9.0.2", 7401))
 for n in (0, 1, 52, 1232, 1400):
-    s.sendto(bytes(n), ("10.9.0.2", 7401))'
+    s.sendto(bytes(n), ("10.9.0.1", 7401))'
 	lab_wait 5 not_believed 5
 }
 
@@ -166,7 +198,11 @@ two_boxes
 lab_http
 two_configs
 routes_by 1
-service web snat 20 http:TCP:80:8080 -- 1 2
+for n in 1 2; do
+	lab_bg "b$n" "steady-$n" "$(dirname "$0")/steady.py" serve 9000
+	lab_listening "b$n" 9000
+done
+service web snat 20 http:TCP:80:8080 steady:TCP:9000:9000 -- 1 2
 service kept dnat 30 http:TCP:80:8080 -- 1 2
 lab_forebay
 lab_bg box2 forebay2 "$FB_BUILD/app/forebay/forebay" --config "$LAB_CONFIG.2" --foreground
@@ -174,8 +210,10 @@ SECOND_PID=$LAB_BG_PID
 (second_box && lab_wait 20 lab_ctl version) || lab_die "the second box does not come up: $(tail -20 "$LAB_DIR/forebay2.log")"
 lab_wait 10 peer_is True || lab_die "the boxes do not find each other: $(tail -20 "$LAB_DIR/forebay.log")"
 
+LASTING_PIDS=()
+lasting
 downloads
-lab_wait 20 has_flows $((2 * DOWNLOADS))
+lab_wait 20 has_flows $((2 * (DOWNLOADS + LASTING)))
 # Packets are on their way all the time: the counters add up once they are through.
 FIRST_PID=$LAB_FOREBAY_PID LAB_FOREBAY_PID=
 check "established flows are told to the second box, and it takes them" are_told
@@ -185,6 +223,16 @@ routes_by 3
 second_box
 check "downloads go on over the second box when the first is killed" go_on
 sed 's/^/# survived: /' "$LAB_DIR/survived"
+# As after a power cut: its memory is gone with it.
+rm -rf "/dev/shm/$LAB_ID"
+first_box
+lab_forebay
+FIRST_PID=$LAB_FOREBAY_PID LAB_FOREBAY_PID=
+check "a box that comes back is told of the flows that it had" is_told_again
+kill -KILL "$SECOND_PID"
+routes_by 1
+LAB_FOREBAY_PID=$FIRST_PID
+check "new connections go over the box that is left" requests http://192.0.2.20 10
+check "connections outlive the loss of one box and then the other" lasting_end
 check "what is not signed with the key is counted and not believed" is_not_believed
-check "new connections go over the second box" requests http://192.0.2.20 10
 done_testing
