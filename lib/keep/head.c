@@ -6,13 +6,12 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/hash.h"
 
-#define MAGIC UINT64_C(0x66625f6b65657001) /* "fb_keep", 1 */
+#define MAGIC UINT64_C(0x66625f6b65657002) /* "fb_keep", 2 */
 
 static uint64_t check_of(const struct head *head)
 {
@@ -57,25 +56,23 @@ int head_read(int dir_fd, struct head *ret)
 	return 0;
 }
 
-static int map_fd(int fd, struct head **ret_mapped)
+/* On either kind of file system: pages are there, or it is an error. Only tmpfs could be written to. */
+static int map_fd(int fd, struct fb_region *ret)
 {
-	void *p = mmap(NULL, sizeof(struct head), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	int err = p == MAP_FAILED ? -errno : 0;
+	int err = fb_region_map_file(fd, sizeof(struct head), -1, ret);
 
 	(void)close(fd);
-	if (err == 0)
-		*ret_mapped = p;
 	return err;
 }
 
-int head_map(int dir_fd, struct head **ret_mapped)
+int head_map(int dir_fd, struct fb_region *ret)
 {
 	int fd = openat(dir_fd, "head", O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 
-	return fd < 0 ? -errno : map_fd(fd, ret_mapped);
+	return fd < 0 ? -errno : map_fd(fd, ret);
 }
 
-int head_replace(int dir_fd, const struct head *head, struct head **ret_mapped)
+int head_replace(int dir_fd, const struct head *head, struct fb_region *ret)
 {
 	int fd;
 	int err;
@@ -84,23 +81,13 @@ int head_replace(int dir_fd, const struct head *head, struct head **ret_mapped)
 	fd = openat(dir_fd, "head.new", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
-	if (pwrite(fd, head, sizeof(*head), 0) != (ssize_t)sizeof(*head)) {
-		(void)close(fd);
-		return -ENOSPC;
-	}
-	err = map_fd(fd, ret_mapped);
+	err = map_fd(fd, ret);
 	if (err != 0)
 		return err;
+	memcpy(ret->base, head, sizeof(*head));
 	if (renameat(dir_fd, "head.new", dir_fd, "head") == 0)
 		return 0;
 	err = -errno;
-	head_unmap(*ret_mapped);
-	*ret_mapped = NULL;
+	fb_region_unmap(ret);
 	return err;
-}
-
-void head_unmap(struct head *mapped)
-{
-	if (mapped != NULL)
-		(void)munmap(mapped, sizeof(*mapped));
 }

@@ -31,10 +31,9 @@ const char *head_wrong(const struct head *head, uint64_t layout);
 /** @return 0 or -errno (-ENOENT; -EBADMSG: not the size of one) */
 int head_read(int dir_fd, struct head *ret);
 
-/** Replace the file, and map it for writing in place. @return 0 or -errno */
-int head_replace(int dir_fd, const struct head *head, struct head **ret_mapped);
+/** Replace the file, and map it for writing in place; fb_region_unmap() ends that. @return 0 or -errno */
+int head_replace(int dir_fd, const struct head *head, struct fb_region *ret);
 /** Map the file that is there. */
-int head_map(int dir_fd, struct head **ret_mapped);
-void head_unmap(struct head *mapped);
+int head_map(int dir_fd, struct fb_region *ret);
 
 #endif

@@ -30,9 +30,9 @@ struct fb_keep {
 	int huge_fd; /* -1: none */
 	int lock_fd;
 	enum fb_keep_found found;
-	struct head old;     /* unless FB_KEEP_NOTHING */
-	struct head now;     /* what fb_keep_settle() writes */
-	struct head *mapped; /* in force; NULL before that */
+	struct head old;       /* unless FB_KEEP_NOTHING */
+	struct head now;       /* what fb_keep_settle() writes */
+	struct fb_region head; /* a struct head, in force; not mapped before that */
 	uint64_t clock_ms;
 	uint64_t gap_ms;
 	uint64_t settled_ms;
@@ -344,20 +344,26 @@ int fb_keep_map_old(struct fb_keep *keep, const char *name, struct fb_region *re
 	return 0;
 }
 
+/* NULL before that. */
+static struct head *in_force(const struct fb_keep *keep)
+{
+	return keep->head.base;
+}
+
 int fb_keep_settle(struct fb_keep *keep)
 {
 	int err;
 
 	if (keep->found == FB_KEEP_SAME) {
-		err = head_map(keep->dir_fd, &keep->mapped);
+		err = head_map(keep->dir_fd, &keep->head);
 	} else {
 		head_seal(&keep->now);
-		err = head_replace(keep->dir_fd, &keep->now, &keep->mapped);
+		err = head_replace(keep->dir_fd, &keep->now, &keep->head);
 	}
 	if (err != 0)
 		return err;
-	__atomic_store_n(&keep->mapped->stopped, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&keep->mapped->n_short, keep->now.n_short + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&in_force(keep)->stopped, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&in_force(keep)->n_short, keep->now.n_short + 1, __ATOMIC_RELAXED);
 	keep->settled_ms = monotonic_ms();
 	sweep(keep, keep->now.epoch);
 	return 0;
@@ -373,23 +379,23 @@ void fb_keep_note_clock(struct fb_keep *keep, uint64_t ms)
 {
 	uint64_t now_ms = monotonic_ms();
 
-	if (keep->mapped == NULL)
+	if (in_force(keep) == NULL)
 		return;
-	__atomic_store_n(&keep->mapped->clock_at_ms, now_ms - ms, __ATOMIC_RELAXED);
-	__atomic_store_n(&keep->mapped->noted_ms, now_ms, __ATOMIC_RELAXED);
+	__atomic_store_n(&in_force(keep)->clock_at_ms, now_ms - ms, __ATOMIC_RELAXED);
+	__atomic_store_n(&in_force(keep)->noted_ms, now_ms, __ATOMIC_RELAXED);
 	if (now_ms - keep->settled_ms >= FB_KEEP_SHORT_MS)
-		__atomic_store_n(&keep->mapped->n_short, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&in_force(keep)->n_short, 0, __ATOMIC_RELAXED);
 }
 
 void fb_keep_close(struct fb_keep *keep)
 {
 	if (keep == NULL)
 		return;
-	if (keep->mapped != NULL) {
-		__atomic_store_n(&keep->mapped->n_short, 0, __ATOMIC_RELAXED);
-		__atomic_store_n(&keep->mapped->stopped, 1, __ATOMIC_RELAXED);
+	if (in_force(keep) != NULL) {
+		__atomic_store_n(&in_force(keep)->n_short, 0, __ATOMIC_RELAXED);
+		__atomic_store_n(&in_force(keep)->stopped, 1, __ATOMIC_RELAXED);
 	}
-	head_unmap(keep->mapped);
+	fb_region_unmap(&keep->head);
 	if (keep->huge_fd >= 0)
 		(void)close(keep->huge_fd);
 	if (keep->dir_fd >= 0)
