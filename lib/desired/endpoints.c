@@ -100,6 +100,10 @@ static void add_slice(struct candidates *c, const struct fb_endpoint_slice *slic
 	for (uint32_t i = 0; i < slice->n_ports; i++) {
 		if (!matches(&slice->ports[i], c->query->port))
 			continue;
+		if (c->v == NULL) {
+			c->n += slice->n_endpoints;
+			continue;
+		}
 		for (uint32_t j = 0; j < slice->n_endpoints; j++) {
 			const struct fb_slice_endpoint *e = &slice->endpoints[j];
 

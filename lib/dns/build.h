@@ -8,6 +8,8 @@
  * in it may be looked at. Private to lib/dns.
  */
 
+#include <string.h>
+
 #include "dns/piece.h"
 #include "dns/write.h"
 
@@ -32,13 +34,14 @@ struct fb_dns_ports {
 };
 
 struct fb_dns_build {
-	uint8_t *bytes;
+	uint8_t *bytes; /* a piece; zero from n on, since pieces are compared as bytes */
 	uint32_t n;
 	uint32_t cap;
 	bool failed; /* no memory */
 	struct fb_dns_item *items;
 	struct fb_dns_item **sorted; /* by label, then address and port */
 	uint32_t n_items;
+	uint32_t n_hosts; /* labels */
 	const struct fb_dns_item **scratch; /* room for all items, twice */
 };
 
@@ -54,10 +57,32 @@ static inline struct fb_dns_node *fb_dns_build_node(struct fb_dns_build *b, uint
 
 /* node.c */
 
+/** See to it that so much more can be added. What is known of that early saves copying. */
+void fb_dns_build_reserve(struct fb_dns_build *b, uint32_t size);
+
 /** Room at the end; align is a power of two. @return its offset; 0 after a failure */
-uint32_t fb_dns_build_room(struct fb_dns_build *b, uint32_t size, uint32_t align);
-uint32_t fb_dns_build_append(struct fb_dns_build *b, const void *data, uint32_t size,
-			     uint32_t align);
+static inline uint32_t fb_dns_build_room(struct fb_dns_build *b, uint32_t size, uint32_t align)
+{
+	uint32_t at = (b->n + align - 1) & ~(align - 1);
+
+	if (at + size > b->cap)
+		fb_dns_build_reserve(b, at + size - b->n);
+	if (b->failed)
+		return 0;
+	b->n = at + size;
+	return at;
+}
+
+static inline uint32_t fb_dns_build_append(struct fb_dns_build *b, const void *data, uint32_t size,
+					   uint32_t align)
+{
+	uint32_t at = fb_dns_build_room(b, size, align);
+
+	if (!b->failed)
+		memcpy(b->bytes + at, data, size);
+	return at;
+}
+
 void fb_dns_build_name(struct fb_dns_build *b, uint32_t node, const uint8_t *labels, uint32_t len);
 /** Addresses and SRV records of a name below which hosts are. */
 void fb_dns_build_set(struct fb_dns_build *b, uint32_t node, const struct fb_dns_set *set);
@@ -68,9 +93,8 @@ uint16_t fb_dns_build_weight(uint32_t n); /* of one of n targets */
 
 /* host.c */
 
-/** Collect them in order. @return 0 or -ENOMEM */
+/** Collect them in order, and count. @return 0 or -ENOMEM */
 int fb_dns_build_items(struct fb_dns_build *b, const struct fb_dns_service_spec *spec);
-bool fb_dns_item_same_label(const struct fb_dns_item *a, const struct fb_dns_item *b);
 void fb_dns_build_hosts(struct fb_dns_build *b);
 
 /* port.c */

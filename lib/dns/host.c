@@ -6,12 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_byteorder.h>
+
 #include "base/order.h"
 #include "dns/build.h"
 #include "dns/label.h"
 
 /* From here on numbers are sorted (base/order.h) faster than by comparison. */
 #define MANY 256
+
+/* Items that are asked for before they are read: neighbours in order are anywhere in memory. */
+#define AHEAD 8
+
+static bool is_same_label(const struct fb_dns_item *a, const struct fb_dns_item *b)
+{
+	return a->label_len == b->label_len && memcmp(a->label, b->label, a->label_len) == 0;
+}
 
 static int compare_items(const void *left, const void *right)
 {
@@ -41,7 +51,9 @@ static void add_item(struct fb_dns_build *b, const struct fb_dns_host_spec *host
 
 	item->addr = host->addr;
 	item->port = port;
-	item->label_len = (uint8_t)fb_dns_label_write(item->label, "", host->hostname);
+	item->label_len = 0;
+	if (host->hostname[0] != '\0')
+		item->label_len = (uint8_t)fb_dns_label_write(item->label, "", host->hostname);
 	if (item->label_len == 0)
 		item->label_len = (uint8_t)fb_dns_label_write_dashed(item->label, &host->addr);
 }
@@ -57,20 +69,38 @@ static int compare_places(const void *things, uint32_t a, uint32_t b)
 /* How many bytes of their text all labels have in common. */
 static uint32_t common_len(const struct fb_dns_item *items, uint32_t n)
 {
-	uint32_t len = items[0].label[0];
+	const uint8_t *first = items[0].label;
+	uint32_t len = first[0];
 
 	for (uint32_t i = 1; i < n; i++) {
+		const uint8_t *label = items[i].label;
 		uint32_t k = 0;
 
-		while (k < len && k < items[i].label[0] &&
-		       items[i].label[1 + k] == items[0].label[1 + k])
+		if (label[0] >= len && memcmp(label + 1, first + 1, len) == 0)
+			continue;
+		while (k < len && k < label[0] && label[1 + k] == first[1 + k])
 			k++;
 		len = k;
 	}
 	return len;
 }
 
-/* The length, and the text from where labels begin to differ. @return whether there was memory */
+#define KEY_TEXT (sizeof(uint64_t) - 1)
+
+/* The length, and the text from there on, as far as it fits. */
+static uint64_t key_of(const uint8_t *label, uint32_t skip)
+{
+	uint32_t len = (uint32_t)label[0] - skip;
+	uint8_t bytes[8] = {label[0]};
+	uint64_t key;
+
+	memcpy(bytes + 1, label + 1 + skip, KEY_TEXT);
+	memcpy(&key, bytes, sizeof(key));
+	key = rte_be_to_cpu_64(key);
+	return len < KEY_TEXT ? key & UINT64_MAX << 8 * (KEY_TEXT - len) : key;
+}
+
+/* By length and where labels begin to differ. @return whether there was memory */
 static bool sort_many(struct fb_dns_build *b)
 {
 	const uint32_t n = b->n_items;
@@ -81,17 +111,16 @@ static bool sort_many(struct fb_dns_build *b)
 	if (order == NULL)
 		return false;
 	skip = common_len(b->items, n);
-	for (uint32_t i = 0; i < n; i++) {
-		const uint8_t *label = b->items[i].label;
-		uint64_t key = label[0];
-
-		for (uint32_t k = skip + 1; k < skip + sizeof(key); k++)
-			key = key << 8 | (k <= label[0] ? label[k] : 0);
-		order[i] = (struct fb_order){key, i};
-	}
-	in_order = fb_order_sort(order, order + n, n, compare_places, b->items);
+	if (skip > FB_DNS_LABEL_MAX - KEY_TEXT)
+		skip = FB_DNS_LABEL_MAX - KEY_TEXT;
 	for (uint32_t i = 0; i < n; i++)
+		order[i] = (struct fb_order){key_of(b->items[i].label, skip), i};
+	in_order = fb_order_sort(order, order + n, n, compare_places, b->items);
+	for (uint32_t i = 0; i < n; i++) {
 		b->sorted[i] = &b->items[in_order[i].place];
+		b->n_hosts += i == 0 || in_order[i].key != in_order[i - 1].key ||
+			      !is_same_label(b->sorted[i - 1], b->sorted[i]);
+	}
 	free(order);
 	return true;
 }
@@ -104,6 +133,9 @@ static void sort_items(struct fb_dns_build *b)
 		b->sorted[i] = &b->items[i];
 	if (b->n_items > 0)
 		qsort(b->sorted, b->n_items, sizeof(*b->sorted), compare_items);
+	for (uint32_t i = 0; i < b->n_items; i++)
+		b->n_hosts += i == 0 ||
+			      !is_same_label(b->sorted[i - 1], b->sorted[i]);
 }
 
 int fb_dns_build_items(struct fb_dns_build *b, const struct fb_dns_service_spec *spec)
@@ -129,11 +161,6 @@ int fb_dns_build_items(struct fb_dns_build *b, const struct fb_dns_service_spec 
 	return 0;
 }
 
-bool fb_dns_item_same_label(const struct fb_dns_item *a, const struct fb_dns_item *b)
-{
-	return a->label_len == b->label_len && memcmp(a->label, b->label, a->label_len) == 0;
-}
-
 void fb_dns_build_hosts(struct fb_dns_build *b)
 {
 	uint32_t node = 0;
@@ -142,8 +169,12 @@ void fb_dns_build_hosts(struct fb_dns_build *b)
 		struct fb_dns_set set = {b->scratch, 0};
 
 		node++;
+		if (i + AHEAD < b->n_items) {
+			__builtin_prefetch(b->sorted[i + AHEAD]);
+			__builtin_prefetch(b->sorted[i + AHEAD]->label);
+		}
 		for (end = i;
-		     end < b->n_items && fb_dns_item_same_label(b->sorted[i], b->sorted[end]);
+		     end < b->n_items && is_same_label(b->sorted[i], b->sorted[end]);
 		     end++) {
 			b->sorted[end]->node = node;
 			set.v[set.n++] = b->sorted[end];

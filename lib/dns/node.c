@@ -10,38 +10,26 @@
 /* CoreDNS: all targets together weigh 100, and none less than 1. */
 #define WEIGHT_ALL 100
 
-/* Room at the end. @return its offset; 0 after a failure */
-uint32_t fb_dns_build_room(struct fb_dns_build *b, uint32_t size, uint32_t align)
+void fb_dns_build_reserve(struct fb_dns_build *b, uint32_t size)
 {
-	uint32_t at = (b->n + align - 1) & ~(align - 1);
+	uint32_t cap = (b->n + size) * 2;
+	uint8_t *bytes;
 
-	if (b->failed)
-		return 0;
-	if (at + size > b->cap) {
-		uint32_t cap = (at + size) * 2;
-		uint8_t *bytes = realloc(b->bytes, cap);
-
-		if (bytes == NULL) {
-			b->failed = true;
-			return 0;
-		}
-		b->bytes = bytes;
-		b->cap = cap;
+	if (b->n + size <= b->cap || b->failed)
+		return;
+	/* The first who asks knows best. */
+	if (b->bytes == NULL)
+		cap = size;
+	bytes = fb_dns_piece_alloc(cap);
+	if (bytes == NULL) {
+		b->failed = true;
+		return;
 	}
-	/* Also what aligning leaves out: pieces are compared as bytes. */
-	memset(b->bytes + b->n, 0, at + size - b->n);
-	b->n = at + size;
-	return at;
-}
-
-uint32_t fb_dns_build_append(struct fb_dns_build *b, const void *data, uint32_t size,
-			     uint32_t align)
-{
-	uint32_t at = fb_dns_build_room(b, size, align);
-
-	if (!b->failed)
-		memcpy(b->bytes + at, data, size);
-	return at;
+	if (b->n > 0)
+		memcpy(bytes, b->bytes, b->n);
+	fb_dns_piece_free(b->bytes);
+	b->bytes = bytes;
+	b->cap = cap;
 }
 
 static int compare_addrs(const void *left, const void *right)

@@ -61,11 +61,9 @@ static void write_all(struct fb_dns_build *b, const struct fb_hash_secret *secre
 		      const struct fb_dns_service_spec *spec, const struct fb_dns_ports *ports)
 {
 	struct fb_dns_set all = {b->scratch, b->n_items};
-	uint32_t n_hosts = 0;
+	const uint32_t n_hosts = b->n_hosts;
 	uint32_t at;
 
-	for (uint32_t i = 0; i < b->n_items; i++)
-		n_hosts += i == 0 || !fb_dns_item_same_label(b->sorted[i - 1], b->sorted[i]);
 	/* First what is asked for most, close to the beginning. */
 	if (!spec->headless)
 		fb_dns_build_own_addrs(b, spec);
@@ -109,15 +107,52 @@ static void write_target(struct fb_dns_build *b, const char *external_name)
 	fb_dns_build_head(b)->n_nodes = 1;
 }
 
-static void *piece_of(const struct fb_dns_build *b)
+/*
+ * What names, addresses, SRV records and slots take, which for many hosts is nearly all: then the piece is
+ * written where it stays. What hosts share (addresses of a name with several) makes it less, and a headless
+ * Service has all hosts' again.
+ */
+static uint32_t guess_size(const struct fb_dns_build *b, const struct fb_dns_service_spec *spec,
+			   const struct fb_dns_ports *ports)
 {
-	void *data = b->failed ? NULL : fb_dns_piece_alloc(b->n);
+	const uint32_t n_nodes = 1 + b->n_items + ports->n;
+	const uint32_t record = (uint32_t)sizeof(struct fb_dns_srv) + 4;
+	uint32_t size = n_nodes * (uint32_t)(sizeof(struct fb_dns_node) + 4 * sizeof(uint32_t));
 
-	if (data != NULL) {
-		memcpy(data, b->bytes, b->n);
-		((struct fb_dns_service *)data)->size_bytes = b->n;
+	for (uint32_t i = 0; i < b->n_items; i++) {
+		uint32_t addr_len = (uint32_t)fb_family_addr_len(fb_addr_family(&b->items[i].addr));
+
+		size += b->items[i].label_len + 4 + record + addr_len;
+		if (spec->headless)
+			size += record + addr_len;
 	}
-	return data;
+	return size + ports->n * (2 * (FB_DNS_LABEL_MAX + 1) + spec->n_ports * record) +
+	       spec->n_addrs * 16;
+}
+
+static struct fb_dns_service *piece_of(struct fb_dns_build *b)
+{
+	struct fb_dns_service *piece = b->failed ? NULL : fb_dns_build_head(b);
+
+	if (piece != NULL)
+		piece->size_bytes = b->n;
+	else
+		fb_dns_piece_free(b->bytes);
+	return piece;
+}
+
+/* What every piece begins with. */
+static void write_head(struct fb_dns_build *b, const uint8_t *key, uint32_t key_len)
+{
+	uint32_t at;
+
+	(void)fb_dns_build_room(b, sizeof(struct fb_dns_service), 4);
+	at = fb_dns_build_append(b, key, key_len, 8);
+	(void)fb_dns_build_room(b, 0, 8);
+	if (b->failed)
+		return;
+	fb_dns_build_head(b)->key = at;
+	fb_dns_build_head(b)->key_len = (uint16_t)key_len;
 }
 
 struct fb_dns_service *fb_dns_service_build(const struct fb_hash_secret *secret,
@@ -128,29 +163,25 @@ struct fb_dns_service *fb_dns_service_build(const struct fb_hash_secret *secret,
 	uint8_t target[FB_DNS_NAME_MAX];
 	struct fb_dns_ports ports = {NULL, 0};
 	struct fb_dns_build b = {.n = 0};
-	void *ret = NULL;
-	uint32_t at;
+	struct fb_dns_service *ret;
 
 	if (key_len == 0 || (spec->external_name[0] != '\0' &&
 			     fb_dns_name_from_text(spec->external_name, target) == 0)) {
 		errno = EINVAL;
 		return NULL;
 	}
-	(void)fb_dns_build_room(&b, sizeof(struct fb_dns_service), 4);
-	at = fb_dns_build_append(&b, key, key_len, 8);
-	(void)fb_dns_build_room(&b, 0, 8);
-	if (!b.failed) {
-		fb_dns_build_head(&b)->key = at;
-		fb_dns_build_head(&b)->key_len = (uint16_t)key_len;
-	}
 	if (spec->external_name[0] != '\0') {
+		write_head(&b, key, key_len);
 		write_target(&b, spec->external_name);
 		if (!b.failed)
 			write_slots(&b, secret);
-	} else if (b.failed || fb_dns_build_items(&b, spec) != 0 ||
+	} else if (fb_dns_build_items(&b, spec) != 0 ||
 		   fb_dns_build_list_ports(&b, spec, &ports) != 0) {
 		b.failed = true;
 	} else {
+		fb_dns_build_reserve(&b, (uint32_t)sizeof(*ret) + key_len +
+						 guess_size(&b, spec, &ports));
+		write_head(&b, key, key_len);
 		write_all(&b, secret, spec, &ports);
 	}
 	ret = piece_of(&b);
@@ -158,7 +189,6 @@ struct fb_dns_service *fb_dns_service_build(const struct fb_hash_secret *secret,
 	free(b.items);
 	free(b.sorted);
 	free(b.scratch);
-	free(b.bytes);
 	if (ret == NULL)
 		errno = ENOMEM;
 	return ret;
