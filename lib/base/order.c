@@ -24,26 +24,27 @@ static int compare_places(const void *left, const void *right, void *arg)
 	return c->compare(c->things, a->place, b->place);
 }
 
-static void sort_alike(struct fb_order *v, uint32_t n, struct comparison *c)
+void fb_order_sort_alike(struct fb_order *v, uint32_t n, fb_order_compare_fn *compare,
+			 const void *things)
 {
+	struct comparison comparison = {compare, things};
+
 	if (n > FEW) {
-		qsort_r(v, n, sizeof(*v), compare_places, c);
+		qsort_r(v, n, sizeof(*v), compare_places, &comparison);
 		return;
 	}
 	for (uint32_t i = 1; i < n; i++) {
 		const struct fb_order one = v[i];
 		uint32_t k = i;
 
-		for (; k > 0 && c->compare(c->things, v[k - 1].place, one.place) > 0; k--)
+		for (; k > 0 && compare(things, v[k - 1].place, one.place) > 0; k--)
 			v[k] = v[k - 1];
 		v[k] = one;
 	}
 }
 
-struct fb_order *fb_order_sort(struct fb_order *v, struct fb_order *other, uint32_t n,
-			       fb_order_compare_fn *compare, const void *things)
+struct fb_order *fb_order_sort(struct fb_order *v, struct fb_order *other, uint32_t n)
 {
-	struct comparison comparison = {compare, things};
 	uint32_t begins[DIGITS][256] = {{0}};
 	uint64_t unlike = 0;
 
@@ -69,12 +70,6 @@ struct fb_order *fb_order_sort(struct fb_order *v, struct fb_order *other, uint3
 			sorted[begins[d][v[i].key >> (8 * d) & 0xff]++] = v[i];
 		other = v;
 		v = sorted;
-	}
-	for (uint32_t i = 0, end; i < n; i = end) {
-		for (end = i + 1; end < n && v[end].key == v[i].key; end++)
-			;
-		if (end - i > 1)
-			sort_alike(v + i, end - i, &comparison);
 	}
 	return v;
 }

@@ -17,16 +17,29 @@ struct fb_order {
 	uint32_t place; /* of the thing */
 };
 
-/** As for qsort(), of two places that have the same key. */
-typedef int fb_order_compare_fn(const void *things, uint32_t a, uint32_t b);
-
 /**
- * Sort by key, then by comparison.
+ * Sort by key; what has the same key keeps its order.
  *
  * @param other  room for as many
  * @return v or other, whichever has them now
  */
-struct fb_order *fb_order_sort(struct fb_order *v, struct fb_order *other, uint32_t n,
-			       fb_order_compare_fn *compare, const void *things);
+struct fb_order *fb_order_sort(struct fb_order *v, struct fb_order *other, uint32_t n);
+
+/** One past those that have the key of the one at i. */
+static inline uint32_t fb_order_alike_end(const struct fb_order *v, uint32_t i, uint32_t n)
+{
+	const uint64_t key = v[i].key;
+
+	while (++i < n && v[i].key == key)
+		;
+	return i;
+}
+
+/** As for qsort(), of two places. */
+typedef int fb_order_compare_fn(const void *things, uint32_t a, uint32_t b);
+
+/** Sort by comparison; of things whose keys are alike. */
+void fb_order_sort_alike(struct fb_order *v, uint32_t n, fb_order_compare_fn *compare,
+			 const void *things);
 
 #endif

@@ -22,6 +22,9 @@ struct fb_names {
 
 #define STALE UINT64_MAX
 
+/* Names of so many endpoints take 0.2 ms and more. */
+#define MANY 1000
+
 /* "kube-system/kube-dns" becomes two strings. */
 static int split_service(struct fb_names *names, const char *service)
 {
@@ -128,6 +131,26 @@ static void take_addresses(struct fb_names *names, const struct fb_service_specs
 	}
 }
 
+static bool is_dns_service(const struct fb_names *names, const char *namespace_, const char *name)
+{
+	return strcmp(name, names->service_name) == 0 &&
+	       strcmp(namespace_, names->service_namespace) == 0;
+}
+
+bool fb_names_may_wait(const struct fb_names *names, const struct fb_store *store,
+		       const char *namespace_, const char *name)
+{
+	struct fb_store_view view;
+	uint32_t n = 0;
+
+	if (names == NULL || is_dns_service(names, namespace_, name) ||
+	    !fb_store_view(store, namespace_, name, &view))
+		return false;
+	for (uint32_t i = 0; i < view.n_slices; i++)
+		n += view.slices[i]->slice.n_endpoints;
+	return n >= MANY;
+}
+
 int fb_names_stage(struct fb_names *names, const struct fb_store *store, const char *namespace_,
 		   const char *name, const struct fb_service_specs *specs, struct fb_errs *errs)
 {
@@ -136,8 +159,7 @@ int fb_names_stage(struct fb_names *names, const struct fb_store *store, const c
 
 	if (names == NULL)
 		return 0;
-	if (strcmp(name, names->service_name) == 0 &&
-	    strcmp(namespace_, names->service_namespace) == 0)
+	if (is_dns_service(names, namespace_, name))
 		take_addresses(names, specs);
 	rc = fb_names_build(store, &names->settings, &names->secret, namespace_, name, &service,
 			    errs);

@@ -7,7 +7,7 @@
  *
  * Each Service that is staged in the table is staged here too; then fb_names_settle() stages what is not
  * of one Service: namespaces, pods, and the addresses that are answered on. All of it takes effect with the
- * table's next commit.
+ * table's next commit. Only the names of very many endpoints may follow with the commit after that.
  *
  * Thread: control; replay and offline explain on their only thread.
  */
@@ -30,11 +30,19 @@ void fb_names_close(struct fb_names *names); /* takes NULL */
 /**
  * Stage one Service.
  *
- * @param specs  what was staged of it in the table: of the DNS Service, the addresses to answer on
+ * @param specs  what was staged of it in the table: of the DNS Service, the addresses to answer on; of one
+ *               that may wait NULL will do
  * @return 0 or -ENOMEM
  */
 int fb_names_stage(struct fb_names *names, const struct fb_store *store, const char *namespace_,
 		   const char *name, const struct fb_service_specs *specs, struct fb_errs *errs);
+
+/**
+ * Whether a change of this Service alone may be in force before its names are: it has so many endpoints that
+ * the names of all of them take as long as all else does, a few milliseconds. The DNS Service may not.
+ */
+bool fb_names_may_wait(const struct fb_names *names, const struct fb_store *store,
+		       const char *namespace_, const char *name);
 
 /**
  * Stage what is not of one Service.

@@ -260,8 +260,10 @@ static int stage(struct fb_control *c, const char *namespace_, const char *name,
 		queue_announcements(c, &specs);
 	/* What does not fit into the table has its name all the same. */
 	if (ret == 0 || ret == -ENOSPC) {
-		int names = fb_names_stage(c->names, c->store, namespace_, name, &specs, errs);
+		int names = 0;
 
+		if (name != c->late_name)
+			names = fb_names_stage(c->names, c->store, namespace_, name, &specs, errs);
 		if (names == 0)
 			names = check_health(c, namespace_, name, errs);
 		ret = names != 0 ? names : ret;
@@ -309,11 +311,45 @@ static int stage_conflicts(struct fb_control *c, struct fb_errs *errs)
 	return 0;
 }
 
+/*
+ * A slice of a Service with very many endpoints: packets need not wait until all their names are written
+ * again. At the start, and where more has changed at a time, names come along.
+ */
+static void choose_late(struct fb_control *c)
+{
+	struct fb_store_view view;
+
+	c->late_namespace = NULL;
+	c->late_name = NULL;
+	if (!c->running || fb_store_n_dirty(c->store) != 1)
+		return;
+	fb_store_service_view(fb_store_dirty_next(c->store, NULL), &view);
+	if (!fb_names_may_wait(c->names, c->store, view.namespace_, view.name))
+		return;
+	c->late_namespace = view.namespace_;
+	c->late_name = view.name;
+}
+
+/* @return as publish() */
+static int publish_late(struct fb_control *c, struct fb_errs *errs)
+{
+	int ret = fb_names_stage(c->names, c->store, c->late_namespace, c->late_name, NULL, errs);
+
+	if (ret == 0)
+		return publish(c);
+	drop_staged(c);
+	c->retry = true;
+	fb_control_log(c, FB_LOG_ERROR, "names of %s/%s: %s; trying again", c->late_namespace,
+		       c->late_name, strerror(-ret));
+	return ret;
+}
+
 static int stage_dirty(struct fb_control *c, struct fb_errs *errs)
 {
 	struct fb_store_service *service = NULL;
 
 	fb_store_sort_dirty(c->store);
+	choose_late(c);
 	while ((service = fb_store_dirty_next(c->store, service)) != NULL) {
 		struct fb_errs own = FB_ERRS_INIT;
 		struct fb_store_view view;
@@ -386,6 +422,8 @@ void fb_reconcile_services(struct fb_control *c, const char *why, struct fb_errs
 		fb_control_log(c, FB_LOG_INFO, "generation %" PRIu64 ": %zu Services changed by %s",
 			       snap->generation, n_dirty, why);
 	}
+	if (c->late_name != NULL && (ret == 0 || ret == -EALREADY))
+		ret = publish_late(c, errs);
 	/*
 	 * After a failed publish everything is built again, see fb_reconcile_tick(); and what has left the
 	 * store is only known of by being dirty.

@@ -124,6 +124,9 @@ struct fb_control {
 	bool batch_touched;   /* the batch being read has read something */
 	bool batch_starved;   /* of it something could not be read for lack of memory */
 	bool retry;           /* a commit failed for lack of memory: try again */
+	/* While Services are staged: the one whose names follow in a generation of their own; NULL: none. */
+	const char *late_namespace;
+	const char *late_name;
 	uint64_t reloads;
 	uint64_t reloads_refused;
 	uint32_t snapshots_waiting;

@@ -281,11 +281,16 @@ static bool sort_many(struct desired_candidate *v, uint32_t n)
 {
 	struct fb_order *order = n >= MANY ? malloc(2 * n * sizeof(*order)) : NULL;
 	struct desired_candidate *sorted = order != NULL ? malloc(n * sizeof(*sorted)) : NULL;
-	const struct fb_order *in_order;
+	struct fb_order *in_order;
 
 	if (sorted != NULL) {
 		take_keys(v, n, order);
-		in_order = fb_order_sort(order, order + n, n, compare_places, v);
+		in_order = fb_order_sort(order, order + n, n);
+		for (uint32_t i = 0, end; i < n; i = end) {
+			end = fb_order_alike_end(in_order, i, n);
+			if (end - i > 1)
+				fb_order_sort_alike(in_order + i, end - i, compare_places, v);
+		}
 		for (uint32_t i = 0; i < n; i++)
 			sorted[i] = v[in_order[i].place];
 		memcpy(v, sorted, n * sizeof(*v));

@@ -67,13 +67,13 @@ static int compare_places(const void *things, uint32_t a, uint32_t b)
 }
 
 /* How many bytes of their text all labels have in common. */
-static uint32_t common_len(const struct fb_dns_item *items, uint32_t n)
+static uint32_t common_len(const struct fb_dns_item *items, const struct fb_order *v, uint32_t n)
 {
-	const uint8_t *first = items[0].label;
+	const uint8_t *first = items[v[0].place].label;
 	uint32_t len = first[0];
 
 	for (uint32_t i = 1; i < n; i++) {
-		const uint8_t *label = items[i].label;
+		const uint8_t *label = items[v[i].place].label;
 		uint32_t k = 0;
 
 		if (label[0] >= len && memcmp(label + 1, first + 1, len) == 0)
@@ -100,26 +100,48 @@ static uint64_t key_of(const uint8_t *label, uint32_t skip)
 	return len < KEY_TEXT ? key & UINT64_MAX << 8 * (KEY_TEXT - len) : key;
 }
 
-/* By length and where labels begin to differ. @return whether there was memory */
+/*
+ * By length and where labels begin to differ; and so again those many that are still alike, as the IPv6
+ * addresses are where there are others too. Each time their common part is longer, so it ends.
+ */
+static void sort_labels(const struct fb_dns_item *items, struct fb_order *v, struct fb_order *other,
+			uint32_t n, uint32_t known)
+{
+	uint32_t skip = n >= MANY ? common_len(items, v, n) : known;
+	const struct fb_order *sorted;
+
+	if (skip > FB_DNS_LABEL_MAX - KEY_TEXT)
+		skip = FB_DNS_LABEL_MAX - KEY_TEXT;
+	if (skip <= known && known > 0) {
+		fb_order_sort_alike(v, n, compare_places, items);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		v[i].key = key_of(items[v[i].place].label, skip);
+	sorted = fb_order_sort(v, other, n);
+	if (sorted != v)
+		memcpy(v, sorted, n * sizeof(*v));
+	for (uint32_t i = 0, end; i < n; i = end) {
+		end = fb_order_alike_end(v, i, n);
+		if (end - i > 1)
+			sort_labels(items, v + i, other + i, end - i, skip + 1);
+	}
+}
+
+/* @return whether there was memory */
 static bool sort_many(struct fb_dns_build *b)
 {
 	const uint32_t n = b->n_items;
 	struct fb_order *order = malloc(2 * n * sizeof(*order));
-	const struct fb_order *in_order;
-	uint32_t skip;
 
 	if (order == NULL)
 		return false;
-	skip = common_len(b->items, n);
-	if (skip > FB_DNS_LABEL_MAX - KEY_TEXT)
-		skip = FB_DNS_LABEL_MAX - KEY_TEXT;
 	for (uint32_t i = 0; i < n; i++)
-		order[i] = (struct fb_order){key_of(b->items[i].label, skip), i};
-	in_order = fb_order_sort(order, order + n, n, compare_places, b->items);
+		order[i] = (struct fb_order){0, i};
+	sort_labels(b->items, order, order + n, n, 0);
 	for (uint32_t i = 0; i < n; i++) {
-		b->sorted[i] = &b->items[in_order[i].place];
-		b->n_hosts += i == 0 || in_order[i].key != in_order[i - 1].key ||
-			      !is_same_label(b->sorted[i - 1], b->sorted[i]);
+		b->sorted[i] = &b->items[order[i].place];
+		b->n_hosts += i == 0 || !is_same_label(b->sorted[i - 1], b->sorted[i]);
 	}
 	free(order);
 	return true;

@@ -339,6 +339,7 @@ def main():
     for name, value in (("services", 10000), ("endpoints", 10), ("changes", 50), ("loaded-ms", 0),
                         ("big", 0)):  # fmt: skip
         parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--dns", action="store_true")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
     if args.write:
@@ -350,7 +351,7 @@ def main():
         took.sort()
         results.append({
             "suite": "publish", "case": how, "services": args.services, "endpoints": args.endpoints,
-            "big": args.big,
+            "big": args.big, "dns": args.dns,
             "loaded_ms": args.loaded_ms, "changes": len(took), "median_ms": statistics.median(took),
             "p90_ms": took[len(took) * 9 // 10], "worst_ms": took[-1], "packets": sent, "lost": lost,
             "twice": twice,
@@ -359,7 +360,8 @@ def main():
         print(json.dumps(results))
         return 0
     if args.big:
-        print(f"A Service with {args.big} endpoints of which one changes, beside:")
+        print(f"A Service with {args.big} endpoints{' and their names' if args.dns else ''} of which one changes, "
+              "beside:")  # fmt: skip
     print(f"{args.services} Services with {args.endpoints} endpoints each, up in {args.loaded_ms} ms; "
           f"a change of one EndpointSlice, ms until every worker has it:")  # fmt: skip
     for r in results:

@@ -40,7 +40,7 @@ static void assert_sorted(uint32_t n, uint64_t mask)
 	static struct thing sorted[MOST];
 	static struct fb_order order[2 * MOST];
 	uint64_t random = n + mask;
-	const struct fb_order *got;
+	struct fb_order *got;
 
 	for (uint32_t i = 0; i < n; i++) {
 		random = fb_hash_mix(random + 1, UINT64_C(0x9e3779b97f4a7c15));
@@ -50,7 +50,14 @@ static void assert_sorted(uint32_t n, uint64_t mask)
 	}
 	memcpy(sorted, things, n * sizeof(*things));
 	qsort(sorted, n, sizeof(*sorted), compare_things);
-	got = fb_order_sort(order, order + MOST, n, compare_rest, things);
+	got = fb_order_sort(order, order + MOST, n);
+	for (uint32_t i = 0, end; i < n; i = end) {
+		end = fb_order_alike_end(got, i, n);
+		/* Stable, until compared. */
+		for (uint32_t k = i + 1; k < end; k++)
+			assert_true(got[k - 1].place < got[k].place);
+		fb_order_sort_alike(got + i, end - i, compare_rest, things);
+	}
 	for (uint32_t i = 0; i < n; i++) {
 		assert_int_equal(got[i].key, sorted[i].key);
 		assert_int_equal(things[got[i].place].rest, sorted[i].rest);

@@ -16,7 +16,7 @@
 #include "base/hash.h"
 #include "box/offline.h"
 
-enum { SLICES = 14, EACH = 100, CHANGES = 40 };
+enum { SLICES = 18, SLICES_IPV4 = 14, EACH = 100, CHANGES = 40 };
 
 /* More than 1,024 endpoints, so the Maglev table has two levels; names of both kinds. */
 static const struct {
@@ -76,7 +76,10 @@ static void write_endpoint(FILE *f, uint32_t service, uint32_t slice)
 {
 	uint32_t k = any(4 * EACH) + (any(20) > 0 ? slice : any(SLICES)) * 4 * EACH;
 
-	(void)fprintf(f, "- {addresses: [10.%u.%u.%u]", 100 + service, k >> 8, k & 255);
+	if (slice < SLICES_IPV4)
+		(void)fprintf(f, "- {addresses: [10.%u.%u.%u]", 100 + service, k >> 8, k & 255);
+	else
+		(void)fprintf(f, "- {addresses: ['fd00:%u::%x']", service, k);
 	if (any(4) == 0)
 		(void)fprintf(f, ", hostname: web-%u", any(2000));
 	if (any(8) == 0)
@@ -97,8 +100,9 @@ static char *write_slice(uint32_t service, uint32_t slice)
 	(void)fprintf(f,
 		      "apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n"
 		      "metadata: {name: %s, namespace: ns, labels: {kubernetes.io/service-name: %s}}\n"
-		      "addressType: IPv4\nports: [{name: http, port: %u}]\nendpoints:\n",
-		      name, services[service].name, any(30) == 0 ? 8081 : 8080);
+		      "addressType: %s\nports: [{name: http, port: %u}]\nendpoints:\n",
+		      name, services[service].name, slice < SLICES_IPV4 ? "IPv4" : "IPv6",
+		      any(30) == 0 ? 8081 : 8080);
 	for (uint32_t i = 0; i < EACH; i++)
 		write_endpoint(f, service, slice);
 	(void)fclose(f);
@@ -203,9 +207,12 @@ static void assert_same_names(const struct fb_dns_zone *a, const struct fb_dns_z
 	}
 	for (uint32_t k = 0; k < SLICES * 4 * EACH; k++) {
 		const uint8_t bytes[4] = {10, (uint8_t)(100 + i), (uint8_t)(k >> 8), (uint8_t)k};
-		const struct fb_addr addr = fb_addr_from_bytes(FB_IPV4, bytes);
+		const uint8_t v6[16] = {0xfd, 0, 0, (uint8_t)i, [14] = bytes[2], [15] = bytes[3]};
+		const struct fb_addr addrs[2] = {fb_addr_from_bytes(FB_IPV4, bytes),
+						 fb_addr_from_bytes(FB_IPV6, v6)};
 
-		assert_same_owners(a, b, &addr);
+		assert_same_owners(a, b, &addrs[0]);
+		assert_same_owners(a, b, &addrs[1]);
 	}
 }
 

@@ -56,7 +56,7 @@ static const char settings[] =
 	"- {name: svc, device: net_null1, addresses: [10.1.0.1/24, 'fd00:1::1/64']}\n"
 	"services:\n"
 	"  max-services: 64\n"
-	"  max-endpoints: 256\n"
+	"  max-endpoints: 2048\n"
 	"  cluster-cidrs: [10.96.0.0/24]\n"
 	"  pools:\n"
 	"  - {name: wide, addresses: [192.0.2.128/25]}\n"
@@ -473,6 +473,85 @@ static void a_file_that_takes_over_what_was_applied_loses_nothing(void **state)
 	}
 }
 
+/* So many endpoints that their names follow in a generation of their own; the last one is 10.2.LAST. */
+static void put_many(struct fixture *f, const char *last)
+{
+	static char endpoints[65536];
+	size_t len = 0;
+
+	for (uint32_t i = 0; i < 1000; i++)
+		len += (size_t)snprintf(endpoints + len, sizeof(endpoints) - len,
+					"{addresses: [10.1.%u.%u]}, ", 1 + i / 200, 1 + i % 200);
+	(void)snprintf(endpoints + len, sizeof(endpoints) - len, "{addresses: [10.2.%s]}", last);
+	put(f, "many", "many", "ipFamilies: [IPv4]", endpoints);
+}
+
+static void many_before(struct fixture *f)
+{
+	files_before(f);
+	put_many(f, "0.1");
+}
+
+static void many_change(struct fixture *f)
+{
+	put_many(f, "0.2");
+}
+
+/* Who is in force: the endpoint before or after, in the table and in DNS. */
+static void assert_many(const struct fixture *f, bool new, bool named)
+{
+	const struct fb_snapshot *snap = fb_control_snapshot(&f->control);
+	struct fb_addr addrs[2];
+
+	assert_int_equal(fb_addr_parse("10.2.0.1", &addrs[0]), 0);
+	assert_int_equal(fb_addr_parse("10.2.0.2", &addrs[1]), 0);
+	for (uint32_t i = 0; i < 2; i++) {
+		bool is_there = false;
+
+		for (uint32_t s = 0; s < snap->n_services; s++)
+			is_there |= fb_table_has_endpoint(snap->services[s], &addrs[i], htons(8080));
+		assert_int_equal(is_there, new == (i == 1));
+		assert_int_equal(fb_dns_find_owners(snap->dns, &addrs[i]) != NULL, named == (i == 1));
+	}
+}
+
+/* @return whether the n-th allocation was there to fail */
+static bool many_with_failure(unsigned int n)
+{
+	const struct scenario s = {"many", many_before, many_change, files_are_read};
+	struct fixture f = {0};
+	uint64_t generation;
+	bool failed;
+
+	begin(&f, &s, false);
+	assert_many(&f, false, false);
+	generation = fb_control_snapshot(&f.control)->generation;
+	alloc_fail_at(n);
+	s.act(&f);
+	failed = alloc_fail_stop();
+	if (!failed) {
+		/* First the endpoints, and then, at once, their names. */
+		assert_int_equal(fb_control_snapshot(&f.control)->generation, generation + 2);
+		assert_many(&f, true, true);
+	} else if (fb_control_snapshot(&f.control)->generation == generation + 1) {
+		assert_many(&f, true, false);
+	}
+	a_second_passes(&f);
+	assert_many(&f, true, true);
+	end(&f);
+	return failed;
+}
+
+static void names_of_many_endpoints_follow_them(void **state)
+{
+	unsigned int n = 1;
+
+	while (many_with_failure(n))
+		n++;
+	print_message("# many: %u allocations\n", n - 1);
+	assert_true(n > 10);
+}
+
 /* The directory of what was applied cannot be written: told, and mended by itself. */
 static void what_could_not_be_kept_is_kept_when_it_can(void **state)
 {
@@ -512,6 +591,7 @@ int main(void)
 		cmocka_unit_test(apply_over_what_was_applied_is_in_force_or_refused),
 		cmocka_unit_test(delete_is_in_force_or_refused),
 		cmocka_unit_test(a_file_that_takes_over_what_was_applied_loses_nothing),
+		cmocka_unit_test(names_of_many_endpoints_follow_them),
 		cmocka_unit_test(what_could_not_be_kept_is_kept_when_it_can),
 	};
 
