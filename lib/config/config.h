@@ -200,6 +200,7 @@ struct fb_config {
 	char *sync_interface; /* "": any */
 	char *sync_key_file;
 	uint32_t sync_age_s;
+	bool sync_dnat;
 	uint32_t sync_interval_s;
 	uint32_t sync_bandwidth; /* bytes per second */
 	char *control_socket;

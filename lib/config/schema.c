@@ -466,8 +466,11 @@ static const struct setting sync_rows[] = {
 		 "signs what is sent; the flows are not encrypted."},
 	{"age", DURATION(sync_age_s), .most = 3600, .standard = "10s",
 	 .help = "Flows that have lasted for so long are told of, and those at once whose endpoint is "
-		 "not the one that the other box would choose. In dnat the latter alone: the others "
-		 "are found again by the hash."},
+		 "not the one that the other box would choose."},
+	{"dnat", .type = SETTING_BOOL, .size = sizeof(bool), AT(sync_dnat), .standard = "true",
+	 .help = "Whether those of dnat are told of, too. Without, they are found again by the hash as "
+		 "soon as their client speaks: a download whose client has nothing to say stands "
+		 "still."},
 	{"interval", DURATION(sync_interval_s), .least = 1, .most = 3600, .standard = "5s",
 	 .help = "All of them are told of again so often, if the bandwidth allows it."},
 	{"bandwidth", NUMBER(sync_bandwidth), .least = 10000, .most = 1000000000,

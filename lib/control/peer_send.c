@@ -111,7 +111,10 @@ static bool is_worth_it(struct fb_peer *peer, const struct fb_flow_row *row)
 		return false;
 	if (!is_default(snap, svc, row))
 		return true;
-	return (row->flags & FB_FLOW_SNAT) != 0 && is_old(peer, row);
+	/* What the hash finds again it finds by the client's packets. */
+	if ((row->flags & FB_FLOW_SNAT) == 0 && !peer->c->p.config->sync_dnat)
+		return false;
+	return is_old(peer, row);
 }
 
 static bool take_row(void *arg, struct fb_control *c, const struct fb_flow_row *row)

@@ -43,6 +43,7 @@ static struct fixture {
 	uint16_t workers[4];
 	uint32_t n_mirrored;
 	uint32_t walked;
+	bool walks_kept; /* the Service's that keeps clients' addresses */
 } fix;
 
 const struct fb_nat_ports *__wrap_fb_datapath_nat_ports(const struct fb_datapath *dp);
@@ -117,14 +118,15 @@ bool __wrap_fb_flow_walk_poll(struct fb_flow_walk *walk, struct fb_control *c)
 	for (uint32_t n = 0; n < FB_FLOW_WALK_ROWS && fix.walked < FLOWS; n++, fix.walked++) {
 		const uint32_t i = fix.walked;
 		const struct fb_sync_flow flow =
-			flow_of((uint16_t)i, true, (uint16_t)(FIRST_PORT + i));
+			flow_of((uint16_t)i, !fix.walks_kept, (uint16_t)(FIRST_PORT + i));
 		const struct fb_flow_row row = {
 			.client = flow.client,
 			.reply = flow.reply,
+			.ep_id = fix.walks_kept, /* numbered in the order of add_service() */
 			.packets = 10,
 			.place = i,
 			.state = FB_FLOW_ESTABLISHED,
-			.flags = FB_FLOW_SNAT,
+			.flags = fix.walks_kept ? 0 : FB_FLOW_SNAT,
 		};
 
 		assert_true(walk->row(walk->arg, c, &row));
@@ -357,6 +359,30 @@ static void pass(void)
 	fb_peer_send(&fix.peer);
 }
 
+/* A flow of dnat is found again by the hash, but not by what its endpoint sends. */
+static void flows_of_dnat_are_told_of_when_they_are_old_unless_it_is_off(void **state)
+{
+	static uint8_t told[FLOWS];
+
+	fix.peer.peer_run = PEER_RUN;
+	fix.config.sync_bandwidth = 1000000000;
+	fix.config.sync_age_s = 2;
+	fix.walks_kept = true;
+	/* At first, when they have lasted, and when they are not wanted. */
+	for (int round = 1; round <= 4; round++) {
+		fix.config.sync_dnat = round <= 3;
+		fix.walked = 0;
+		while (fix.peer.counts.rounds < (uint64_t)round) {
+			pass();
+			(void)listen_to(told);
+		}
+		(void)listen_to(told);
+		assert_int_equal(fix.peer.counts.sent_flows, round >= 3 ? FLOWS : 0);
+	}
+	for (uint32_t i = 0; i < FLOWS; i++)
+		assert_int_equal(told[i], 1);
+}
+
 static void with_too_little_bandwidth_a_round_takes_longer_and_leaves_nobody_out(void **state)
 {
 	/* What may go at once: a full purse, and the last piece of the walk. */
@@ -425,6 +451,7 @@ int main(void)
 		WITH_PEER(with_ports_that_overlap_hidden_flows_are_refused_and_kept_ones_are_not),
 		WITH_PEER(a_box_that_comes_back_gets_the_flows_by_its_own_ports),
 		WITH_PEER(a_hidden_client_has_an_address_and_a_port_that_can_be),
+		WITH_PEER(flows_of_dnat_are_told_of_when_they_are_old_unless_it_is_off),
 		WITH_PEER(with_too_little_bandwidth_a_round_takes_longer_and_leaves_nobody_out),
 		WITH_PEER(what_the_kernel_does_not_take_is_counted_and_told_in_the_next_round),
 	};

@@ -198,14 +198,14 @@ static void an_endpoint_that_is_gone_gets_none(void **state)
 	assert_int_equal(fb_flow_count(f->w->flows[FB_IPV4]), 0);
 }
 
-static void an_eighth_of_the_table_is_left(void **state)
+static void a_quarter_of_the_table_is_left(void **state)
 {
 	struct fixture *f = *state;
 
 	for (uint16_t i = 0; i < CAPACITY; i++)
-		assert_int_equal(mirror(f, row_of(FB_IPV4, i)).n_new, i < CAPACITY * 7 / 8);
+		assert_int_equal(mirror(f, row_of(FB_IPV4, i)).n_new, i < CAPACITY * 3 / 4);
 	assert_int_equal(mirror(f, row_of(FB_IPV4, CAPACITY)).n_full, 1);
-	assert_int_equal(fb_flow_count(f->w->flows[FB_IPV4]), CAPACITY * 7 / 8);
+	assert_int_equal(fb_flow_count(f->w->flows[FB_IPV4]), CAPACITY * 3 / 4);
 }
 
 int main(void)
@@ -219,7 +219,7 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(an_endpoint_that_is_gone_gets_none, set_up,
 						tear_down),
-		cmocka_unit_test_setup_teardown(an_eighth_of_the_table_is_left, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_quarter_of_the_table_is_left, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests_name("datapath/mirror", tests, NULL, NULL);
