@@ -59,6 +59,8 @@ static struct fb_info_chunk *make_chunk(const struct fb_table *t, uint32_t c,
 
 	if (end > t->ids.endpoint_pool.high)
 		end = t->ids.endpoint_pool.high;
+	if (chunk != NULL)
+		chunk->due_s = FB_NEVER_S;
 	*same = last != NULL;
 	*moves = false;
 	for (uint32_t i = first; chunk != NULL && i < end; i++) {
@@ -67,8 +69,11 @@ static struct fb_info_chunk *make_chunk(const struct fb_table *t, uint32_t c,
 
 		*info = fb_ids_info(&t->ids, i, was, t->now_s);
 		chunk->n_over += (info->flags & FB_EP_OVER) != 0;
-		chunk->is_going |= (info->flags & FB_EP_OVER) == 0 &&
-				   (info->state == FB_EP_REMOVED || (info->flags & FB_EP_TERMINATING));
+		if ((info->flags & FB_EP_OVER) == 0 &&
+		    (info->state == FB_EP_REMOVED || (info->flags & FB_EP_TERMINATING))) {
+			chunk->is_going = true;
+			chunk->due_s = RTE_MIN(chunk->due_s, fb_ids_due_s(&t->ids, info));
+		}
 		if (was == NULL || is_same_info(info, was))
 			continue;
 		*same = false;
@@ -102,8 +107,8 @@ static int move_epochs(const struct fb_table *t, struct draft *d, uint32_t first
 }
 
 /*
- * Chunks are shared with the last snapshot where no identity in them has changed, and no time of any
- * runs that could be up.
+ * Chunks are shared with the last snapshot where no identity in them has changed, and the time of none
+ * is up.
  */
 static int draft_endpoints(const struct fb_table *t, struct draft *d)
 {
@@ -126,16 +131,19 @@ static int draft_endpoints(const struct fb_table *t, struct draft *d)
 		struct fb_info_chunk *chunk = c < n_last ? fb_info_chunk_of(last[c]) : NULL;
 		bool moves = false;
 
-		if (chunk == NULL || t->ids.changed[c] || chunk->is_going) {
+		if (chunk == NULL || t->ids.changed[c] || chunk->due_s <= t->now_s ||
+		    (chunk->is_going && t->ids.times_changed)) {
 			bool same;
 			struct fb_info_chunk *made = make_chunk(t, c, chunk, &same, &moves);
 
 			if (made == NULL)
 				return -ENOMEM;
-			if (same)
+			if (same) {
+				chunk->due_s = made->due_s;
 				fb_part_free(made);
-			else
+			} else {
 				chunk = made;
+			}
 			is_same &= same;
 		}
 		infos[c] = chunk->v;
@@ -389,6 +397,8 @@ static void apply_draft(struct fb_table *t, const struct draft *d)
 	t->n_over = d->n_over;
 	t->n_clamping = d->n_clamping;
 	t->n_next_hops = d->n_next_hops;
+	/* Of services published now the next commit knows. */
+	t->ids.times_changed = false;
 	apply_groups(t);
 	fb_ids_recycle(&t->ids);
 	clear_staged(t);

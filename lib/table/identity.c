@@ -287,15 +287,31 @@ static void update_state(struct fb_ids *ids, uint32_t id)
 	ids->changed[id / FB_INFO_CHUNK] = true;
 }
 
+/* How long flows have from since_s on; FB_NEVER_S: to their own end. */
+static uint32_t time_left_s(const struct fb_id_service *service, const struct fb_endpoint_info *info)
+{
+	if (info->state == FB_EP_REMOVED)
+		return service->removed_tcp_s;
+	return (info->flags & FB_EP_TERMINATING) && service->drain_deadline_s > 0
+		       ? service->drain_deadline_s
+		       : FB_NEVER_S;
+}
+
 static bool is_over(const struct fb_id_service *service, const struct fb_endpoint_info *info,
 		    uint32_t now_s)
 {
-	uint32_t age_s = now_s - info->since_s;
+	uint32_t left_s = time_left_s(service, info);
 
-	if (info->state == FB_EP_REMOVED)
-		return service->removed_tcp_s != FB_NEVER_S && age_s >= service->removed_tcp_s;
-	return (info->flags & FB_EP_TERMINATING) && service->drain_deadline_s > 0 &&
-	       age_s >= service->drain_deadline_s;
+	return left_s != FB_NEVER_S && now_s - info->since_s >= left_s;
+}
+
+uint32_t fb_ids_due_s(const struct fb_ids *ids, const struct fb_endpoint_info *info)
+{
+	uint32_t left_s = time_left_s(&ids->services[info->service_id], info);
+
+	if ((info->flags & FB_EP_OVER) || left_s >= FB_NEVER_S - info->since_s)
+		return FB_NEVER_S;
+	return info->since_s + left_s;
 }
 
 struct fb_endpoint_info fb_ids_info(const struct fb_ids *ids, uint32_t id,
@@ -374,6 +390,8 @@ void fb_ids_publish(struct fb_ids *ids, const struct fb_service *svc)
 {
 	ids->services[svc->id].published = true;
 	ids->services[svc->id].removed = 0;
+	ids->times_changed |= ids->services[svc->id].drain_deadline_s != svc->drain_deadline_s ||
+			      ids->services[svc->id].removed_tcp_s != svc->removed_tcp_s;
 	ids->services[svc->id].drain_deadline_s = svc->drain_deadline_s;
 	ids->services[svc->id].removed_tcp_s = svc->removed_tcp_s;
 	fb_kept_write_service(&ids->kept, ids, svc->id);

@@ -69,6 +69,7 @@ struct fb_ids {
 	struct fb_endpoint_info *infos; /* what the next snapshot says; by endpoint */
 	struct fb_kept kept; /* written with each change of an identity */
 	bool *changed; /* by chunk of infos: something since the last commit */
+	bool times_changed; /* of some service: when its endpoints' flows are over; since the last commit */
 };
 
 /** @return 0 or -ENOMEM (fb_ids_fini() is due in both cases) */
@@ -113,6 +114,9 @@ void fb_ids_restore(struct fb_ids *ids, const struct fb_service *const *services
  */
 struct fb_endpoint_info fb_ids_info(const struct fb_ids *ids, uint32_t id,
 				    const struct fb_endpoint_info *last, uint32_t now_s);
+
+/** When that will be over, by its service's word as of now; FB_NEVER_S: not by itself, or it is. */
+uint32_t fb_ids_due_s(const struct fb_ids *ids, const struct fb_endpoint_info *info);
 
 /** Ask the router again about every identity in use. */
 void fb_ids_reroute(struct fb_ids *ids);

@@ -60,7 +60,8 @@ enum fb_part_kind {
 /* Some endpoints' infos, and what is known of all of them. */
 struct fb_info_chunk {
 	uint32_t n_over;
-	bool is_going; /* of some the time runs, and is not over */
+	bool is_going; /* of some the time may run, and is not over */
+	uint32_t due_s; /* control's own: when the next of these is over; FB_NEVER_S: none is timed */
 	struct fb_endpoint_info v[FB_INFO_CHUNK] __attribute__((aligned(64)));
 };
 

@@ -188,6 +188,20 @@ static void assert_nothing_is_missed(const struct fb_snapshot *old, uint32_t id)
 			 (unsigned long long)c.snap->generation, id);
 }
 
+/* Time is up where a look at each would find it so; identities of services are given out in order. */
+static void assert_time_is_told(uint32_t id)
+{
+	const struct fb_endpoint_info *info = fb_table_info(c.snap, id);
+	bool goes = info->state == FB_EP_REMOVED ? info->service_id != 0
+						 : (info->flags & FB_EP_TERMINATING) != 0;
+
+	if (goes && c.now_s - info->since_s >= DEADLINE_S && (info->flags & FB_EP_OVER) == 0)
+		fail_msg("generation %llu: the time of endpoint %u is up, and nobody says so",
+			 (unsigned long long)c.snap->generation, id);
+	if (!goes && info->state != FB_EP_REMOVED)
+		assert_int_equal(info->flags & FB_EP_OVER, 0);
+}
+
 static void whatever_changes_no_flow_misses_it(void **state)
 {
 	uint32_t n_still = 0;
@@ -208,6 +222,8 @@ static void whatever_changes_no_flow_misses_it(void **state)
 			assert_nothing_is_missed(old, id);
 			n_still += !moved(old, id);
 		}
+		for (uint32_t id = 0; id < new->n_endpoints; id++)
+			assert_time_is_told(id);
 		fb_snapshot_release(c.f.t, old);
 	}
 	/* It would be true of epochs that always move, too. */

@@ -784,9 +784,40 @@ static void flows_of_removed_endpoints_end_when_the_service_says(void **state)
 	}
 }
 
+/* Also of endpoints in which nothing else changes. */
+static void a_deadline_that_changes_counts_for_what_drains_already(void **state)
+{
+	struct fb_frontend_spec fe = frontend("192.0.2.1", 80, FB_FRONTEND_CLUSTER_IP);
+	struct fb_endpoint_spec eps[2] = {endpoint(0, FB_EP_ACTIVE), endpoint(1, FB_EP_DRAINING)};
+	struct fb_service_spec spec = spec_of("web", &fe, 1, eps, 2);
+	struct fb_snapshot *snap = NULL;
+	struct fixture f;
+	uint32_t id;
+
+	(void)state;
+	eps[1].terminating = true;
+	spec.drain_deadline_s = 600;
+	fixture_open(&f, 16, 4);
+	fb_table_set_now(f.t, 100);
+	stage_spec(&f, &spec, 1);
+	next(&f, &snap);
+	id = lookup(snap, "192.0.2.1", 80)->endpoints[1].id;
+	spec.drain_deadline_s = 30;
+	stage_spec(&f, &spec, 1);
+	next(&f, &snap);
+	pass_to(&f, 129);
+	assert_null(fb_table_commit(f.t));
+	pass_to(&f, 130);
+	next(&f, &snap);
+	assert_int_equal(info_of(snap, id)->flags, FB_EP_TERMINATING | FB_EP_OVER);
+	fb_snapshot_release(f.t, snap);
+	fixture_close(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_deadline_that_changes_counts_for_what_drains_already),
 		cmocka_unit_test(the_first_commit_may_be_empty_and_the_next_may_not),
 		cmocka_unit_test(both_families_and_both_protocols_are_found),
 		cmocka_unit_test(a_draining_endpoint_is_kept_and_not_selected),
