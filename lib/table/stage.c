@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mss.h"
 #include "table/state.h"
 
 static bool contains(struct fb_service_part *const *v, uint32_t n, const struct fb_service_part *svc)
@@ -52,8 +53,10 @@ static void replace_services(struct fb_table *t, struct fb_group *g, struct fb_s
 	for (uint32_t i = 0; i < n && same_frontends; i++)
 		same_frontends = v[i] == old[i] || (!contains(old, n_old, v[i]) &&
 						    fb_service_same_wanted(v[i], old[i]));
-	for (uint32_t i = 0; i < n_old; i++)
+	for (uint32_t i = 0; i < n_old; i++) {
 		t->n_refused -= old[i]->n_refused;
+		t->n_clamping -= old[i]->pub.tcp_mss != FB_MSS_OFF;
+	}
 	for (uint32_t i = 0; i < n_old && !same_frontends; i++)
 		fb_claim_leave(t, old[i]);
 	if (same_frontends) {
@@ -90,8 +93,10 @@ static void replace_services(struct fb_table *t, struct fb_group *g, struct fb_s
 		t->addresses_changed = true;
 		t->frontend_freed |= n_old > 0;
 	}
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++) {
 		t->n_refused += v[i]->n_refused;
+		t->n_clamping += v[i]->pub.tcp_mss != FB_MSS_OFF;
+	}
 	for (uint32_t i = 0; i < n_old; i++) {
 		if (!contains(v, n, old[i]))
 			drop(t, old[i]);

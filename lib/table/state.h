@@ -92,6 +92,7 @@ struct fb_table {
 	uint32_t announce;
 	struct fb_snat_pool snat[FB_MAX_PORTS][FB_FAMILY_COUNT];
 	uint32_t n_refused;        /* frontends that services wait for */
+	uint32_t n_clamping;       /* services with a tcp_mss */
 	bool frontend_freed;       /* somebody may take one over, and flows look again */
 	bool services_changed;
 	bool frontends_changed;
@@ -108,7 +109,6 @@ struct fb_table {
 	uint32_t n_services;
 	uint32_t n_endpoints;
 	uint32_t n_over;
-	uint32_t n_clamping;
 	uint32_t n_next_hops;
 	struct fb_extras committed_extras;
 	struct fb_prefix cluster[FB_FAMILY_COUNT]; /* never changes after the first commit */

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mss.h"
+
 enum { GROUPS = 10, PORTS = 2, ADDRS = 8, EPS = 6, NOBODY = -1, STEPS = 20000 };
 
 struct group_model {
@@ -129,6 +131,7 @@ static void set(struct run *r, int g)
 	for (int p = 0; p < want.n_ports; p++) {
 		specs[p] = spec_of(name, fes[p], 0, eps[p], 0);
 		specs[p].port_name = port_names[p];
+		specs[p].tcp_mss = want.state[p][0] == FB_EP_ACTIVE ? 1400 : FB_MSS_OFF;
 		for (int a = 0; a < ADDRS; a++) {
 			if ((want.wanted[p] >> a & 1) != 0)
 				fes[p][specs[p].n_frontends++] = frontend_of(p, a);
@@ -186,6 +189,7 @@ static void check(struct run *r)
 {
 	const struct model *m = &r->committed;
 	uint32_t n_services = 0;
+	uint32_t n_clamping = 0;
 
 	for (int a = 0; a < ADDRS; a++) {
 		struct fb_addr address = frontend_of(0, a).addr;
@@ -211,7 +215,9 @@ static void check(struct run *r)
 		const struct fb_service *svc = r->snap->services[i];
 
 		check_service(r, svc, svc->name[1] - '0', strcmp(svc->port_name, "two") == 0);
+		n_clamping += svc->tcp_mss != FB_MSS_OFF;
 	}
+	assert_int_equal(r->snap->n_clamping, n_clamping);
 }
 
 /* What was reaped is nobody's; what was not is still who it was. */
