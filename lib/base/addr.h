@@ -59,6 +59,12 @@ static inline const uint8_t *fb_addr_wire(const struct fb_addr *a)
 	return fb_addr_family(a) == FB_IPV4 ? a->bytes + 12 : a->bytes;
 }
 
+/** The same where the family is known. */
+static inline const uint8_t *fb_addr_bytes(const struct fb_addr *a, enum fb_family family)
+{
+	return family == FB_IPV4 ? a->bytes + 12 : a->bytes;
+}
+
 static inline size_t fb_family_addr_len(enum fb_family family)
 {
 	return family == FB_IPV4 ? 4 : 16;

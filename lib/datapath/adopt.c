@@ -201,7 +201,7 @@ static void count_adopted(struct fb_worker *w, const struct fb_flow *flow)
 {
 	w->endpoint_counters[flow->ep_id].live++;
 	if (flow->flags & FB_FLOW_COUNTED)
-		w->open[flow->ep_id]++;
+		w->endpoint_counters[flow->ep_id].open++;
 	w->counters.flows_adopted++;
 }
 

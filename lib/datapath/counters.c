@@ -29,7 +29,8 @@ uint64_t fb_datapath_open_flows(const struct fb_datapath *dp)
 
 	for (uint16_t i = 0; i < dp->n_workers; i++) {
 		for (uint32_t ep = 0; ep < dp->max_endpoints; ep++)
-			n += __atomic_load_n(&dp->workers[i]->open[ep], __ATOMIC_RELAXED);
+			n += __atomic_load_n(&dp->workers[i]->endpoint_counters[ep].open,
+					     __ATOMIC_RELAXED);
 	}
 	return n;
 }

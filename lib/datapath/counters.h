@@ -74,7 +74,8 @@ struct fb_endpoint_counters {
 	uint64_t packets; /* both directions, after translation */
 	uint64_t bytes;   /* L3 */
 	uint64_t flows;   /* ever created */
-	uint64_t live;    /* now */
+	uint32_t live;	  /* now */
+	uint32_t open;	  /* of these, those that have not ended yet; for least connections */
 };
 
 /* Per worker and service: what never got as far as an endpoint. */

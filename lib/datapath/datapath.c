@@ -138,12 +138,11 @@ static struct fb_worker *worker_create(struct fb_datapath *dp, uint16_t idx,
 	struct fb_worker *w;
 	size_t buckets_bytes = dp->max_services * sizeof(*w->service_buckets);
 	size_t turns_bytes = dp->max_services * sizeof(*w->turns);
-	size_t open_bytes = dp->max_endpoints * sizeof(*w->open);
 	size_t stateless_bytes = RTE_CACHE_LINE_ROUNDUP(sizeof(*w->stateless));
 
 	/* The worker and its counters in one piece of its node's memory; each part begins a cache line. */
 	if (fb_region_map(sizeof(*w) + stateless_bytes + endpoints_bytes + services_bytes +
-				  buckets_bytes + turns_bytes + open_bytes,
+				  buckets_bytes + turns_bytes,
 			  node, &region) != 0)
 		return NULL;
 	w = region.base;
@@ -153,7 +152,6 @@ static struct fb_worker *worker_create(struct fb_datapath *dp, uint16_t idx,
 	w->service_counters = (void *)((uint8_t *)w->endpoint_counters + endpoints_bytes);
 	w->service_buckets = (void *)((uint8_t *)w->service_counters + services_bytes);
 	w->turns = (void *)((uint8_t *)w->service_buckets + buckets_bytes);
-	w->open = (void *)((uint8_t *)w->turns + turns_bytes);
 	w->dp = dp;
 	w->idx = idx;
 	w->random = fb_hash_2(&dp->nat.secret, idx, 0);

@@ -13,12 +13,21 @@
 #include "datapath/select.h"
 #include "datapath/stages.h"
 #include "flow/lookup.h"
+#include "flow/queue.h"
 
 void fb_flow_uncount(struct fb_worker *w, const struct fb_flow *flow)
 {
 	if (flow->flags & FB_FLOW_COUNTED)
-		w->open[flow->ep_id]--;
+		w->endpoint_counters[flow->ep_id].open--;
 	w->endpoint_counters[flow->ep_id].live--;
+}
+
+/* Its endpoint's numbers will change. */
+static void due(void *arg, const struct fb_flow *flow)
+{
+	const struct fb_worker *w = arg;
+
+	rte_prefetch0(&w->endpoint_counters[flow->ep_id]);
 }
 
 static void gone(void *arg, const struct fb_flow *flow)
@@ -33,6 +42,7 @@ void fb_flow_forget(struct fb_worker *w, enum fb_family family, struct fb_flow *
 {
 	gone(w, flow);
 	fb_flow_remove(w->flows[family], flow);
+	w->burst.n_leaving = 0; /* the record may be another flow's soon */
 }
 
 static void step(struct fb_worker *w, int bound, uint64_t used, uint64_t most)
@@ -87,7 +97,7 @@ void fb_worker_expire(struct fb_worker *w)
 
 		if (high != 0)
 			fb_flow_expire(t, w->now_ms, timeouts,
-				       (uint32_t)((high * elapsed_ms) >> 10) + 1, gone, w);
+				       (uint32_t)((high * elapsed_ms) >> 10) + 1, due, gone, w);
 		w->counters.flows_live[family] = fb_flow_count(t);
 		for (int q = 0; q < FB_QUEUE_COUNT; q++)
 			w->counters.flows_half_open[family][q] =
@@ -192,7 +202,7 @@ void fb_stage_flow(struct fb_worker *w, struct fb_burst *b)
 		if (likely(hit)) {
 			b->hits[b->n_hits++] = i;
 		} else {
-			b->flows[i] = NULL;
+			/* NULL, or that of a flow that has to go. */
 			b->misses[b->n_misses++] = i;
 		}
 	}

@@ -332,6 +332,7 @@ void fb_stage_fragment(struct fb_worker *w, struct fb_burst *b)
 	for (uint16_t k = 0; k < b->n_fragments; k++)
 		piece(w, b, b->fragments[k]);
 	if (b->n_misses != 0) {
+		b->made = UINT64_MAX; /* nobody has looked any of them up */
 		fb_stage_warm(w, b);
 		fb_stage_service(w, b);
 		fb_stage_rewrite(w, b);

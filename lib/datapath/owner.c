@@ -10,19 +10,10 @@
 
 #include "datapath/stages.h"
 
-static bool by_queue(const struct fb_datapath *dp, const struct fb_service *svc, uint16_t port)
+uint16_t fb_owner_by_client(const struct fb_worker *w, const struct fb_tuple *client)
 {
-	return svc->mode == FB_MODE_SNAT && dp->steer[port] != NULL && fb_nat_rss_knows(svc->proto);
-}
+	struct fb_addr src = fb_tuple_src(client);
 
-uint16_t fb_owner_of_service(const struct fb_worker *w, const struct fb_service *svc, uint16_t port,
-			     const struct fb_tuple *client)
-{
-	struct fb_addr src;
-
-	if (by_queue(w->dp, svc, port))
-		return w->idx;
-	src = fb_tuple_src(client);
 	return fb_nat_client_owner(&w->dp->nat, &src, fb_tuple_sport(client));
 }
 
@@ -31,7 +22,7 @@ uint16_t fb_datapath_owner(const struct fb_datapath *dp, const struct fb_service
 {
 	struct fb_addr src = fb_tuple_src(client);
 
-	if (by_queue(dp, svc, port)) {
+	if (fb_is_owned_by_queue(dp, svc, port)) {
 		*ret_rule = "RSS queue";
 		return fb_nat_rss_worker(dp->steer[port], client);
 	}

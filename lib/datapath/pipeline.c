@@ -35,6 +35,7 @@ static void run(struct fb_worker *w)
 	fb_stage_rewrite(w, b);
 	/* After the hits have left, so that a flow which has to go is in nobody's hands. */
 	if (b->n_misses != 0) {
+		b->made = 0;
 		fb_stage_warm(w, b);
 		fb_stage_service(w, b);
 		fb_stage_rewrite(w, b);

@@ -61,12 +61,17 @@ static uint64_t strength(const struct fb_worker *w, const struct fb_service *svc
 	return weight * RTE_MIN((uint64_t)age_s + 1, (uint64_t)svc->slow_start_s);
 }
 
+static uint64_t open_at(const struct fb_worker *w, const struct fb_service *svc, uint32_t place)
+{
+	return w->endpoint_counters[svc->endpoints[place].id].open;
+}
+
 /* Would one more flow leave a less loaded than b? Counts are below 2^32, strengths below 2^27. */
 static bool is_freer(const struct fb_worker *w, const struct fb_service *svc, uint32_t a,
 		     uint32_t b)
 {
-	const uint64_t flows_a = (uint64_t)w->open[svc->endpoints[a].id] + 1;
-	const uint64_t flows_b = (uint64_t)w->open[svc->endpoints[b].id] + 1;
+	const uint64_t flows_a = open_at(w, svc, a) + 1;
+	const uint64_t flows_b = open_at(w, svc, b) + 1;
 
 	return flows_a * strength(w, svc, b) < flows_b * strength(w, svc, a);
 }

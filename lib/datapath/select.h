@@ -32,7 +32,7 @@ void fb_flow_note(struct fb_worker *w, enum fb_family family, struct fb_flow *fl
 static inline void fb_flow_count_open(struct fb_worker *w, struct fb_flow *flow)
 {
 	flow->flags |= FB_FLOW_COUNTED;
-	w->open[flow->ep_id]++;
+	w->endpoint_counters[flow->ep_id].open++;
 }
 
 static inline void fb_flow_count_ended(struct fb_worker *w, struct fb_flow *flow)
@@ -40,7 +40,7 @@ static inline void fb_flow_count_ended(struct fb_worker *w, struct fb_flow *flow
 	if ((flow->flags & FB_FLOW_COUNTED) == 0)
 		return;
 	flow->flags &= (uint8_t)~FB_FLOW_COUNTED;
-	w->open[flow->ep_id]--;
+	w->endpoint_counters[flow->ep_id].open--;
 }
 
 /** The endpoint of a flow that this worker has not seen before; NULL: none takes new flows. */

@@ -14,6 +14,7 @@
 #include "datapath/stages.h"
 #include "datapath/stateless.h"
 #include "flow/lookup.h"
+#include "flow/queue.h"
 #include "flow/state.h"
 #include "net/rewrite.h"
 
@@ -111,23 +112,23 @@ static int insert(struct fb_worker *w, const struct fb_tuple *client, struct fb_
 }
 
 /* The same with the reply yet to be found. */
-static int search_and_insert(struct fb_worker *w, const struct fb_packet *pkt,
-			     struct fb_flow_hash hash, const struct fb_service *svc,
-			     const struct fb_endpoint *ep, const struct fb_next_hop *hop, bool snat,
-			     struct fb_tuple *ret_reply, struct fb_flow **ret)
+static int search_and_insert(struct fb_worker *w, const struct fb_tuple *client,
+			     struct fb_flow_hash hash, struct fb_candidate *c,
+			     const struct fb_endpoint *ep, const struct fb_next_hop *hop,
+			     struct fb_flow **ret)
 {
-	const struct fb_tuple *client = &pkt->tuple;
-	rte_be16_t port_be = fb_table_port_be(w->snap, svc, client, ep);
+	rte_be16_t port_be = fb_table_port_be(w->snap, c->svc, client, ep);
 	int err = 0;
 
-	if (snat)
-		err = choose_port(w, client, &ep->addr, port_be, hop, ret_reply);
+	if (c->snat)
+		err = choose_port(w, client, &ep->addr, port_be, hop, &c->reply);
 	else
-		*ret_reply = fb_tuple_answer(client, &ep->addr, port_be);
+		fb_tuple_set_answer(&c->reply, client->proto, (enum fb_family)client->family,
+				    &ep->addr, port_be, client, fb_tuple_sport(client));
 	if (err != 0)
 		return err;
-	return insert(w, client, hash, ret_reply,
-		      fb_flow_hash_tuple(w->flows[client->family], ret_reply), ret);
+	c->reply_hash = fb_flow_hash_tuple(w->flows[client->family], &c->reply);
+	return insert(w, client, hash, &c->reply, c->reply_hash, ret);
 }
 
 /*
@@ -144,16 +145,18 @@ static enum fb_reason insert_flow(struct fb_worker *w, const struct fb_packet *p
 	struct fb_rewrite rw;
 	int err;
 
-	fb_room_in_share(w, (enum fb_family)client->family, client->proto);
+	if (unlikely(fb_flow_queued(w->flows[client->family], fb_flow_queue_of(client->proto)) >=
+		     w->half_open_most[client->family]))
+		fb_room_in_share(w, (enum fb_family)client->family, client->proto);
 	if (likely(c->has_reply)) {
 		err = insert(w, client, hash, &c->reply, c->reply_hash, ret);
 	} else {
 		c->snat = fb_hides_client(c->svc, ep, client);
-		err = search_and_insert(w, pkt, hash, c->svc, ep, hop, c->snat, &c->reply, ret);
+		err = search_and_insert(w, client, hash, c, ep, hop, ret);
 	}
 	if (unlikely(err == -EEXIST)) {
 		c->snat = true;
-		err = search_and_insert(w, pkt, hash, c->svc, ep, hop, c->snat, &c->reply, ret);
+		err = search_and_insert(w, client, hash, c, ep, hop, ret);
 	}
 	if (unlikely(err != 0))
 		return err == -ENOSPC ? FB_REASON_FLOW_TABLE_FULL :
@@ -242,6 +245,12 @@ static bool begins_nothing(const struct fb_packet *pkt, const struct fb_service 
 	       (pkt->tcp_flags & begins) == 0;
 }
 
+/* A bit of fb_burst.made. */
+static inline uint64_t bit_of(struct fb_flow_hash hash)
+{
+	return UINT64_C(1) << (hash.home % 64);
+}
+
 static bool is_admitted(const struct fb_service *svc, const struct fb_tuple *client)
 {
 	struct fb_addr src;
@@ -298,7 +307,9 @@ static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct fb_
 	if (unlikely(w->levels[FB_BOUND_FLOWS + pkt->family].level != FB_LEVEL_NORMAL) &&
 	    fb_stateless_request(w, b, i, svc))
 		return;
-	reason = fb_limit_new_flow(w, svc, &pkt->tuple);
+	reason = likely(w->sources == NULL && !svc->limited)
+			 ? FB_REASON_NONE
+			 : fb_limit_new_flow(w, svc, &pkt->tuple);
 	if (likely(reason == FB_REASON_NONE))
 		reason = create_flow(w, pkt, b->hashes[i], c, &flow);
 	if (reason != FB_REASON_NONE) {
@@ -309,37 +320,51 @@ static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct fb_
 	b->flows[i] = flow;
 	b->dirs[i] = FB_DIR_CLIENT;
 	b->hits[b->n_hits++] = i;
+	b->made |= bit_of(b->hashes[i]) | bit_of(c->reply_hash);
+}
+
+/*
+ * Stage flow has looked each of them up, and found none or one that has to go. Whether an earlier packet of this burst
+ * has made the flow meanwhile is looked up again where it may have. @return whether that settled it
+ */
+static bool found_again(struct fb_worker *w, struct fb_burst *b, uint16_t i)
+{
+	const struct fb_packet *pkt = &b->pkts[i];
+	enum fb_flow_dir dir;
+	struct fb_flow *flow =
+		fb_flow_find(w->flows[pkt->family], &pkt->tuple, b->hashes[i], &dir);
+
+	if (flow == NULL)
+		return false;
+	if (fb_flow_goes_on(w, flow, pkt, dir)) {
+		b->flows[i] = flow;
+		b->dirs[i] = (uint8_t)dir;
+		b->hits[b->n_hits++] = i;
+		return true;
+	}
+	if (fb_flow_is_over(w->snap, flow, pkt, dir)) {
+		fb_end_drained(w, b, i, flow, dir);
+		return true;
+	}
+	/* An earlier packet of this burst may still be in hand for it. */
+	fb_stage_rewrite(w, b);
+	fb_flow_forget(w, pkt->family, flow);
+	return false;
 }
 
 void fb_stage_service(struct fb_worker *w, struct fb_burst *b)
 {
 	for (uint16_t k = 0; k < b->n_misses; k++) {
-		uint16_t i = b->misses[k];
-		const struct fb_packet *pkt = &b->pkts[i];
-		struct fb_flow *flow;
-		enum fb_flow_dir dir;
+		const uint16_t i = b->misses[k];
 
 		if (unlikely(w->snap == NULL)) {
 			fb_end_punt(w, b, i);
 			continue;
 		}
-		/* Again: an earlier packet of this burst may have made the flow, or it has to go. */
-		flow = fb_flow_find(w->flows[pkt->family], &pkt->tuple, b->hashes[i], &dir);
-		if (flow != NULL && fb_flow_goes_on(w, flow, pkt, dir)) {
-			b->flows[i] = flow;
-			b->dirs[i] = (uint8_t)dir;
-			b->hits[b->n_hits++] = i;
+		if (unlikely(b->flows[i] != NULL || (b->made & bit_of(b->hashes[i])) != 0) &&
+		    found_again(w, b, i))
 			continue;
-		}
-		if (flow != NULL && fb_flow_is_over(w->snap, flow, pkt, dir)) {
-			fb_end_drained(w, b, i, flow, dir);
-			continue;
-		}
-		if (flow != NULL) {
-			/* An earlier packet of this burst may still be in hand for it. */
-			fb_stage_rewrite(w, b);
-			fb_flow_forget(w, pkt->family, flow);
-		}
 		miss(w, b, i, &b->candidates[k]);
 	}
+	b->n_leaving = 0;
 }

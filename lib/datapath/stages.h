@@ -262,8 +262,19 @@ static inline bool fb_hides_client(const struct fb_service *svc, const struct fb
 }
 
 /* owner.c: the worker that owns a flow, found from a packet that is in nobody's table here. */
-uint16_t fb_owner_of_service(const struct fb_worker *w, const struct fb_service *svc, uint16_t port,
-			     const struct fb_tuple *client);
+uint16_t fb_owner_by_client(const struct fb_worker *w, const struct fb_tuple *client);
+
+static inline bool fb_is_owned_by_queue(const struct fb_datapath *dp, const struct fb_service *svc,
+					uint16_t port)
+{
+	return svc->mode == FB_MODE_SNAT && dp->steer[port] != NULL && fb_nat_rss_knows(svc->proto);
+}
+
+static inline uint16_t fb_owner_of_service(const struct fb_worker *w, const struct fb_service *svc,
+					   uint16_t port, const struct fb_tuple *client)
+{
+	return fb_is_owned_by_queue(w->dp, svc, port) ? w->idx : fb_owner_by_client(w, client);
+}
 
 /* The worker in whose table the flow of this key must be, if anywhere; the caller has found none here. */
 uint16_t fb_owner_of_key(const struct fb_worker *w, uint16_t ingress, const struct fb_tuple *key);

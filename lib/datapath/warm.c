@@ -63,7 +63,6 @@ static void find_endpoints(const struct fb_worker *w, struct fb_burst *b)
 			continue;
 		rte_prefetch0(fb_table_info(w->snap, c->ep->id));
 		rte_prefetch0(&w->endpoint_counters[c->ep->id]);
-		rte_prefetch0(&w->open[c->ep->id]);
 	}
 }
 
@@ -83,15 +82,52 @@ static bool find_reply(const struct fb_worker *w, const struct fb_tuple *client,
 		return fb_nat_first(&w->dp->nat, w->idx, client, &c->ep->addr, port_be, pool->addrs,
 				    pool->n, w->dp->steer[hop->port], &c->reply) == 0;
 	}
-	c->reply = fb_tuple_answer(client, &c->ep->addr, port_be);
+	fb_tuple_set_answer(&c->reply, client->proto, (enum fb_family)client->family, &c->ep->addr,
+			    port_be, client, fb_tuple_sport(client));
 	return true;
+}
+
+/*
+ * Where the share of half-open flows is used up, the oldest go for those that come (room.c): one for each of the burst,
+ * as far as can be told now.
+ */
+static void find_oldest(const struct fb_worker *w, struct fb_flow *ret[][FB_QUEUE_COUNT])
+{
+	for (uint32_t f = 0; f < FB_FAMILY_COUNT; f++) {
+		for (uint32_t q = 0; q < FB_QUEUE_COUNT; q++) {
+			const struct fb_flow_table *t = w->flows[f];
+			const uint32_t queued = fb_flow_queued(t, (enum fb_flow_queue)q);
+
+			ret[f][q] = unlikely(queued + FB_BURST_MAX > w->half_open_most[f])
+					    ? fb_flow_oldest(t, (enum fb_flow_queue)q)
+					    : NULL;
+		}
+	}
+}
+
+static void leave(const struct fb_worker *w, struct fb_burst *b, const struct fb_flow_table *t,
+		  struct fb_flow **oldest)
+{
+	struct fb_leaving *l = &b->leaving[b->n_leaving++];
+
+	l->flow = *oldest;
+	fb_flow_prefetch_keys(t, l->flow, &l->hashes);
+	rte_prefetch0(&w->endpoint_counters[l->flow->ep_id]);
+	*oldest = fb_flow_younger(t, l->flow);
+	rte_prefetch0(*oldest); /* NULL is no fault */
 }
 
 static void find_replies(const struct fb_worker *w, struct fb_burst *b)
 {
+	struct fb_flow *oldest[FB_FAMILY_COUNT][FB_QUEUE_COUNT];
+
+	b->n_leaving = 0;
+	b->n_left = 0;
+	find_oldest(w, oldest);
 	for (uint16_t k = 0; k < b->n_misses; k++) {
 		const struct fb_tuple *client = &b->pkts[b->misses[k]].tuple;
 		const struct fb_flow_table *t = w->flows[client->family];
+		struct fb_flow **leaves = &oldest[client->family][fb_flow_queue_of(client->proto)];
 		struct fb_candidate *c = &b->candidates[k];
 
 		if (c->ep == NULL)
@@ -101,29 +137,8 @@ static void find_replies(const struct fb_worker *w, struct fb_burst *b)
 			continue;
 		c->reply_hash = fb_flow_hash_tuple(t, &c->reply);
 		fb_flow_prefetch_index(t, c->reply_hash);
-	}
-}
-
-/* Where the share of half-open flows is used up, the oldest will go for those that come (room.c). */
-static void find_oldest(const struct fb_worker *w, const struct fb_burst *b)
-{
-	uint32_t n[FB_FAMILY_COUNT][FB_QUEUE_COUNT] = {{0}};
-
-	for (uint16_t k = 0; k < b->n_misses; k++) {
-		const struct fb_packet *pkt = &b->pkts[b->misses[k]];
-
-		n[pkt->family][fb_flow_queue_of(pkt->proto)]++;
-	}
-	for (uint32_t f = 0; f < FB_FAMILY_COUNT; f++) {
-		for (uint32_t q = 0; q < FB_QUEUE_COUNT; q++) {
-			const uint32_t then =
-				fb_flow_queued(w->flows[f], (enum fb_flow_queue)q) + n[f][q];
-
-			if (unlikely(then > w->half_open_most[f] && n[f][q] != 0))
-				fb_flow_prefetch_oldest(w->flows[f], (enum fb_flow_queue)q,
-							RTE_MIN(then - w->half_open_most[f],
-								n[f][q]));
-		}
+		if (*leaves != NULL)
+			leave(w, b, t, leaves);
 	}
 }
 
@@ -133,6 +148,5 @@ void fb_stage_warm(struct fb_worker *w, struct fb_burst *b)
 		return;
 	find_services(w, b);
 	find_endpoints(w, b);
-	find_oldest(w, b);
 	find_replies(w, b);
 }

@@ -66,6 +66,12 @@ struct fb_candidate {
 	struct fb_tuple reply; /* of the endpoint's packets */
 };
 
+/* A half-open flow that will have to go for one of the burst, with its lines on the way. */
+struct fb_leaving {
+	struct fb_flow *flow;
+	struct fb_flow_hashes hashes;
+};
+
 /*
  * The burst in hand. Stages pass packets on by putting their places into the next stage's list; a
  * packet that has its verdict is in no list any more. Arrays are indexed by place.
@@ -96,6 +102,10 @@ struct fb_burst {
 	uint16_t misses[FB_BURST_MAX]; /* flow -> warm -> service */
 	uint16_t n_misses;
 	struct fb_candidate candidates[FB_BURST_MAX]; /* warm -> service; by the place in misses */
+	struct fb_leaving leaving[FB_BURST_MAX]; /* warm -> room: in the order in which they will go */
+	uint16_t n_leaving;
+	uint16_t n_left; /* of these */
+	uint64_t made; /* by the homes of their keys' hashes: flows that this burst made */
 
 	struct rte_mbuf *freed[FB_BURST_MAX]; /* to be freed in one go */
 	uint16_t n_freed;
@@ -136,7 +146,6 @@ struct fb_worker {
 	struct fb_fragments *fragments;
 	struct fb_endpoint_counters *endpoint_counters;
 	struct fb_service_counters *service_counters;
-	uint32_t *open;  /* least connections, by endpoint id: flows that have not ended yet */
 	struct fb_bucket *service_buckets; /* by service id */
 	struct fb_stateless *stateless; /* stateless.h */
 	struct fb_source_bucket *sources;  /* FB_LIMIT_SOURCES; NULL: sources have no limit */

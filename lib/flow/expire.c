@@ -11,36 +11,24 @@
 #include "flow/table.h"
 
 #define GROUP 16 /* two index lines each: more would only queue for the core's line fill buffers */
-#define AHEAD 8  /* records; within what the hardware prefetcher would fetch too */
+#define AHEAD 32 /* records: half a page, since most of them are looked at for a moment only */
 
-struct due {
+struct group {
 	struct fb_flow *flow[GROUP];
+	struct fb_flow_hashes hashes[GROUP];
 	uint32_t n;
 };
 
-static void collect(const struct fb_flow_table *t, struct due *due, struct fb_flow *flow)
+static uint32_t release(struct fb_flow_table *t, struct group *group, fb_flow_gone_fn *gone, void *arg)
 {
-	const enum fb_family family = (enum fb_family)t->family;
-
-	for (uint32_t dir = FB_DIR_CLIENT; dir <= FB_DIR_ENDPOINT; dir++) {
-		const uint8_t *key = fb_flow_key(flow, family, (enum fb_flow_dir)dir);
-
-		fb_flow_prefetch_index(t, fb_flow_hash_key_as(t, family, key, flow->proto));
-	}
-	due->flow[due->n++] = flow;
-}
-
-static uint32_t release(struct fb_flow_table *t, struct due *due, fb_flow_gone_fn *gone,
-			void *gone_arg)
-{
-	const uint32_t n = due->n;
+	const uint32_t n = group->n;
 
 	for (uint32_t i = 0; i < n; i++) {
 		if (gone != NULL)
-			gone(gone_arg, due->flow[i]);
-		fb_flow_remove(t, due->flow[i]);
+			gone(arg, group->flow[i]);
+		fb_flow_remove_hashes(t, group->flow[i], &group->hashes[i]);
 	}
-	due->n = 0;
+	group->n = 0;
 	return n;
 }
 
@@ -54,10 +42,10 @@ static bool is_due(const struct fb_flow *flow, uint32_t now_ms,
 
 uint32_t fb_flow_expire(struct fb_flow_table *t, uint32_t now_ms,
 			const struct fb_flow_timeouts *timeouts, uint32_t n_records,
-			fb_flow_gone_fn *gone, void *gone_arg)
+			fb_flow_gone_fn *due, fb_flow_gone_fn *gone, void *arg)
 {
 	const enum fb_family family = (enum fb_family)t->family;
-	struct due due = {.n = 0};
+	struct group group = {.n = 0};
 	uint32_t freed = 0;
 
 	for (uint32_t n = RTE_MIN(n_records, t->high_water); n > 0; n--) {
@@ -68,9 +56,12 @@ uint32_t fb_flow_expire(struct fb_flow_table *t, uint32_t now_ms,
 			t->hand = 0;
 		if (!is_due(flow, now_ms, timeouts))
 			continue;
-		collect(t, &due, flow);
-		if (due.n == GROUP)
-			freed += release(t, &due, gone, gone_arg);
+		fb_flow_prefetch_keys(t, flow, &group.hashes[group.n]);
+		if (due != NULL)
+			due(arg, flow);
+		group.flow[group.n++] = flow;
+		if (group.n == GROUP)
+			freed += release(t, &group, gone, arg);
 	}
-	return freed + release(t, &due, gone, gone_arg);
+	return freed + release(t, &group, gone, arg);
 }

@@ -10,7 +10,6 @@
 #include <assert.h>
 
 #include "flow/layout.h"
-#include "flow/lookup.h"
 
 void fb_flow_enqueue(struct fb_flow_table *t, struct fb_flow *flow)
 {
@@ -47,35 +46,4 @@ void fb_flow_dequeue(struct fb_flow_table *t, struct fb_flow *flow)
 	t->queues[q].count--;
 	flow->link = 0;
 	flow->older = 0;
-}
-
-struct fb_flow *fb_flow_oldest(const struct fb_flow_table *t, enum fb_flow_queue queue)
-{
-	const uint32_t place = t->queues[queue].oldest;
-
-	return place != FB_FLOW_NO_PLACE ? fb_flow_record(t, (enum fb_family)t->family, place)
-					 : NULL;
-}
-
-void fb_flow_prefetch_oldest(const struct fb_flow_table *t, enum fb_flow_queue queue, uint32_t n)
-{
-	const enum fb_family family = (enum fb_family)t->family;
-	uint32_t place = t->queues[queue].oldest;
-
-	for (; n > 0 && place != FB_FLOW_NO_PLACE; n--) {
-		const struct fb_flow *flow = fb_flow_record(t, family, place);
-
-		for (uint32_t dir = FB_DIR_CLIENT; dir <= FB_DIR_ENDPOINT; dir++)
-			fb_flow_prefetch_index(
-				t, fb_flow_hash_key_as(t, family,
-						       fb_flow_key(flow, family,
-								   (enum fb_flow_dir)dir),
-						       flow->proto));
-		place = flow->link;
-	}
-}
-
-uint32_t fb_flow_queued(const struct fb_flow_table *t, enum fb_flow_queue queue)
-{
-	return t->queues[queue].count;
 }

@@ -3,7 +3,7 @@
 #define FB_FLOW_QUEUE_H
 
 /*
- * Which flows are half open, and whether one is in its queue: a look at the record, nothing else.
+ * Which flows are half open, and the queues of those: whoever looks, and changes nothing.
  *
  * Half open is who has not heard of the other side, as far as can be seen from here: whatever a flood
  * of forged sources makes, and every honest flow for the first moment of its life. Thread: the owning
@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 
+#include "flow/layout.h"
 #include "flow/table.h"
 
 static inline bool fb_flow_is_half_open(const struct fb_flow *flow)
@@ -32,6 +33,32 @@ static inline bool fb_flow_is_queued(const struct fb_flow *flow)
 static inline enum fb_flow_queue fb_flow_queue_of(uint8_t proto)
 {
 	return proto == IPPROTO_UDP ? FB_QUEUE_UDP : FB_QUEUE_CONNECTIONS;
+}
+
+/** How many are half open. */
+static inline uint32_t fb_flow_queued(const struct fb_flow_table *t, enum fb_flow_queue queue)
+{
+	return t->queues[queue].count;
+}
+
+static inline struct fb_flow *fb_flow_in_queue(const struct fb_flow_table *t, uint32_t place)
+{
+	return place != FB_FLOW_NO_PLACE ? fb_flow_record(t, (enum fb_family)t->family, place)
+					 : NULL;
+}
+
+/** The flow that has been half open for longest, or NULL. */
+static inline struct fb_flow *fb_flow_oldest(const struct fb_flow_table *t,
+					     enum fb_flow_queue queue)
+{
+	return fb_flow_in_queue(t, t->queues[queue].oldest);
+}
+
+/** The next in the queue of one that is in it, or NULL. */
+static inline struct fb_flow *fb_flow_younger(const struct fb_flow_table *t,
+					      const struct fb_flow *flow)
+{
+	return fb_flow_in_queue(t, flow->link);
 }
 
 #endif

@@ -150,7 +150,7 @@ static int link_entry(struct fb_flow_table *t, struct fb_flow_hash hash, uint32_
 	return -ENOSPC;
 }
 
-static void unlink_entry(struct fb_flow_table *t, struct fb_flow_hash hash, uint32_t entry)
+static inline void unlink_entry(struct fb_flow_table *t, struct fb_flow_hash hash, uint32_t entry)
 {
 	struct fb_flow_bucket *home = &t->buckets[hash.home];
 
@@ -249,27 +249,44 @@ int fb_flow_insert(struct fb_flow_table *t, const struct fb_tuple *client,
 				   fb_flow_hash_tuple(t, reply), now_ms, ret);
 }
 
-static __rte_always_inline int remove_as(struct fb_flow_table *t, enum fb_family family,
-					 struct fb_flow *flow)
+void fb_flow_remove_hashes(struct fb_flow_table *t, struct fb_flow *flow,
+			   const struct fb_flow_hashes *hashes)
 {
-	const uint32_t place = fb_flow_place(t, family, flow);
+	const uint32_t place = fb_flow_place(t, (enum fb_family)t->family, flow);
 
-	for (uint32_t dir = FB_DIR_CLIENT; dir <= FB_DIR_ENDPOINT; dir++) {
-		const uint8_t *key = fb_flow_key(flow, family, (enum fb_flow_dir)dir);
-
-		unlink_entry(t, fb_flow_hash_key_as(t, family, key, flow->proto), place << 1 | dir);
-	}
+	for (uint32_t dir = FB_DIR_CLIENT; dir <= FB_DIR_ENDPOINT; dir++)
+		unlink_entry(t, hashes->key[dir], place << 1 | dir);
 	fb_flow_dequeue(t, flow);
 	flow->state = FB_FLOW_FREE;
 	flow->link = t->free_head;
 	t->free_head = place;
 	t->count--;
+}
+
+static __rte_always_inline int hashes_as(const struct fb_flow_table *t, enum fb_family family,
+					 const struct fb_flow *flow, struct fb_flow_hashes *ret)
+{
+	for (uint32_t dir = FB_DIR_CLIENT; dir <= FB_DIR_ENDPOINT; dir++) {
+		const uint8_t *key = fb_flow_key(flow, family, (enum fb_flow_dir)dir);
+
+		ret->key[dir] = fb_flow_hash_key_as(t, family, key, flow->proto);
+		fb_flow_prefetch_index(t, ret->key[dir]);
+	}
 	return 0;
+}
+
+void fb_flow_prefetch_keys(const struct fb_flow_table *t, const struct fb_flow *flow,
+			   struct fb_flow_hashes *ret)
+{
+	BY_FAMILY(t, hashes_as, flow, ret);
 }
 
 void fb_flow_remove(struct fb_flow_table *t, struct fb_flow *flow)
 {
-	BY_FAMILY(t, remove_as, flow);
+	struct fb_flow_hashes hashes;
+
+	fb_flow_prefetch_keys(t, flow, &hashes);
+	fb_flow_remove_hashes(t, flow, &hashes);
 }
 
 struct fb_tuple fb_flow_client_key(const struct fb_flow_table *t, const struct fb_flow *flow)

@@ -179,16 +179,18 @@ struct fb_tuple fb_flow_reply_key(const struct fb_flow_table *t, const struct fb
 void fb_flow_enqueue(struct fb_flow_table *t, struct fb_flow *flow);
 void fb_flow_dequeue(struct fb_flow_table *t, struct fb_flow *flow);
 
-/** The flow that has been half open for longest, or NULL. */
-struct fb_flow *fb_flow_oldest(const struct fb_flow_table *t, enum fb_flow_queue queue);
+/* Of both keys of a flow, by enum fb_flow_dir. */
+struct fb_flow_hashes {
+	struct fb_flow_hash key[2];
+};
 
-/** Ask for the index lines of the n that have been so for longest, for who is about to remove them. */
-void fb_flow_prefetch_oldest(const struct fb_flow_table *t, enum fb_flow_queue queue, uint32_t n);
+/** Ask for the index lines of both keys, for fb_flow_remove_hashes() in a moment. */
+void fb_flow_prefetch_keys(const struct fb_flow_table *t, const struct fb_flow *flow,
+			   struct fb_flow_hashes *ret);
+void fb_flow_remove_hashes(struct fb_flow_table *t, struct fb_flow *flow,
+			   const struct fb_flow_hashes *hashes);
 
-/** How many are half open. */
-uint32_t fb_flow_queued(const struct fb_flow_table *t, enum fb_flow_queue queue);
-
-/** Called for each flow that fb_flow_expire() is about to free; must not change the table. */
+/** What fb_flow_expire() tells its caller of a flow; must not change the table. */
 typedef void fb_flow_gone_fn(void *arg, const struct fb_flow *flow);
 
 /**
@@ -197,11 +199,13 @@ typedef void fb_flow_gone_fn(void *arg, const struct fb_flow *flow);
  * whole used part of the table is seen about once a second; records past the highest one ever used
  * are not visited.
  *
+ * @param due   called for each that will be freed, a little before: time to ask for memory. May be NULL, as may gone
+ * @param gone  called for each just before it is freed
  * @return how many were freed
  */
 uint32_t fb_flow_expire(struct fb_flow_table *t, uint32_t now_ms,
 			const struct fb_flow_timeouts *timeouts, uint32_t n_records,
-			fb_flow_gone_fn *gone, void *gone_arg);
+			fb_flow_gone_fn *due, fb_flow_gone_fn *gone, void *arg);
 
 /** Upper bound of places that may hold a flow; for pacing fb_flow_expire() and for walking. */
 uint32_t fb_flow_high_water(const struct fb_flow_table *t);

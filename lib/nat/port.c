@@ -94,27 +94,6 @@ static inline uint64_t hash_tuple(const struct fb_hash_secret *s, const struct f
 			 (uint64_t)t->proto << 32 | ports);
 }
 
-static inline void set_dst(struct fb_tuple *t, const struct fb_addr *a)
-{
-	if (t->family == FB_IPV4)
-		memcpy(&t->v4.dst, a->bytes + 12, sizeof(t->v4.dst));
-	else
-		memcpy(t->v6.dst, a->bytes, sizeof(t->v6.dst));
-}
-
-static inline struct fb_tuple reply_from(const struct fb_tuple *client, const struct fb_addr *ep,
-					 rte_be16_t ep_port_be)
-{
-	struct fb_tuple reply = {.proto = client->proto, .family = client->family};
-
-	if (reply.family == FB_IPV4)
-		memcpy(&reply.v4.src, ep->bytes + 12, sizeof(reply.v4.src));
-	else
-		memcpy(reply.v6.src, ep->bytes, sizeof(reply.v6.src));
-	fb_tuple_set_ports(&reply, ep_port_be, 0);
-	return reply;
-}
-
 /* The candidates of one search, one after the other. */
 struct draws {
 	const struct fb_nat_ports *ports;
@@ -122,12 +101,11 @@ struct draws {
 	const struct fb_addr *snat;
 	uint32_t n_snat;
 	uint32_t at; /* place in snat */
-	uint32_t n_ports;
 	uint16_t worker;
 	uint64_t seed;
 	uint64_t i; /* the next draw's number */
 	struct fb_nat_steer_rest rest;
-	struct fb_tuple reply; /* the candidate */
+	struct fb_tuple *reply; /* the candidate */
 };
 
 /* A client's SNAT address is the same whatever it asks. */
@@ -142,53 +120,64 @@ static inline uint32_t address_of(const struct fb_hash_secret *s, const struct f
 	return fb_hash_reduce((uint32_t)(hash_addr(s, &src, 0) >> 32), n_snat);
 }
 
-static inline void turn_to(struct draws *d, uint32_t at)
+static inline void steer_to(struct draws *d)
 {
-	d->at = at;
-	set_dst(&d->reply, &d->snat[at]);
 	if (d->steer != NULL)
-		d->rest = fb_nat_steer_begin(d->steer, d->worker, &d->reply);
+		d->rest = fb_nat_steer_begin(d->steer, d->worker, d->reply);
 }
 
-static inline struct draws draws_begin(const struct fb_nat_ports *ports, uint16_t worker,
-				       const struct fb_tuple *client, const struct fb_addr *ep,
-				       rte_be16_t ep_port_be, const struct fb_addr *snat,
-				       uint32_t n_snat, const struct fb_nat_steer *steer)
+static inline void draws_begin(struct draws *d, const struct fb_nat_ports *ports, uint16_t worker,
+			       const struct fb_tuple *client, const struct fb_addr *ep,
+			       rte_be16_t ep_port_be, const struct fb_addr *snat, uint32_t n_snat,
+			       const struct fb_nat_steer *steer, struct fb_tuple *reply)
 {
-	const struct fb_hash_secret *s = &ports->secret;
-	struct draws d = {
+	const enum fb_family family = (enum fb_family)client->family;
+
+	*d = (struct draws){
 		.ports = ports,
 		.steer = fb_nat_rss_knows(client->proto) ? steer : NULL,
 		.snat = snat,
 		.n_snat = n_snat,
-		.n_ports = fb_nat_port_count(ports, worker),
+		.at = address_of(&ports->secret, client, n_snat),
 		.worker = worker,
-		.seed = hash_tuple(s, client),
-		.reply = reply_from(client, ep, ep_port_be),
+		.seed = hash_tuple(&ports->secret, client),
+		.reply = reply,
 	};
-
-	turn_to(&d, address_of(s, client, n_snat));
-	return d;
+	fb_tuple_set_answer(reply, client->proto, family, ep, ep_port_be,
+			    fb_addr_bytes(&snat[d->at], family), 0);
+	steer_to(d);
 }
 
-/* @return whether there was another one; it is in d->reply */
+static void next_address(struct draws *d)
+{
+	const enum fb_family family = (enum fb_family)d->reply->family;
+
+	d->at = d->at + 1 < d->n_snat ? d->at + 1 : 0;
+	memcpy(family == FB_IPV4 ? (void *)&d->reply->v4.dst : d->reply->v6.dst,
+	       fb_addr_bytes(&d->snat[d->at], family), fb_family_addr_len(family));
+	steer_to(d);
+}
+
+/* @return whether there was another one */
 static inline bool draws_next(struct draws *d)
 {
 	while (d->i < FB_NAT_TRIES) {
 		const uint64_t draw = fb_hash_2(&d->ports->secret, d->seed, d->i);
 		rte_be16_t port_be;
 
-		if (d->i > 0 && d->i % TRIES_PER_TURN == 0)
-			turn_to(d, d->at + 1 < d->n_snat ? d->at + 1 : 0);
+		if (unlikely(d->i > 0 && d->i % TRIES_PER_TURN == 0))
+			next_address(d);
 		d->i++;
 		if (d->steer == NULL)
-			port_be = fb_nat_port_at(d->ports, d->worker,
-						 fb_hash_reduce((uint32_t)draw, d->n_ports));
+			port_be = fb_nat_port_at(
+				d->ports, d->worker,
+				fb_hash_reduce((uint32_t)draw,
+					       fb_nat_port_count(d->ports, d->worker)));
 		else if (fb_nat_steer_port(d->steer, d->ports, d->worker,
-					   (enum fb_family)d->reply.family, d->rest, draw,
+					   (enum fb_family)d->reply->family, d->rest, draw,
 					   &port_be) != 0)
 			continue;
-		fb_tuple_set_ports(&d->reply, fb_tuple_sport(&d->reply), port_be);
+		fb_tuple_set_ports(d->reply, fb_tuple_sport(d->reply), port_be);
 		return true;
 	}
 	return false;
@@ -210,11 +199,8 @@ int fb_nat_first(const struct fb_nat_ports *ports, uint16_t worker, const struct
 
 	if (n_snat == 0)
 		return -ENOENT;
-	d = draws_begin(ports, worker, client, ep, ep_port_be, snat, n_snat, steer);
-	if (!draws_next(&d))
-		return -EADDRNOTAVAIL;
-	*ret_reply = d.reply;
-	return 0;
+	draws_begin(&d, ports, worker, client, ep, ep_port_be, snat, n_snat, steer, ret_reply);
+	return draws_next(&d) ? 0 : -EADDRNOTAVAIL;
 }
 
 int fb_nat_choose(const struct fb_nat_ports *ports, uint16_t worker,
@@ -222,16 +208,16 @@ int fb_nat_choose(const struct fb_nat_ports *ports, uint16_t worker,
 		  const struct fb_addr *ep, rte_be16_t ep_port_be, const struct fb_addr *snat,
 		  uint32_t n_snat, const struct fb_nat_steer *steer, struct fb_tuple *ret_reply)
 {
+	struct fb_tuple reply;
 	struct draws d;
 
 	if (n_snat == 0)
 		return -ENOENT;
-	d = draws_begin(ports, worker, client, ep, ep_port_be, snat, n_snat, steer);
+	draws_begin(&d, ports, worker, client, ep, ep_port_be, snat, n_snat, steer, &reply);
 	while (draws_next(&d)) {
-		if (is_client(client, &d.reply) ||
-		    (flows != NULL && fb_flow_taken(flows, &d.reply)))
+		if (is_client(client, &reply) || (flows != NULL && fb_flow_taken(flows, &reply)))
 			continue;
-		*ret_reply = d.reply;
+		*ret_reply = reply;
 		return 0;
 	}
 	return -EADDRNOTAVAIL;
@@ -259,21 +245,22 @@ int fb_nat_choose_taken(const struct fb_nat_ports *ports, uint16_t worker,
 {
 	struct fb_flow *victim = NULL;
 	enum price least = DEAR;
+	struct fb_tuple reply;
 	struct draws d;
 
 	if (n_snat == 0)
 		return -ENOENT;
-	d = draws_begin(ports, worker, client, ep, ep_port_be, snat, n_snat, steer);
+	draws_begin(&d, ports, worker, client, ep, ep_port_be, snat, n_snat, steer, &reply);
 	while (draws_next(&d) && (d.i <= FIRST_DRAWS || least != HALF_OPEN)) {
 		enum fb_flow_dir dir;
 		struct fb_flow *flow;
 		enum price price;
 
-		if (is_client(client, &d.reply))
+		if (is_client(client, &reply))
 			continue;
-		flow = fb_flow_find(flows, &d.reply, fb_flow_hash_tuple(flows, &d.reply), &dir);
+		flow = fb_flow_find(flows, &reply, fb_flow_hash_tuple(flows, &reply), &dir);
 		if (flow == NULL) {
-			*ret_reply = d.reply;
+			*ret_reply = reply;
 			*ret_victim = NULL;
 			return 0;
 		}
@@ -283,7 +270,7 @@ int fb_nat_choose_taken(const struct fb_nat_ports *ports, uint16_t worker,
 				      (int32_t)(flow->last_use_ms - victim->last_use_ms) < 0)) {
 			least = price;
 			victim = flow;
-			*ret_reply = d.reply;
+			*ret_reply = reply;
 		}
 	}
 	*ret_victim = victim;

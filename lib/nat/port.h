@@ -87,6 +87,7 @@ int fb_nat_choose(const struct fb_nat_ports *ports, uint16_t worker,
  * What fb_nat_choose() would try first, whether or not it is free: for who asks for its lines while others are
  * in hand, and looks then. It is free iff fb_flow_insert() takes it.
  *
+ * @param ret_reply  may be written in any case
  * @return 0; -EADDRNOTAVAIL if no port's replies come back to the worker; -ENOENT if n_snat is 0
  */
 int fb_nat_first(const struct fb_nat_ports *ports, uint16_t worker, const struct fb_tuple *client,

@@ -37,9 +37,8 @@ static inline uint16_t fb_csum_fold_few(uint32_t sum)
 	return (uint16_t)(sum + (sum >> 16));
 }
 
-/** The delta for replacing len bytes (even) of old by new. Sums of deltas are deltas, folded. */
-static inline uint16_t fb_csum_delta(const void *old_bytes, const void *new_bytes,
-				     size_t len)
+/** The delta for replacing len bytes (even) of old by new, not folded. Sums of these are deltas, folded. */
+static inline uint64_t fb_csum_change(const void *old_bytes, const void *new_bytes, size_t len)
 {
 	const uint8_t *o = old_bytes;
 	const uint8_t *n = new_bytes;
@@ -64,7 +63,12 @@ static inline uint16_t fb_csum_delta(const void *old_bytes, const void *new_byte
 		sum += (uint16_t)~was;
 		sum += is;
 	}
-	return fb_csum_fold(sum);
+	return sum;
+}
+
+static inline uint16_t fb_csum_delta(const void *old_bytes, const void *new_bytes, size_t len)
+{
+	return fb_csum_fold(fb_csum_change(old_bytes, new_bytes, len));
 }
 
 /** The delta that undoes this one. */

@@ -52,38 +52,44 @@ struct fb_tuple {
 	uint8_t family; /* enum fb_family */
 };
 
+/*
+ * A tuple's ports are written in one word, and an IPv4 one's addresses too, as they are hashed: what is stored in
+ * parts and loaded whole has to wait until it has reached the cache.
+ */
 static inline void fb_tuple_set_ports(struct fb_tuple *t, rte_be16_t sport, rte_be16_t dport)
 {
-	if (t->family == FB_IPV4) {
-		t->v4.sport = sport;
-		t->v4.dport = dport;
-	} else {
-		t->v6.sport = sport;
-		t->v6.dport = dport;
-	}
+	const uint32_t ports = sport | (uint32_t)dport << 16;
+
+	_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the lower half comes first");
+	memcpy((uint8_t *)t + (t->family == FB_IPV4 ? offsetof(struct fb_tuple4, sport)
+						    : offsetof(struct fb_tuple6, sport)),
+	       &ports, sizeof(ports));
 }
 
 /** Source and destination exchanged: the tuple of the packet that answers this one. */
 struct fb_tuple fb_tuple_reverse(const struct fb_tuple *t);
 
-/** The tuple of packets with which an endpoint of the family answers a client that it sees. */
-static inline struct fb_tuple fb_tuple_answer(const struct fb_tuple *client,
-					      const struct fb_addr *ep, rte_be16_t ep_port_be)
+/** The tuple of packets with which an endpoint answers whom it sees, at an address of its family. */
+static inline void fb_tuple_set_answer(struct fb_tuple *t, uint8_t proto, enum fb_family family,
+				       const struct fb_addr *ep, rte_be16_t ep_port_be,
+				       const void *client, rte_be16_t client_port_be)
 {
-	struct fb_tuple t = {.proto = client->proto, .family = client->family};
+	t->proto = proto;
+	t->family = (uint8_t)family;
+	if (family == FB_IPV4) {
+		rte_be32_t src;
+		rte_be32_t dst;
+		uint64_t addrs;
 
-	if (t.family == FB_IPV4) {
-		memcpy(&t.v4.src, ep->bytes + 12, sizeof(t.v4.src));
-		t.v4.dst = client->v4.src;
-		t.v4.sport = ep_port_be;
-		t.v4.dport = client->v4.sport;
+		memcpy(&src, ep->bytes + 12, sizeof(src));
+		memcpy(&dst, client, sizeof(dst));
+		addrs = src | (uint64_t)dst << 32;
+		memcpy(&t->v4, &addrs, sizeof(addrs));
 	} else {
-		memcpy(t.v6.src, ep->bytes, sizeof(t.v6.src));
-		memcpy(t.v6.dst, client->v6.src, sizeof(t.v6.dst));
-		t.v6.sport = ep_port_be;
-		t.v6.dport = client->v6.sport;
+		memcpy(t->v6.src, ep->bytes, sizeof(t->v6.src));
+		memcpy(t->v6.dst, client, sizeof(t->v6.dst));
 	}
-	return t;
+	fb_tuple_set_ports(t, ep_port_be, client_port_be);
 }
 
 /** Tuple from parts; ports in network order. Control, tests and `explain`. */

@@ -9,20 +9,6 @@
 #include "net/sctp.h"
 #include "net/wire.h"
 
-void fb_rewrite_prepare(const struct fb_tuple *from, const struct fb_tuple *to,
-			struct fb_rewrite *ret)
-{
-	if (from->family == FB_IPV4) {
-		uint16_t ports = fb_csum_delta(&from->v4.sport, &to->v4.sport, 4);
-
-		ret->ip_delta = fb_csum_delta(&from->v4.src, &to->v4.src, 8);
-		ret->l4_delta = fb_csum_fold((uint64_t)ret->ip_delta + ports);
-	} else {
-		ret->ip_delta = 0;
-		ret->l4_delta = fb_csum_delta(&from->v6, &to->v6, sizeof(from->v6));
-	}
-}
-
 static uint32_t ports_of(const struct fb_tuple *t)
 {
 	return fb_crc32c_load((const uint8_t *)(t->family == FB_IPV4 ? &t->v4.sport : &t->v6.sport));

@@ -41,8 +41,20 @@ struct fb_rewrite {
 void fb_rewrite_sctp(uint8_t *l4, const struct fb_packet *pkt);
 
 /** Both deltas from one tuple to another of the same family and protocol. */
-void fb_rewrite_prepare(const struct fb_tuple *from, const struct fb_tuple *to,
-			struct fb_rewrite *ret);
+static inline void fb_rewrite_prepare(const struct fb_tuple *from, const struct fb_tuple *to,
+				      struct fb_rewrite *ret)
+{
+	if (from->family == FB_IPV4) {
+		const uint64_t addrs = fb_csum_change(&from->v4.src, &to->v4.src, 8);
+
+		ret->ip_delta = fb_csum_fold(addrs);
+		ret->l4_delta = fb_csum_fold(
+			addrs + fb_csum_change(&from->v4.sport, &to->v4.sport, 4));
+	} else {
+		ret->ip_delta = 0;
+		ret->l4_delta = fb_csum_delta(&from->v6, &to->v6, sizeof(from->v6));
+	}
+}
 
 /*
  * TTL is the high byte of its checksum word, so counting it down by one always adds the same:

@@ -184,5 +184,5 @@ void fb_address_index_add(struct fb_address_index *index, const struct fb_hash_s
 		index->n++;
 	e->addr = *addr;
 	e->bits |= bits;
-	index->box_ends |= bits & FB_ADDR_BOX ? fb_address_end_bit(addr) : 0;
+	index->box_ends |= bits & FB_ADDR_BOX ? fb_address_end_bit(addr->bytes[15]) : 0;
 }

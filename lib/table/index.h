@@ -163,9 +163,10 @@ fb_address_index_at(const struct fb_address_index *index, const struct fb_hash_s
 	}
 }
 
-static inline uint64_t fb_address_end_bit(const struct fb_addr *addr)
+/* Of the address' last byte. */
+static inline uint64_t fb_address_end_bit(uint8_t end)
 {
-	return UINT64_C(1) << (addr->bytes[15] % 64);
+	return UINT64_C(1) << (end % 64);
 }
 
 /* Write side. Indices are parts (table/part.h): freed with fb_part_free(). */

@@ -66,7 +66,7 @@ uint64_t fb_table_prefetch(const struct fb_snapshot *snap, const struct fb_tuple
 	const uint64_t hash = hash_of(snap, tuple);
 
 	rte_prefetch0(&snap->frontends->entries[(uint32_t)hash & snap->frontends->mask]);
-	if ((snap->addresses->box_ends & fb_address_end_bit(&src)) != 0)
+	if ((snap->addresses->box_ends & fb_address_end_bit(src.bytes[15])) != 0)
 		fb_address_index_prefetch(snap->addresses, &snap->secret, &src);
 	return hash;
 }
@@ -85,13 +85,11 @@ const struct fb_service *fb_table_lookup(const struct fb_snapshot *snap,
 	return fb_table_lookup_hash(snap, tuple, hash_of(snap, tuple));
 }
 
-rte_be16_t fb_table_port_be(const struct fb_snapshot *snap, const struct fb_service *svc,
-			    const struct fb_tuple *tuple, const struct fb_endpoint *ep)
+rte_be16_t fb_table_port_in_range(const struct fb_snapshot *snap, const struct fb_tuple *tuple,
+				  const struct fb_endpoint *ep)
 {
 	const struct fb_frontend_entry *e;
 
-	if (likely(!svc->ranged))
-		return ep->port_be;
 	e = find(snap, tuple, hash_of(snap, tuple));
 	if (e == NULL || e->last == 0)
 		return ep->port_be;
@@ -140,12 +138,17 @@ bool fb_table_admits(const struct fb_service *svc, const struct fb_addr *client)
 
 bool fb_table_source_is_forged(const struct fb_snapshot *snap, const struct fb_tuple *tuple)
 {
-	struct fb_addr src = address(tuple->family, &tuple->v4.src, tuple->v6.src);
-	struct fb_addr dst = address(tuple->family, &tuple->v4.dst, tuple->v6.dst);
+	const bool is_ipv4 = tuple->family == FB_IPV4;
+	const uint8_t *src = is_ipv4 ? (const uint8_t *)&tuple->v4.src : tuple->v6.src;
+	struct fb_addr a;
 
-	return fb_addr_equal(&src, &dst) ||
-	       ((snap->addresses->box_ends & fb_address_end_bit(&src)) != 0 &&
-		(fb_address_index_at(snap->addresses, &snap->secret, &src)->bits & FB_ADDR_BOX));
+	if (is_ipv4 ? tuple->v4.src == tuple->v4.dst
+		    : memcmp(tuple->v6.src, tuple->v6.dst, sizeof(tuple->v6.src)) == 0)
+		return true;
+	if (likely((snap->addresses->box_ends & fb_address_end_bit(src[is_ipv4 ? 3 : 15])) == 0))
+		return false;
+	a = address(tuple->family, &tuple->v4.src, tuple->v6.src);
+	return (fb_address_index_at(snap->addresses, &snap->secret, &a)->bits & FB_ADDR_BOX) != 0;
 }
 
 bool fb_table_keeps_flow(const struct fb_snapshot *snap, const struct fb_tuple *client,

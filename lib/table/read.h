@@ -15,6 +15,7 @@
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <rte_branch_prediction.h>
@@ -44,6 +45,7 @@ struct fb_endpoint_place {
 #define FB_NO_MEMBER UINT16_MAX
 
 struct fb_service {
+	/* One line, which is all that Maglev without affinity reads. */
 	uint32_t id;          /* index of the workers' service counters; stable while the port exists */
 	uint8_t family;
 	uint8_t proto;
@@ -82,7 +84,9 @@ struct fb_service {
 	uint16_t port;
 	const struct fb_frontend_spec *frontends;
 	uint32_t n_frontends;
-};
+} __attribute__((aligned(64)));
+
+_Static_assert(offsetof(struct fb_service, members) == 64, "the first line ends there");
 
 /* What an address is to us, whatever the port. Bits. */
 #define FB_ADDR_SERVICE  0x01 /* an address of a Service: answer ping, reject unknown ports */
@@ -190,7 +194,6 @@ const struct fb_service *fb_table_lookup_hash(const struct fb_snapshot *snap,
 static inline void fb_table_prefetch_service(const struct fb_service *svc)
 {
 	rte_prefetch0(svc);
-	rte_prefetch0((const uint8_t *)svc + 64);
 }
 
 static inline void fb_table_prefetch_slot(const struct fb_service *svc, uint64_t hash)
@@ -198,13 +201,21 @@ static inline void fb_table_prefetch_slot(const struct fb_service *svc, uint64_t
 	rte_prefetch0(&svc->slots[fb_hash_reduce((uint32_t)(hash >> 32), svc->n_slots)]);
 }
 
+rte_be16_t fb_table_port_in_range(const struct fb_snapshot *snap, const struct fb_tuple *tuple,
+				  const struct fb_endpoint *ep);
+
 /**
  * The port towards an endpoint, for a packet that leads to it: the endpoint's own; or, where a range or
  * the whole address led there, the packet's, shifted.
  * Cost: nothing but a test where the service has no ranges; else as fb_table_lookup().
  */
-rte_be16_t fb_table_port_be(const struct fb_snapshot *snap, const struct fb_service *svc,
-			    const struct fb_tuple *tuple, const struct fb_endpoint *ep);
+static inline rte_be16_t fb_table_port_be(const struct fb_snapshot *snap,
+					  const struct fb_service *svc,
+					  const struct fb_tuple *tuple,
+					  const struct fb_endpoint *ep)
+{
+	return likely(!svc->ranged) ? ep->port_be : fb_table_port_in_range(snap, tuple, ep);
+}
 
 /** The service that has just this frontend, a range only as a whole; or NULL. For control. */
 const struct fb_service *fb_table_frontend(const struct fb_snapshot *snap, uint8_t proto,

@@ -24,7 +24,6 @@ struct run {
 	struct fb_adoption adoption;
 	struct fb_worker *workers[3];
 	struct fb_endpoint_counters endpoints[3][N_EP];
-	uint32_t open[3][N_EP];
 	struct fb_errs errs;
 };
 
@@ -91,7 +90,6 @@ static void begin(struct run *r, uint16_t n_workers, const char *first_port)
 		memset(w, 0, sizeof(*w));
 		w->idx = i;
 		w->endpoint_counters = r->endpoints[i];
-		w->open = r->open[i];
 		for (int family = 0; family < FB_FAMILY_COUNT; family++) {
 			w->flows[family] = fb_adoption_flows(&r->adoption, i,
 							     (enum fb_family)family, CAPACITY, -1);
@@ -178,7 +176,7 @@ static uint64_t live(const struct run *r, uint32_t ep_id)
 	uint64_t n = 0;
 
 	for (uint16_t i = 0; i < r->dp.n_workers; i++) {
-		assert_int_equal(r->endpoints[i][ep_id].live, r->open[i][ep_id]);
+		assert_int_equal(r->endpoints[i][ep_id].live, r->endpoints[i][ep_id].open);
 		n += r->endpoints[i][ep_id].live;
 	}
 	return n;

@@ -82,7 +82,7 @@ static void open_bed(struct bed *b, enum fb_selection selection, uint32_t n,
 		w->snap = &b->snap;
 		w->random = fb_hash_2(&b->dp.nat.secret, i, 0);
 		w->turns = calloc(1, sizeof(*w->turns));
-		w->open = calloc(n, sizeof(*w->open));
+		w->endpoint_counters = calloc(n, sizeof(*w->endpoint_counters));
 		b->workers[i] = w;
 	}
 }
@@ -91,7 +91,7 @@ static void close_bed(struct bed *b)
 {
 	for (uint32_t i = 0; i < b->n_workers; i++) {
 		free(b->workers[i]->turns);
-		free(b->workers[i]->open);
+		free(b->workers[i]->endpoint_counters);
 		free(b->workers[i]);
 	}
 	free(b->slots);
@@ -113,7 +113,7 @@ static void run(struct bed *b, uint32_t n_flows, uint32_t *counts)
 					      .dport = htons(80)};
 		ep = fb_select(w, &b->svc, &tuple);
 		counts[ep - b->endpoints]++;
-		w->open[ep->id]++;
+		w->endpoint_counters[ep->id].open++;
 	}
 }
 
@@ -439,18 +439,18 @@ static void a_new_endpoint_starts_slowly(void **state)
 	b.svc.slow_start_s = 30;
 	w = b.workers[0];
 	for (uint32_t i = 1; i < 4; i++)
-		w->open[b.endpoints[i].id] = 1000;
+		w->endpoint_counters[b.endpoints[i].id].open = 1000;
 	w->now_s = 1000;
 	b.infos[b.endpoints[0].id].since_s = 1001; /* control's clock may be ahead a little */
 	for (uint32_t s = 0; s <= 30; s++, w->now_s++) {
 		/* Flows as short as a second: what is there at any time is what came in it. */
-		memset(w->open, 0, 4 * sizeof(*w->open));
+		memset(w->endpoint_counters, 0, 4 * sizeof(*w->endpoint_counters));
 		for (uint32_t i = 0; i < 3000; i++) {
 			const struct fb_endpoint *ep = fb_select_at_run_time(w, &b.svc);
 
-			w->open[ep->id]++;
+			w->endpoint_counters[ep->id].open++;
 		}
-		got[s] = w->open[b.endpoints[0].id];
+		got[s] = w->endpoint_counters[b.endpoints[0].id].open;
 	}
 	assert_in_range(got[0], 1, 3000 / 90 + 2); /* a thirtieth of the others' */
 	for (uint32_t s = 1; s <= 30; s++)
@@ -474,14 +474,14 @@ static void who_closes_counts_no_more(void **state)
 	for (int round = 0; round < 2; round++) {
 		flow.state = FB_FLOW_ESTABLISHED;
 		fb_flow_note(w, FB_IPV4, &flow);
-		assert_int_equal(w->open[1], 1);
+		assert_int_equal(w->endpoint_counters[1].open, 1);
 		flow.state = FB_FLOW_CLOSING;
 		fb_flow_note(w, FB_IPV4, &flow);
 		fb_flow_note(w, FB_IPV4, &flow);
-		assert_int_equal(w->open[1], 0);
+		assert_int_equal(w->endpoint_counters[1].open, 0);
 	}
 	fb_flow_count_ended(w, &flow);
-	assert_int_equal(w->open[1], 0);
+	assert_int_equal(w->endpoint_counters[1].open, 0);
 	close_bed(&b);
 }
 

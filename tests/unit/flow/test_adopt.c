@@ -13,6 +13,7 @@
 
 #include "flow/adopt.h"
 #include "flow/layout.h"
+#include "flow/queue.h"
 #include "flow/lookup.h"
 #include "tuples.h"
 

@@ -57,8 +57,8 @@ static void each_state_has_its_timeout_to_the_millisecond(void **state)
 			const uint32_t at = 1000 + timeouts.ms[s];
 
 			add(t, 1, s, 1000);
-			assert_int_equal(fb_flow_expire(t, at, &timeouts, 4, NULL, NULL), 0);
-			assert_int_equal(fb_flow_expire(t, at + 1, &timeouts, 4, NULL, NULL), 1);
+			assert_int_equal(fb_flow_expire(t, at, &timeouts, 4, NULL, NULL, NULL), 0);
+			assert_int_equal(fb_flow_expire(t, at + 1, &timeouts, 4, NULL, NULL, NULL), 1);
 			assert_int_equal(fb_flow_count(t), 0);
 			fb_flow_table_free(t);
 		}
@@ -71,8 +71,8 @@ static void time_may_wrap_between_last_use_and_now(void **state)
 
 	(void)state;
 	add(t, 1, FB_FLOW_OPENING, UINT32_MAX - 1000);
-	assert_int_equal(fb_flow_expire(t, 3999, &timeouts, 4, NULL, NULL), 0);
-	assert_int_equal(fb_flow_expire(t, 4000, &timeouts, 4, NULL, NULL), 1);
+	assert_int_equal(fb_flow_expire(t, 3999, &timeouts, 4, NULL, NULL, NULL), 0);
+	assert_int_equal(fb_flow_expire(t, 4000, &timeouts, 4, NULL, NULL, NULL), 1);
 	fb_flow_table_free(t);
 }
 
@@ -82,9 +82,9 @@ static void a_flow_touched_after_the_clock_was_read_stays(void **state)
 
 	(void)state;
 	add(t, 1, FB_FLOW_OPENING, 1001);
-	assert_int_equal(fb_flow_expire(t, 1000, &timeouts, 4, NULL, NULL), 0);
+	assert_int_equal(fb_flow_expire(t, 1000, &timeouts, 4, NULL, NULL, NULL), 0);
 	add(t, 2, FB_FLOW_OPENING, 0);
-	assert_int_equal(fb_flow_expire(t, UINT32_MAX, &timeouts, 4, NULL, NULL), 0);
+	assert_int_equal(fb_flow_expire(t, UINT32_MAX, &timeouts, 4, NULL, NULL, NULL), 0);
 	fb_flow_table_free(t);
 }
 
@@ -96,7 +96,7 @@ static void a_timeout_of_half_the_clock_means_never(void **state)
 	(void)state;
 	add(t, 1, FB_FLOW_UDP, 0);
 	for (uint64_t now = 0; now <= UINT32_MAX; now += 0x1000000)
-		assert_int_equal(fb_flow_expire(t, (uint32_t)now, &never, 4, NULL, NULL), 0);
+		assert_int_equal(fb_flow_expire(t, (uint32_t)now, &never, 4, NULL, NULL, NULL), 0);
 	fb_flow_table_free(t);
 }
 
@@ -126,7 +126,8 @@ static void exactly_those_that_are_due_go(void **state)
 			n_due += due[i];
 		}
 		for (uint32_t seen = 0; seen < N; seen += 37)
-			freed += fb_flow_expire(t, now, &timeouts, 37, count_gone, gone);
+			freed += fb_flow_expire(t, now, &timeouts, 37, NULL, count_gone,
+						gone);
 		assert_int_equal(freed, n_due);
 		assert_int_equal(fb_flow_count(t), N - n_due);
 		for (uint32_t i = 0; i < N; i++) {
@@ -145,18 +146,20 @@ static void the_hand_goes_round_the_used_part_only(void **state)
 	uint8_t gone[4] = {0};
 
 	(void)state;
-	assert_int_equal(fb_flow_expire(t, 0, &timeouts, 100, NULL, NULL), 0);
+	assert_int_equal(fb_flow_expire(t, 0, &timeouts, 100, NULL, NULL, NULL), 0);
 	for (uint32_t i = 0; i < 4; i++)
 		add(t, i, FB_FLOW_OPENING, 0);
 	assert_int_equal(fb_flow_high_water(t), 4);
 	/* One record a call: each is looked at in its turn. */
 	for (uint32_t i = 0; i < 4; i++) {
-		assert_int_equal(fb_flow_expire(t, 6000, &timeouts, 1, count_gone, gone), 1);
+		assert_int_equal(fb_flow_expire(t, 6000, &timeouts, 1, NULL, count_gone,
+						gone), 1);
 		assert_int_equal(gone[i], 1);
 	}
 	/* And more than there are is no more than once each. */
 	add(t, 0, FB_FLOW_OPENING, 0);
-	assert_int_equal(fb_flow_expire(t, 6000, &timeouts, 1000, count_gone, gone), 1);
+	assert_int_equal(fb_flow_expire(t, 6000, &timeouts, 1000, NULL, count_gone,
+						gone), 1);
 	fb_flow_table_free(t);
 }
 
