@@ -10,13 +10,18 @@
 #include <unistd.h>
 
 #include <rte_cycles.h>
+#include <rte_errno.h>
 #include <rte_mbuf.h>
 
 #include "../forebay/ports.h"
 #include "machine.h"
 
 #define MEMORY_MB 512
-#define N_MBUFS   131071 /* a device that plays a capture keeps it in buffers of this pool */
+/*
+ * A device that plays a capture keeps it in buffers of this pool. Without hugepages each takes a page, so that no
+ * more than this fit; scripts/bench gives testpmd as many.
+ */
+#define N_MBUFS 65535
 
 /* The loop runs on this thread; only a signal can tell it that time is up. */
 static struct fb_datapath *running;
@@ -93,7 +98,12 @@ int bench_devices_run(const char *program, int core, const char *const devices[2
 		return err;
 	setup.core = bench_machine_core();
 	pool = rte_pktmbuf_pool_create("bench", N_MBUFS, 256, 0, RTE_MBUF_DEFAULT_BUF_SIZE, -1);
-	err = pool != NULL ? bench_world_open(&setup, pool, &world, errs) : -ENOMEM;
+	if (pool == NULL) {
+		fb_errs_add(errs, (struct fb_place){0}, FB_SEV_ERROR, "%u packet buffers: %s", N_MBUFS,
+			    rte_strerror(rte_errno));
+		return -ENOMEM;
+	}
+	err = bench_world_open(&setup, pool, &world, errs);
 	if (err != 0)
 		return err;
 	err = fb_ports_open(world.config, pool, ports, errs);
