@@ -21,6 +21,7 @@
 #include "control/dns_server.h"
 #include "control/loop.h"
 #include "control/peer.h"
+#include "control/origin.h"
 #include "control/reconcile.h"
 #include "control/server.h"
 #include "control/shuttle.h"
@@ -266,8 +267,8 @@ static void first_generation(struct fb_control *c)
 {
 	struct fb_errs errs = FB_ERRS_INIT;
 
-	fb_reconcile_sources(c);
-	fb_reconcile_last_good(c);
+	fb_origins_read(c);
+	fb_origins_restore(c);
 	fb_applied_load(c);
 	fb_allotted_settle(c);
 	fb_reconcile_services(c, "the start", &errs);

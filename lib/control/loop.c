@@ -18,6 +18,7 @@
 #include "control/last_good.h"
 #include "control/loop.h"
 #include "control/peer.h"
+#include "control/origin.h"
 #include "control/reconcile.h"
 #include "control/server.h"
 #include "control/shuttle.h"
@@ -185,7 +186,7 @@ static int pass(struct fb_control *c)
 	}
 	if (fb_shuttle_punts(c) > 0)
 		c->punt_seen_us = now_us;
-	fb_reconcile_sources(c);
+	fb_origins_read(c);
 	poll_jobs(c);
 	fb_last_good_work(c);
 	fb_announce_send(c);

@@ -17,12 +17,6 @@
 int fb_reconcile_init(struct fb_control *c);
 void fb_reconcile_fini(struct fb_control *c);
 
-/** Read what the sources report, if something is due, and publish. */
-void fb_reconcile_sources(struct fb_control *c);
-
-/** At the start: for sources that are missing, take what their files said when they were last good. */
-void fb_reconcile_last_good(struct fb_control *c);
-
 /**
  * Build the store's dirty Services and publish them as one generation.
  *

@@ -46,7 +46,7 @@ struct fb_job {
 	void (*cancel)(struct fb_job *job);
 };
 
-/* What is known about one manifest file. Owned by reconcile.c. */
+/* What is known about one manifest file. Owned by origin.c. */
 struct fb_origin {
 	char *path;
 	uint32_t source;

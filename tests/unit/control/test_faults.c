@@ -24,6 +24,7 @@
 #include "control/applied.h"
 #include "control/client.h"
 #include "control/command.h"
+#include "control/origin.h"
 #include "control/reconcile.h"
 
 /* Instead of a datapath: there are no workers here. */
@@ -149,7 +150,7 @@ static void open_control(struct fixture *f)
 	(void)snprintf(path, sizeof(path), "%s/sock", f->dir);
 	c->server = fb_server_open(c, path, "", &errs);
 	assert_non_null(c->server);
-	fb_reconcile_sources(c);
+	fb_origins_read(c);
 	fb_applied_load(c);
 	fb_reconcile_services(c, "the start", &errs);
 	fb_errs_fini(&errs);
@@ -200,7 +201,7 @@ static void a_second_passes(struct fixture *f)
 
 	c->now_ms += 1000;
 	fb_sources_process(c->sources, c->now_ms);
-	fb_reconcile_sources(c);
+	fb_origins_read(c);
 	fb_reconcile_tick(c);
 	fb_server_sweep(c);
 }
@@ -275,7 +276,7 @@ static void files_are_read(struct fixture *f)
 	c->now_ms += 100;
 	fb_sources_process(c->sources, c->now_ms);
 	c->now_ms += 100;
-	fb_reconcile_sources(c);
+	fb_origins_read(c);
 }
 
 /* A request that is answered at once; the answer is read and thrown away. */
