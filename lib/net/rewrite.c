@@ -114,3 +114,18 @@ void fb_rewrite_icmp_error(uint8_t *data, const struct fb_packet *pkt,
 	}
 	fb_store_csum(icmp + 2, fb_csum_apply(fb_load_csum(icmp + 2), fb_csum_fold(sum)));
 }
+
+void fb_rewrite_quoted_seq(uint8_t *data, const struct fb_packet *pkt, uint32_t less)
+{
+	uint8_t *tcp = data + pkt->quote_l4_off;
+	uint8_t *icmp = data + pkt->l4_off;
+	const uint32_t seq = rte_cpu_to_be_32(fb_load32(tcp + 4) - less);
+	const uint16_t delta = replace(tcp + 4, &seq, sizeof(seq));
+
+	/* What the number adds its own checksum takes away, so the sum over both stays. */
+	if (pkt->quote_l4_len >= FB_TCP_CSUM_OFF + 2)
+		fb_store_csum(tcp + FB_TCP_CSUM_OFF,
+			      fb_csum_apply(fb_load_csum(tcp + FB_TCP_CSUM_OFF), delta));
+	else
+		fb_store_csum(icmp + 2, fb_csum_apply(fb_load_csum(icmp + 2), delta));
+}

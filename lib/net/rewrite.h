@@ -152,4 +152,10 @@ void fb_rewrite_icmp_error(uint8_t *data, const struct fb_packet *pkt,
 			   const struct fb_addr *outer_src, const struct fb_addr *outer_dst,
 			   const struct fb_tuple *quote);
 
+/**
+ * The TCP packet that such an error quotes had another sequence number in the receiver's eyes, by `less`: who
+ * sent it believes only what quotes a number that is under way (RFC 5927, 4.1).
+ */
+void fb_rewrite_quoted_seq(uint8_t *data, const struct fb_packet *pkt, uint32_t less);
+
 #endif

@@ -15,6 +15,12 @@
 #define FB_TCP_OPTION_END 0
 #define FB_TCP_OPTION_NOP 1
 #define FB_TCP_OPTION_MSS 2
+#define FB_TCP_OPTION_WSCALE 3
+#define FB_TCP_OPTION_SACK_PERMITTED 4
+#define FB_TCP_OPTION_SACK 5
+#define FB_TCP_OPTION_TIMESTAMPS 8
+
+#define FB_TCP_OPTIONS_MAX 40
 
 /**
  * Where the first option at off or behind it begins, padding skipped; end, where there is none.
@@ -41,5 +47,29 @@ static inline uint32_t fb_tcp_option_at(const uint8_t *l4, uint32_t off, uint32_
  * @return whether anything changed
  */
 bool fb_tcp_lower_mss(uint8_t *l4, uint32_t have, uint16_t most);
+
+/* More than a window may be shifted by is taken for this (RFC 7323, 2.3). */
+#define FB_TCP_WSCALE_MAX  14
+#define FB_TCP_WSCALE_NONE 15
+
+/* What a segment's options say, of those that both ends of a connection have to agree on. */
+struct fb_tcp_options {
+	uint32_t tsval;
+	uint32_t tsecr;
+	uint16_t mss;   /* 0: none */
+	uint8_t wscale; /* FB_TCP_WSCALE_NONE */
+	bool sack;      /* SACK-permitted */
+	bool timestamps;
+};
+
+/** @param have  as fb_tcp_lower_mss() */
+void fb_tcp_options_read(const uint8_t *l4, uint32_t have, struct fb_tcp_options *ret);
+
+/** Write them, padded to whole words. @return bytes, at most FB_TCP_OPTIONS_MAX, which are there at out */
+uint32_t fb_tcp_options_write(const struct fb_tcp_options *options, uint8_t *out);
+
+/** Put a word or two in place of others, at any place of a segment, and the checksum right. */
+void fb_tcp_replace16(uint8_t *l4, uint32_t off, uint16_t value);
+void fb_tcp_replace32(uint8_t *l4, uint32_t off, uint32_t value);
 
 #endif

@@ -73,6 +73,10 @@ enum fb_verdict {
 	X(SOURCE_RANGE, "source-range",                                                             \
 	  "the client is outside of the Service's loadBalancerSourceRanges")                        \
 	X(BAD_UDP_CHECKSUM, "bad-udp-checksum", "a DNS query whose UDP checksum is wrong")          \
+	X(BAD_TCP_CHECKSUM, "bad-tcp-checksum",                                                     \
+	  "a segment that a SYN proxy would have to answer or replace, and whose checksum is wrong")   \
+	X(SYN_PROXY, "syn-proxy",                                                                   \
+	  "came before the endpoint had accepted a connection that was begun by a cookie")            \
 	X(DNS_NO_QUERY, "dns-no-query",                                                             \
 	  "came to where DNS is answered, and is an answer itself or too short to be a query")      \
 	X(NOT_ANNOUNCED, "not-announced",                                                           \

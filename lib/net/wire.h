@@ -4,7 +4,7 @@
 
 /*
  * Fields as they stand in packets, at any alignment, to and from host order; and the numbers that
- * the parser and the answers share. Internal to lib/net and lib/dns.
+ * the parser and the answers share. Internal to lib/net, lib/dns and the SYN proxy (datapath/proxy.c).
  */
 
 #include <stdint.h>
