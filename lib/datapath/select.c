@@ -202,7 +202,8 @@ static void prove(struct fb_worker *w, enum fb_family family, struct fb_flow *fl
 void fb_flow_note(struct fb_worker *w, enum fb_family family, struct fb_flow *flow)
 {
 	/* What closes is there for late segments; it is no load to the endpoint any more. */
-	const bool has_ended = flow->state == FB_FLOW_CLOSING || flow->state == FB_FLOW_CLOSED;
+	const bool has_ended = flow->state == FB_FLOW_CLOSING || flow->state == FB_FLOW_CLOSED ||
+			       flow->state == FB_FLOW_PROXY_CLOSING;
 
 	if (fb_flow_is_half_open(flow) != fb_flow_is_queued(flow)) {
 		if (fb_flow_is_half_open(flow))
@@ -211,7 +212,8 @@ void fb_flow_note(struct fb_worker *w, enum fb_family family, struct fb_flow *fl
 			fb_flow_dequeue(w->flows[family], flow);
 	}
 	if ((flow->flags & FB_FLOW_AFFINE) &&
-	    (flow->state == FB_FLOW_ESTABLISHED || flow->state == FB_FLOW_ASSOCIATED))
+	    (flow->state == FB_FLOW_ESTABLISHED || flow->state == FB_FLOW_ASSOCIATED ||
+	     flow->state == FB_FLOW_PROXIED))
 		prove(w, family, flow);
 	if (has_ended)
 		fb_flow_count_ended(w, flow);

@@ -19,7 +19,8 @@ static const uint8_t proto_of[FB_FLOW_STATE_COUNT] = {
 	[FB_FLOW_UDP_NEW] = IPPROTO_UDP,      [FB_FLOW_UDP] = IPPROTO_UDP,
 	[FB_FLOW_COOKIE_WAIT] = IPPROTO_SCTP, [FB_FLOW_COOKIE_ECHOED] = IPPROTO_SCTP,
 	[FB_FLOW_ASSOCIATED] = IPPROTO_SCTP,  [FB_FLOW_SHUTDOWN] = IPPROTO_SCTP,
-	[FB_FLOW_CLOSED] = IPPROTO_SCTP,
+	[FB_FLOW_CLOSED] = IPPROTO_SCTP,      [FB_FLOW_PROXY_OPENING] = IPPROTO_TCP,
+	[FB_FLOW_PROXIED] = IPPROTO_TCP,      [FB_FLOW_PROXY_CLOSING] = IPPROTO_TCP,
 };
 
 struct group {
@@ -103,6 +104,9 @@ static bool link_flow(struct fb_flow_table *t, enum fb_family family, struct fb_
 /* Queues of half-open flows begin anew, by place: their order was in what may be torn. */
 static void enqueue(struct fb_flow_table *t, struct fb_flow *flow)
 {
+	/* These have something else there. */
+	if (fb_flow_keeps_shift(flow))
+		return;
 	flow->link = 0;
 	flow->older = 0;
 	if (fb_flow_is_half_open(flow))

@@ -14,20 +14,23 @@
 #include <stdbool.h>
 
 #include "flow/layout.h"
+#include "flow/shift.h"
 #include "flow/table.h"
 
 static inline bool fb_flow_is_half_open(const struct fb_flow *flow)
 {
 	const uint32_t half_open = 1u << FB_FLOW_OPENING | 1u << FB_FLOW_UDP_NEW |
-				   1u << FB_FLOW_COOKIE_WAIT | 1u << FB_FLOW_COOKIE_ECHOED;
+				   1u << FB_FLOW_COOKIE_WAIT | 1u << FB_FLOW_COOKIE_ECHOED |
+				   1u << FB_FLOW_PROXY_OPENING;
 
 	return (half_open >> flow->state & 1) != 0;
 }
 
-/* In a queue nobody has the same neighbour on both sides, but who is alone in it. */
+/* In a queue nobody has the same neighbour on both sides, but who is alone in it. Who keeps a shift is in none. */
 static inline bool fb_flow_is_queued(const struct fb_flow *flow)
 {
-	return flow->link != flow->older || flow->link == UINT32_MAX;
+	return !fb_flow_keeps_shift(flow) &&
+	       (flow->link != flow->older || flow->link == UINT32_MAX);
 }
 
 static inline enum fb_flow_queue fb_flow_queue_of(uint8_t proto)

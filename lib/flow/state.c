@@ -2,6 +2,8 @@
 
 #include "flow/state.h"
 
+#include "flow/shift.h"
+
 #define FINS  (FB_FLOW_FIN_CLIENT | FB_FLOW_FIN_ENDPOINT)
 #define HEARD (FB_FLOW_HEARD_CLIENT | FB_FLOW_HEARD_ENDPOINT)
 
@@ -20,29 +22,32 @@ static void advance_syn(struct fb_flow *flow, enum fb_flow_dir dir)
 static void advance_tcp(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t tcp_flags)
 {
 	const bool client = dir == FB_DIR_CLIENT;
+	const bool shifted = fb_flow_is_shifted(flow);
+	const uint8_t closing = shifted ? FB_FLOW_PROXY_CLOSING : FB_FLOW_CLOSING;
 
 	if (tcp_flags & RTE_TCP_RST_FLAG) {
-		flow->state = FB_FLOW_CLOSING;
+		flow->state = closing;
 		flow->flags &= (uint8_t)~HEARD;
 		return;
 	}
 	if (tcp_flags & RTE_TCP_SYN_FLAG) {
-		advance_syn(flow, dir);
+		if (!shifted)
+			advance_syn(flow, dir);
 		return;
 	}
 	if (tcp_flags & RTE_TCP_FIN_FLAG)
 		flow->flags |= client ? FB_FLOW_FIN_CLIENT : FB_FLOW_FIN_ENDPOINT;
 	if ((flow->flags & FINS) == FINS) {
-		flow->state = FB_FLOW_CLOSING;
+		flow->state = closing;
 		return;
 	}
 	/* A FIN tells nothing after a reset: it may have been on its way before. */
-	if (flow->state == FB_FLOW_CLOSING && (tcp_flags & RTE_TCP_FIN_FLAG))
+	if (flow->state == closing && (tcp_flags & RTE_TCP_FIN_FLAG))
 		return;
 	flow->flags |= client ? FB_FLOW_HEARD_CLIENT : FB_FLOW_HEARD_ENDPOINT;
 	if ((flow->flags & HEARD) == HEARD ||
 	    (client && flow->state == FB_FLOW_OPENING && (flow->flags & FB_FLOW_SYN_ENDPOINT)))
-		flow->state = FB_FLOW_ESTABLISHED;
+		flow->state = shifted ? FB_FLOW_PROXIED : FB_FLOW_ESTABLISHED;
 }
 
 static void advance_init(struct fb_flow *flow, enum fb_flow_dir dir)
@@ -84,6 +89,8 @@ static void advance_sctp(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t chu
 bool fb_flow_advance(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t tcp_flags)
 {
 	switch (flow->state) {
+	case FB_FLOW_PROXY_OPENING:
+		return true;
 	case FB_FLOW_RESET:
 	case FB_FLOW_UDP:
 		return false;

@@ -17,6 +17,10 @@
  *                                  (RFC 9293 3.6.1, RFC 6191)
  *     UDP_NEW      -> UDP          a packet from the endpoint
  *
+ *     PROXY_OPENING -> PROXIED     datapath/proxy.c
+ *     PROXIED, PROXY_CLOSING       as ESTABLISHED and CLOSING, but that a SYN opens nothing: a new
+ *                                  connection has other numbers, and begins with a cookie
+ *
  *     COOKIE_WAIT   -> COOKIE_ECHOED  COOKIE ECHO from the client
  *     COOKIE_WAIT, COOKIE_ECHOED
  *                   -> ASSOCIATED     COOKIE ACK from the endpoint

@@ -40,7 +40,7 @@ enum fb_flow_dir {
  * flood of one leaves the other's alone.
  */
 enum fb_flow_queue {
-	FB_QUEUE_CONNECTIONS, /* OPENING, COOKIE_WAIT, COOKIE_ECHOED */
+	FB_QUEUE_CONNECTIONS, /* OPENING, PROXY_OPENING, COOKIE_WAIT, COOKIE_ECHOED */
 	FB_QUEUE_UDP,         /* UDP_NEW */
 	FB_QUEUE_COUNT,
 };
@@ -59,6 +59,10 @@ enum fb_flow_state {
 	FB_FLOW_SHUTDOWN,      /* SCTP: one side has no more to say */
 	FB_FLOW_CLOSED,        /* SCTP: SHUTDOWN COMPLETE, or an ABORT */
 	FB_FLOW_RESET,	     /* TCP: ended here, since its endpoint's time is over; both sides are told */
+	/* TCP that was accepted here for the endpoint: flow/shift.h */
+	FB_FLOW_PROXY_OPENING, /* the client is there, the endpoint was asked */
+	FB_FLOW_PROXIED,       /* as ESTABLISHED, with numbers to be translated */
+	FB_FLOW_PROXY_CLOSING, /* as CLOSING, the same */
 	FB_FLOW_STATE_COUNT,
 };
 
@@ -86,9 +90,9 @@ struct fb_flow {
 	uint32_t last_use_ms;
 	uint32_t ep_id;     /* identity of the endpoint (table/read.h); outlives snapshots */
 	uint32_t ep_epoch;  /* fb_table_epoch() as of when nh_idx was looked up */
-	uint32_t packets;   /* both directions, wrapping; for operators */
-	uint32_t link;  /* free: the next free record; half open: the younger one in the queue */
-	uint32_t older; /* half open: the older one in the queue; as link, a place */
+	uint32_t packets;   /* both directions, wrapping; for operators (flow/shift.h: while proxies open) */
+	uint32_t link;  /* free: the next free record; half open: the younger one in the queue; else: shift.h */
+	uint32_t older; /* half open: the older one in the queue; as link, a place; else: shift.h */
 	uint16_t nh_idx;    /* next hop towards the endpoint, valid for ep_epoch */
 	uint16_t l4_delta;  /* client direction; the way back is its complement */
 	uint16_t ip_delta;

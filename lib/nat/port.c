@@ -233,8 +233,10 @@ static enum price price_of(const struct fb_flow *flow)
 	if (fb_flow_is_half_open(flow))
 		return HALF_OPEN;
 	/* A reset alone may be a forged one (flow/state.h). */
-	return flow->state == FB_FLOW_CLOSING && (flow->flags & fins) == fins ? CLOSED_BY_BOTH
-									      : DEAR;
+	return (flow->state == FB_FLOW_CLOSING || flow->state == FB_FLOW_PROXY_CLOSING) &&
+			       (flow->flags & fins) == fins
+		       ? CLOSED_BY_BOTH
+		       : DEAR;
 }
 
 int fb_nat_choose_taken(const struct fb_nat_ports *ports, uint16_t worker,

@@ -15,6 +15,7 @@
 #include "flow/layout.h"
 #include "flow/queue.h"
 #include "flow/lookup.h"
+#include "flow/shift.h"
 #include "tuples.h"
 
 #define CAPACITY 8
@@ -235,6 +236,46 @@ static void a_second_adoption_gives_the_same(void **state)
 	fb_flow_table_free(t);
 }
 
+/* Padding is nobody's. */
+static void assert_same_shift(struct fb_tcp_shift a, const struct fb_tcp_shift *b)
+{
+	assert_int_equal(a.seq, b->seq);
+	assert_int_equal(a.ts, b->ts);
+	assert_int_equal(a.window, b->window);
+}
+
+static void numbers_of_a_shifted_flow_are_kept(void **state)
+{
+	const struct fb_tcp_shift shift = {.seq = UINT32_MAX, .ts = 64, .window = -7};
+	struct fb_region r = shared(FB_IPV4, CAPACITY);
+	struct fb_flow_table *t = table_in(FB_IPV4, CAPACITY, &r);
+	struct fb_flow_table *other = fb_flow_table_create(FB_IPV4, 10, &secret, -1);
+	struct fb_region left;
+	struct fb_tuple client;
+	struct fb_tuple reply;
+	struct fb_flow *flow;
+
+	assert_int_equal(insert(t, 1), 0);
+	assert_int_equal(insert(t, 3), 0);
+	flow = find(t, 1, FB_DIR_CLIENT);
+	fb_flow_dequeue(t, flow);
+	fb_flow_shift_begin(flow, &shift);
+	left = copy_of(&t->kept);
+	fb_flow_table_free(t);
+	t = table_in(FB_IPV4, CAPACITY, &left);
+	assert_int_equal(fb_flow_adopt(t, check_number, NULL, NULL).adopted, 2);
+	assert_int_equal(fb_flow_queued(t, FB_QUEUE_CONNECTIONS), 1);
+	flow = find(t, 1, FB_DIR_CLIENT);
+	assert_same_shift(fb_flow_shift(flow), &shift);
+	client = fb_flow_client_key(t, flow);
+	reply = fb_flow_reply_key(t, flow);
+	assert_int_equal(fb_flow_carry(other, flow, &client, &reply), 0);
+	assert_same_shift(fb_flow_shift(find(other, 1, FB_DIR_CLIENT)), &shift);
+	fb_flow_remove(other, find(other, 1, FB_DIR_CLIENT));
+	fb_flow_table_free(other);
+	fb_flow_table_free(t);
+}
+
 static void carry(void *arg, enum fb_family family, struct fb_flow *flow,
 		  const struct fb_tuple *client, const struct fb_tuple *reply)
 {
@@ -356,6 +397,7 @@ int main(void)
 		cmocka_unit_test(a_record_that_is_none_is_refused),
 		cmocka_unit_test(of_two_flows_with_one_key_one_is_taken),
 		cmocka_unit_test(a_second_adoption_gives_the_same),
+		cmocka_unit_test(numbers_of_a_shifted_flow_are_kept),
 		cmocka_unit_test(records_are_carried_to_tables_of_another_size),
 		cmocka_unit_test(a_crash_after_any_store_leaves_whole_flows),
 	};

@@ -145,7 +145,56 @@ static void half_open_is_who_has_not_heard_the_other_side(void **state)
 
 		assert_int_equal(fb_flow_is_half_open(&flow),
 				 s == FB_FLOW_OPENING || s == FB_FLOW_UDP_NEW ||
-					 s == FB_FLOW_COOKIE_WAIT || s == FB_FLOW_COOKIE_ECHOED);
+					 s == FB_FLOW_COOKIE_WAIT || s == FB_FLOW_COOKIE_ECHOED ||
+					 s == FB_FLOW_PROXY_OPENING);
+	}
+}
+
+/* Its numbers lie where the queue's neighbours are, whatever they look like. */
+static void a_shifted_flow_is_in_no_queue(void **state)
+{
+	static const struct fb_tcp_shift shifts[] = {
+		{0, 0, 0}, {1, 2 * FB_FLOW_SHIFT_TS_STEP, -14}, {UINT32_MAX, 0x80000000, 14},
+		{UINT32_MAX, UINT32_MAX - FB_FLOW_SHIFT_TS_STEP + 1, 14}, {3, 0, 3 - 14}};
+	const uint32_t others[] = {3, 5};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(shifts) / sizeof(shifts[0]); i++) {
+		struct fb_flow_table *t = fb_flow_table_create(FB_IPV4, N, &secret, -1);
+		struct fb_flow *flow = add(t, 1);
+		struct fb_tcp_shift shift;
+
+		add(t, 3);
+		add(t, 5);
+		fb_flow_dequeue(t, flow);
+		fb_flow_shift_begin(flow, &shifts[i]);
+		assert_false(fb_flow_is_queued(flow));
+		fb_flow_dequeue(t, flow);
+		shift = fb_flow_shift(flow);
+		assert_int_equal(shift.seq, shifts[i].seq);
+		assert_int_equal(shift.ts, shifts[i].ts);
+		assert_int_equal(shift.window, shifts[i].window);
+		fb_flow_remove(t, flow);
+		assert_order(t, FB_QUEUE_CONNECTIONS, others, 2);
+		fb_flow_table_free(t);
+	}
+}
+
+static void what_a_syn_said_is_kept_while_it_opens(void **state)
+{
+	(void)state;
+	for (uint8_t said = 0; said < 32; said++) {
+		struct fb_flow flow = {.state = FB_FLOW_PROXY_OPENING,
+				       .flags = FB_FLOW_SNAT | FB_FLOW_COUNTED | FB_FLOW_AFFINE};
+		const struct fb_tcp_shift shift = {.seq = 1};
+
+		fb_flow_proxy_begin(&flow, 0xfedcba98, said);
+		assert_int_equal(fb_flow_proxy_isn(&flow), 0xfedcba98);
+		assert_int_equal(fb_flow_proxy_said(&flow), said);
+		fb_flow_shift_begin(&flow, &shift);
+		assert_int_equal(flow.state, FB_FLOW_PROXIED);
+		assert_int_equal(flow.packets, 0);
+		assert_int_equal(flow.flags, FB_FLOW_SNAT | FB_FLOW_COUNTED | FB_FLOW_AFFINE);
 	}
 }
 
@@ -157,6 +206,8 @@ int main(void)
 		cmocka_unit_test(alone_it_is_both_ends),
 		cmocka_unit_test(a_long_life_keeps_the_order),
 		cmocka_unit_test(half_open_is_who_has_not_heard_the_other_side),
+		cmocka_unit_test(a_shifted_flow_is_in_no_queue),
+		cmocka_unit_test(what_a_syn_said_is_kept_while_it_opens),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,6 +61,20 @@ static const struct row tcp_rows[] = {
 	{"SYN with RST is a reset", "cS eSA cA cSR", FB_FLOW_CLOSING},
 };
 
+/* Of connections that were accepted here: each packet is one to translate, and no SYN opens it anew. */
+static const struct row proxied_rows[] = {
+	{"data and ACKs change nothing", "cA eA cA", FB_FLOW_PROXIED},
+	{"a half-closed connection lives", "cFA eA eA cA", FB_FLOW_PROXIED},
+	{"closed from both sides", "cFA eFA", FB_FLOW_PROXY_CLOSING},
+	{"the last ACKs do not revive it", "cFA eFA cA eA cA eA", FB_FLOW_PROXY_CLOSING},
+	{"reset", "eRA", FB_FLOW_PROXY_CLOSING},
+	{"what was in flight does not revive it", "eRA cA cA", FB_FLOW_PROXY_CLOSING},
+	{"a forged reset is outlived by traffic from both", "eR cA eA", FB_FLOW_PROXIED},
+	{"a SYN+ACK again changes nothing", "eSA", FB_FLOW_PROXIED},
+	{"a SYN changes nothing", "cS", FB_FLOW_PROXIED},
+	{"nor after the end", "cFA eFA cS", FB_FLOW_PROXY_CLOSING},
+};
+
 static const struct row udp_rows[] = {
 	{"the client alone", "c- c- c-", FB_FLOW_UDP_NEW},
 	{"answered", "c- e-", FB_FLOW_UDP},
@@ -162,6 +176,19 @@ static void tcp_follows_its_rows(void **state)
 		check(&tcp_rows[i], FB_FLOW_OPENING);
 }
 
+static void proxied_tcp_follows_its_rows(void **state)
+{
+	struct fb_flow flow = {.state = FB_FLOW_PROXIED};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(proxied_rows) / sizeof(proxied_rows[0]); i++)
+		check(&proxied_rows[i], FB_FLOW_PROXIED);
+	assert_true(fb_flow_touch(&flow, FB_DIR_CLIENT, RTE_TCP_ACK_FLAG, 1));
+	flow.state = FB_FLOW_PROXY_OPENING;
+	assert_true(fb_flow_touch(&flow, FB_DIR_CLIENT, RTE_TCP_ACK_FLAG, 1));
+	assert_int_equal(flow.state, FB_FLOW_PROXY_OPENING);
+}
+
 static void udp_follows_its_rows(void **state)
 {
 	(void)state;
@@ -221,6 +248,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tcp_follows_its_rows),
+		cmocka_unit_test(proxied_tcp_follows_its_rows),
 		cmocka_unit_test(udp_follows_its_rows),
 		cmocka_unit_test(sctp_follows_its_rows),
 		cmocka_unit_test(no_chunks_leave_the_states_of_the_protocol),
