@@ -298,6 +298,8 @@ static void print_port_diff(const json_t *service, const json_t *port)
 		(void)printf("  ~ selection %s\n", ctl_string(port, "selection"));
 	if (json_object_get(port, "new_flow_rate") != NULL)
 		(void)printf("  ~ new flows a second: %lld\n", ctl_integer(port, "new_flow_rate"));
+	if (json_object_get(port, "syn_proxy") != NULL)
+		(void)printf("  ~ SYN proxy %s\n", ctl_string(port, "syn_proxy"));
 	if (json_object_get(port, "tcp_mss") != NULL)
 		(void)printf("  ~ TCP MSS at most %s\n", ctl_string(port, "tcp_mss"));
 	if (json_object_get(port, "affinity_s") != NULL)

@@ -23,6 +23,9 @@ static void describe_selection(const json_t *port)
 	if (ctl_integer(port, "new_flow_rate") > 0)
 		(void)printf("  %-14s %lld new flows a second\n", "limit",
 			     ctl_integer(port, "new_flow_rate"));
+	if (json_object_get(port, "syn_proxy") != NULL)
+		(void)printf("  %-14s %s, window scale %lld\n", "SYN proxy", ctl_string(port, "syn_proxy"),
+			     ctl_integer(port, "syn_proxy_window_scale"));
 	if (json_object_get(port, "tcp_mss") != NULL)
 		(void)printf("  %-14s TCP MSS at most %s\n", "limit", ctl_string(port, "tcp_mss"));
 	if (json_object_get(port, "removed_tcp_s") == NULL)

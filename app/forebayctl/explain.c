@@ -154,6 +154,8 @@ static void print_one(const json_t *o)
 								  : "address no longer served",
 			     ctl_string(o, "mode"));
 	}
+	if (ctl_string(o, "syn_proxy")[0] != '\0')
+		(void)printf("SYN proxy   %s\n", ctl_string(o, "syn_proxy"));
 	if (ctl_string(o, "endpoint")[0] != '\0')
 		(void)printf("endpoint    %s\n", ctl_string(o, "endpoint"));
 	if (candidates != NULL)

@@ -62,6 +62,10 @@ static json_t *get_workers(struct fb_control *c, const json_t *request)
 		(void)json_object_set_new(o, "bounds", fb_bounds_json(&v));
 		fb_json_set_integer(o, "stateless", v.stateless);
 		fb_json_set_integer(o, "mss_lowered", v.mss_lowered);
+		fb_json_set_integer(o, "cookies_sent", v.cookies_sent);
+		fb_json_set_integer(o, "cookies_accepted", v.cookies_accepted);
+		fb_json_set_integer(o, "cookies_refused", v.cookies_refused);
+		fb_json_set_integer(o, "proxy_acks", v.proxy_acks);
 		fb_json_set_integer(o, "affinity_full", v.affinity_full);
 		fb_json_set_integer(o, "handover_in", v.handover_in);
 		fb_json_set_integer(o, "handover_out", v.handover_out);

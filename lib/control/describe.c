@@ -52,6 +52,10 @@ static json_t *compiled_json(const struct fb_items_source *s, const struct fb_se
 	fb_json_set_integer(o, "new_flow_rate", svc->new_flow_rate);
 	if (svc->tcp_mss != FB_MSS_OFF)
 		(void)json_object_set_new(o, "tcp_mss", json_string(fb_mss_format(svc->tcp_mss, mss)));
+	if (svc->proxied) {
+		(void)json_object_set_new(o, "syn_proxy", json_string(fb_syn_proxy_names[svc->syn_proxy]));
+		fb_json_set_integer(o, "syn_proxy_window_scale", svc->syn_proxy_wscale);
+	}
 	fb_json_set_integer(o, "source_ranges", svc->n_sources);
 	fb_json_set_integer(o, "rejected", counters.rejected);
 	fb_json_set_integer(o, "dropped", counters.dropped);

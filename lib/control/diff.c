@@ -204,7 +204,10 @@ static bool diff_manner(json_t *o, const struct fb_service *old, const struct fb
 		(void)json_object_set_new(o, "new_flow_rate", json_integer(new->new_flow_rate));
 	if (old->tcp_mss != new->tcp_mss)
 		(void)json_object_set_new(o, "tcp_mss", json_string(fb_mss_format(new->tcp_mss, mss)));
+	if (old->syn_proxy != new->syn_proxy)
+		(void)json_object_set_new(o, "syn_proxy", json_string(fb_syn_proxy_names[new->syn_proxy]));
 	return sources || weights || draining || old->mode != new->mode ||
+	       old->syn_proxy != new->syn_proxy ||
 	       old->new_flow_rate != new->new_flow_rate || old->tcp_mss != new->tcp_mss ||
 	       old->selection != new->selection || old->affinity_s != new->affinity_s;
 }

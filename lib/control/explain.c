@@ -487,6 +487,8 @@ static void add_service(json_t *o, const struct fb_explanation *e)
 		(void)json_object_set_new(o, "frontend_ports",
 					  json_string(fb_frontend_ports(e->frontend, ports)));
 	(void)json_object_set_new(o, "selection", json_string(fb_selection_names[svc->selection]));
+	if (svc->proxied)
+		(void)json_object_set_new(o, "syn_proxy", json_string(fb_syn_proxy_names[svc->syn_proxy]));
 	if (e->at_run_time)
 		(void)json_object_set_new(o, "decided", json_string("at run time"));
 	if (e->by_affinity)

@@ -109,7 +109,8 @@ static bool is_worth_it(struct fb_peer *peer, const struct fb_flow_row *row)
 	svc = fb_table_lookup(snap, &row->client);
 	if (svc == NULL)
 		return false;
-	if (!is_default(snap, svc, row))
+	/* Nobody picks those up midway, as one of the peer's own might have begun with a cookie. */
+	if (svc->proxied || !is_default(snap, svc, row))
 		return true;
 	/* What the hash finds again it finds by the client's packets. */
 	if ((row->flags & FB_FLOW_SNAT) == 0 && !peer->c->p.config->sync_dnat)

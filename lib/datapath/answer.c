@@ -25,12 +25,8 @@ static bool zero_addr(const struct fb_addr *a)
 	return fb_addr_equal(a, &zero);
 }
 
-/*
- * Send the answer of len bytes that was built in m, and end the packet; without one (len 0) the packet
- * is dropped, since what may not be answered is not answered.
- */
-static void finish(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct rte_mbuf *m,
-		   uint32_t len, enum fb_verdict verdict, enum fb_reason reason)
+void fb_end_answered(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct rte_mbuf *m,
+		     uint32_t len, enum fb_verdict verdict, enum fb_reason reason)
 {
 	uint16_t port = fb_ingress(b->mbufs[i]);
 
@@ -56,8 +52,7 @@ static void finish(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct r
 	b->mbufs[i] = NULL;
 }
 
-/* A buffer to build an answer in; NULL after the packet was dropped for want of one. */
-static struct rte_mbuf *answer_buffer(struct fb_worker *w, struct fb_burst *b, uint16_t i)
+struct rte_mbuf *fb_answer_buffer(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(w->pool);
 
@@ -71,7 +66,7 @@ static void icmp_error(struct fb_worker *w, struct fb_burst *b, uint16_t i,
 		       enum fb_verdict verdict, enum fb_reason reason)
 {
 	struct rte_mbuf *in = b->mbufs[i];
-	struct rte_mbuf *m = answer_buffer(w, b, i);
+	struct rte_mbuf *m = fb_answer_buffer(w, b, i);
 	uint32_t len;
 
 	if (m == NULL)
@@ -79,7 +74,7 @@ static void icmp_error(struct fb_worker *w, struct fb_burst *b, uint16_t i,
 	len = fb_answer_icmp_error(rte_pktmbuf_mtod(in, uint8_t *), in->data_len, &b->pkts[i],
 				   error, src, mtu, port_of(w, in)->mac,
 				   rte_pktmbuf_mtod(m, uint8_t *), rte_pktmbuf_tailroom(m));
-	finish(w, b, i, m, len, verdict, reason);
+	fb_end_answered(w, b, i, m, len, verdict, reason);
 }
 
 /* Neither a reset nor its like is answered, so they don't use the rate up either. */
@@ -94,7 +89,7 @@ void fb_end_reset(struct fb_worker *w, struct fb_burst *b, uint16_t i, enum fb_r
 {
 	const struct fb_packet *pkt = &b->pkts[i];
 	struct rte_mbuf *in = b->mbufs[i];
-	struct rte_mbuf *m = answer_buffer(w, b, i);
+	struct rte_mbuf *m = fb_answer_buffer(w, b, i);
 	uint32_t (*answer)(const uint8_t *, const struct fb_packet *, const uint8_t *, uint8_t *,
 			   uint32_t);
 	uint32_t len;
@@ -104,7 +99,7 @@ void fb_end_reset(struct fb_worker *w, struct fb_burst *b, uint16_t i, enum fb_r
 	answer = pkt->proto == IPPROTO_TCP ? fb_answer_tcp_reset : fb_answer_sctp;
 	len = answer(rte_pktmbuf_mtod(in, uint8_t *), pkt, port_of(w, in)->mac,
 		     rte_pktmbuf_mtod(m, uint8_t *), rte_pktmbuf_tailroom(m));
-	finish(w, b, i, m, len, FB_VERDICT_REJECT, reason);
+	fb_end_answered(w, b, i, m, len, FB_VERDICT_REJECT, reason);
 }
 
 void fb_end_reject(struct fb_worker *w, struct fb_burst *b, uint16_t i, enum fb_reason reason)
@@ -189,7 +184,7 @@ void fb_end_in_place(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 void fb_end_neighbour(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 {
 	struct rte_mbuf *in = b->mbufs[i];
-	struct rte_mbuf *m = answer_buffer(w, b, i);
+	struct rte_mbuf *m = fb_answer_buffer(w, b, i);
 	uint32_t len;
 
 	if (m == NULL)
@@ -197,6 +192,6 @@ void fb_end_neighbour(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 	len = fb_answer_neighbour(rte_pktmbuf_mtod(in, uint8_t *), &b->pkts[i], port_of(w, in)->mac,
 				  rte_pktmbuf_mtod(m, uint8_t *), rte_pktmbuf_tailroom(m));
 	/* A sender that nothing can be sent to gets nothing: whoever asks in its name means no good. */
-	finish(w, b, i, m, len, FB_VERDICT_ANSWER,
+	fb_end_answered(w, b, i, m, len, FB_VERDICT_ANSWER,
 	       len != 0 ? FB_REASON_NONE : FB_REASON_BAD_ADDRESS);
 }

@@ -8,7 +8,7 @@
  *
  * The law over all workers: rx = tx + drops + punts + answers (net/verdict.h). Frames that come from
  * the kernel twin or that control makes itself are counted under twin_tx, and those that tell the
- * other side of a drained flow under resets, outside the law; so are, under pieces, what a packet too
+ * other side of a drained flow under resets, or acknowledge an endpoint under proxy_acks, outside the law; so are, under pieces, what a packet too
  * large for its link became beside its first piece. Fragments that wait have no end yet.
  */
 
@@ -41,6 +41,10 @@ struct fb_worker_counters {
 	uint64_t flows_evicted[FB_EVICTED_COUNT];
 	uint64_t stateless; /* packets forwarded without a flow, both directions */
 	uint64_t mss_lowered; /* SYNs forwarded with another MSS option than they came with */
+	uint64_t cookies_sent;     /* SYNs answered for endpoints, under answers */
+	uint64_t cookies_accepted; /* connections that came of it */
+	uint64_t cookies_refused;  /* segments of a proxied Service without flow and cookie */
+	uint64_t proxy_acks;       /* frames made here to acknowledge endpoints, beside what was forwarded */
 	uint64_t affinity_full; /* new flows of clients for which there was no room */
 	uint64_t handover_in;
 	uint64_t handover_out;

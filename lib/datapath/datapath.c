@@ -68,6 +68,9 @@ static struct fb_flow_timeouts timeouts_of(const struct fb_config *config)
 		[FB_FLOW_CLOSING] = config->tcp_closing_s * 1000,
 		/* Both sides have to speak once more, as they do when a connection opens. */
 		[FB_FLOW_RESET] = config->tcp_opening_s * 1000,
+		[FB_FLOW_PROXY_OPENING] = config->tcp_opening_s * 1000,
+		[FB_FLOW_PROXIED] = config->tcp_established_s * 1000,
+		[FB_FLOW_PROXY_CLOSING] = config->tcp_closing_s * 1000,
 		[FB_FLOW_UDP_NEW] = config->udp_new_s * 1000,
 		[FB_FLOW_UDP] = config->udp_s * 1000,
 		[FB_FLOW_COOKIE_WAIT] = config->sctp_opening_s * 1000,
@@ -89,7 +92,7 @@ static struct fb_flow_timeouts timeouts_of(const struct fb_config *config)
 static struct fb_flow_timeouts pressed(struct fb_flow_timeouts t)
 {
 	static const uint8_t states[] = {FB_FLOW_CLOSING, FB_FLOW_CLOSED, FB_FLOW_SHUTDOWN,
-					 FB_FLOW_RESET, FB_FLOW_UDP_NEW};
+					 FB_FLOW_RESET, FB_FLOW_UDP_NEW, FB_FLOW_PROXY_CLOSING};
 
 	for (size_t i = 0; i < sizeof(states); i++)
 		t.ms[states[i]] = RTE_MIN(t.ms[states[i]], (uint32_t)PRESSED_MS);
@@ -138,11 +141,12 @@ static struct fb_worker *worker_create(struct fb_datapath *dp, uint16_t idx,
 	struct fb_worker *w;
 	size_t buckets_bytes = dp->max_services * sizeof(*w->service_buckets);
 	size_t turns_bytes = dp->max_services * sizeof(*w->turns);
+	size_t learnt_bytes = dp->max_services * sizeof(*w->proxy_learnt);
 	size_t stateless_bytes = RTE_CACHE_LINE_ROUNDUP(sizeof(*w->stateless));
 
 	/* The worker and its counters in one piece of its node's memory; each part begins a cache line. */
 	if (fb_region_map(sizeof(*w) + stateless_bytes + endpoints_bytes + services_bytes +
-				  buckets_bytes + turns_bytes,
+				  buckets_bytes + turns_bytes + learnt_bytes,
 			  node, &region) != 0)
 		return NULL;
 	w = region.base;
@@ -152,6 +156,7 @@ static struct fb_worker *worker_create(struct fb_datapath *dp, uint16_t idx,
 	w->service_counters = (void *)((uint8_t *)w->endpoint_counters + endpoints_bytes);
 	w->service_buckets = (void *)((uint8_t *)w->service_counters + services_bytes);
 	w->turns = (void *)((uint8_t *)w->service_buckets + buckets_bytes);
+	w->proxy_learnt = (void *)((uint8_t *)w->turns + turns_bytes);
 	w->dp = dp;
 	w->idx = idx;
 	w->random = fb_hash_2(&dp->nat.secret, idx, 0);
@@ -247,6 +252,17 @@ struct fb_datapath *fb_datapath_create(const struct fb_config *config,
 				       n_ports, pool, rcu, errs);
 }
 
+/* The same for all workers, and after a restart with the same secret. */
+static void set_proxy_key(struct fb_datapath *dp, const struct fb_hash_secret *secret)
+{
+	static const char *const names[2] = {"SYN cookies 0", "SYN cookies 1"};
+	static const uint64_t zero;
+
+	for (int i = 0; i < 2; i++)
+		dp->proxy_key.k[i] = fb_hash_bytes(secret, names[i], strlen(names[i]));
+	dp->proxy_clock = (uint32_t)fb_siphash(&dp->proxy_key, &zero, 1);
+}
+
 struct fb_datapath *fb_datapath_create_over(const struct fb_datapath_kept *kept,
 					    const struct fb_config *config,
 					    const struct fb_hash_secret *secret,
@@ -270,6 +286,7 @@ struct fb_datapath *fb_datapath_create_over(const struct fb_datapath_kept *kept,
 	memcpy(dp->ports, ports, n_ports * sizeof(*ports));
 	for (uint32_t p = 0; p < n_ports; p++)
 		dp->ports_clamp |= ports[p].tcp_mss != FB_MSS_OFF;
+	set_proxy_key(dp, secret);
 	dp->worker_part = (UINT64_C(1) << 32) / dp->n_workers;
 	memcpy(dp->source_bits, config->source_bits, sizeof(dp->source_bits));
 	dp->idle_sleep = config->idle == FB_IDLE_SLEEP;

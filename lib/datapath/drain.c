@@ -14,6 +14,7 @@
 #include "datapath/select.h"
 #include "datapath/stages.h"
 #include "flow/lookup.h"
+#include "flow/shift.h"
 #include "net/answer.h"
 
 /* How a frame of the flow leaves towards a side. */
@@ -37,22 +38,6 @@ static struct way way_to(const struct fb_snapshot *snap, enum fb_family family,
 			    fb_tuple_reverse(&key)};
 }
 
-/* len bytes that were built in m. */
-static void send_frame(struct fb_worker *w, uint16_t port, struct rte_mbuf *m, uint32_t len)
-{
-	m->data_len = (uint16_t)len;
-	m->pkt_len = len;
-	if (len != 0 && w->dp->ports[port].vlan != 0) {
-		m->vlan_tci = w->dp->ports[port].vlan;
-		if (rte_vlan_insert(&m) != 0)
-			len = 0;
-	}
-	if (len == 0)
-		rte_pktmbuf_free(m);
-	else
-		fb_tx_add(w, port, m, FB_TX_RESET);
-}
-
 static void tell_other(struct fb_worker *w, const struct fb_burst *b, uint16_t i,
 		       const struct fb_flow *flow, enum fb_flow_dir dir)
 {
@@ -63,11 +48,12 @@ static void tell_other(struct fb_worker *w, const struct fb_burst *b, uint16_t i
 
 	if (m == NULL)
 		return;
-	send_frame(w, way.port, m,
-		   fb_answer_tcp_reset_onward(rte_pktmbuf_mtod(b->mbufs[i], uint8_t *), pkt,
-					      &way.tuple, w->dp->ports[way.port].mac, way.mac,
-					      rte_pktmbuf_mtod(m, uint8_t *),
-					      rte_pktmbuf_tailroom(m)));
+	(void)fb_tx_built(w, way.port, m,
+			  fb_answer_tcp_reset_onward(rte_pktmbuf_mtod(b->mbufs[i], uint8_t *), pkt,
+						     &way.tuple, w->dp->ports[way.port].mac,
+						     way.mac, rte_pktmbuf_mtod(m, uint8_t *),
+						     rte_pktmbuf_tailroom(m)),
+			  FB_TX_RESET);
 }
 
 /* The record stays for a while, and answers whatever was on its way. */
@@ -76,6 +62,8 @@ static void note_reset(struct fb_worker *w, enum fb_family family, struct fb_flo
 	if (flow->state == FB_FLOW_RESET)
 		return;
 	fb_flow_dequeue(w->flows[family], flow);
+	if (flow->state == FB_FLOW_PROXY_OPENING)
+		flow->packets = 0;
 	flow->state = FB_FLOW_RESET;
 	fb_flow_count_ended(w, flow);
 	flow->last_use_ms = w->now_ms;
@@ -86,7 +74,10 @@ void fb_end_drained(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct 
 {
 	const struct fb_packet *pkt = &b->pkts[i];
 
+	/* A client's own number, which is all that counts in a reset, is the same on both sides. */
 	note_reset(w, (enum fb_family)pkt->family, flow);
+	if (dir == FB_DIR_ENDPOINT)
+		fb_proxy_translate_seq(b, i, flow);
 	/* A side that resets by itself is done, and its packet tells the other one. */
 	if (pkt->tcp_flags & RTE_TCP_RST_FLAG) {
 		if (flow->ep_id < w->snap->n_endpoints)
@@ -108,9 +99,10 @@ static void ask_client(struct fb_worker *w, const struct fb_snapshot *snap, enum
 
 	if (m == NULL)
 		return;
-	send_frame(w, way.port, m,
-		   fb_answer_tcp_probe(&way.tuple, w->dp->ports[way.port].mac, way.mac,
-				       rte_pktmbuf_mtod(m, uint8_t *), rte_pktmbuf_tailroom(m)));
+	(void)fb_tx_built(w, way.port, m,
+			  fb_answer_tcp_probe(&way.tuple, w->dp->ports[way.port].mac, way.mac,
+					      rte_pktmbuf_mtod(m, uint8_t *), rte_pktmbuf_tailroom(m)),
+			  FB_TX_RESET);
 }
 
 static void end_silent(struct fb_worker *w, const struct fb_snapshot *snap, enum fb_family family,
@@ -119,7 +111,7 @@ static void end_silent(struct fb_worker *w, const struct fb_snapshot *snap, enum
 	if (flow->state == FB_FLOW_RESET || flow->ep_id >= snap->n_endpoints ||
 	    (fb_table_info(snap, flow->ep_id)->flags & FB_EP_OVER) == 0)
 		return;
-	if (flow->state != FB_FLOW_ESTABLISHED) {
+	if (flow->state != FB_FLOW_ESTABLISHED && flow->state != FB_FLOW_PROXIED) {
 		fb_flow_forget(w, family, flow);
 		return;
 	}

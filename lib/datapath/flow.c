@@ -121,6 +121,9 @@ static bool is_led_here(struct fb_worker *w, struct fb_flow *flow, const struct 
 {
 	const struct fb_service *svc = fb_table_lookup(w->snap, client);
 
+	/* Then nobody knows yet whether the client is there. */
+	if (svc != NULL && svc->proxied && fb_proxy_is_asked(w, svc))
+		return false;
 	if (svc == NULL || svc->affinity_s == 0 || svc->n_slots == 0)
 		return true;
 	if (fb_select_affine(w, svc, client)->id != flow->ep_id)
@@ -140,13 +143,15 @@ bool fb_flow_look_again(struct fb_worker *w, struct fb_flow *flow, const struct 
 	bool new_syn = dir == FB_DIR_CLIENT && pkt->proto != IPPROTO_UDP &&
 		       (pkt->tcp_flags & (RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG)) ==
 			       RTE_TCP_SYN_FLAG &&
-		       flow->state != FB_FLOW_ESTABLISHED && flow->state != FB_FLOW_ASSOCIATED;
+		       flow->state != FB_FLOW_ESTABLISHED && flow->state != FB_FLOW_ASSOCIATED &&
+		       flow->state != FB_FLOW_PROXIED;
 	const struct fb_endpoint_info *info;
 	struct fb_tuple client;
 
 	if (likely(flow->ep_epoch == fb_table_epoch(snap, flow->ep_id) && !new_syn))
 		return true;
-	if (flow->state == FB_FLOW_RESET)
+	/* The numbers of the next connection are others, and begin with a cookie. */
+	if (flow->state == FB_FLOW_RESET || (new_syn && flow->state == FB_FLOW_PROXY_CLOSING))
 		return false;
 	client = fb_flow_tuple(flow, (enum fb_family)pkt->family, FB_DIR_CLIENT);
 	if (!fb_table_keeps_flow(snap, &client, flow->ep_id))

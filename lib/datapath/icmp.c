@@ -18,6 +18,7 @@
 #include "datapath/stages.h"
 #include "datapath/stateless.h"
 #include "flow/lookup.h"
+#include "flow/shift.h"
 #include "net/rewrite.h"
 
 /* @return whether the error may go on; else it was dropped */
@@ -46,7 +47,7 @@ static bool by_the_hash(struct fb_worker *w, struct fb_burst *b, uint16_t i,
 	struct fb_tuple reply;
 
 	if (svc == NULL || svc->mode != FB_MODE_DNAT || svc->n_slots == 0 || svc->affinity_s > 0 ||
-	    !fb_selection_by_hash(svc->selection) || pkt->ttl <= 1)
+	    !fb_selection_by_hash(svc->selection) || svc->proxied || pkt->ttl <= 1)
 		return false;
 	ep = fb_table_select(svc, fb_table_select_hash(w->snap, svc, key), NULL);
 	hop = &w->snap->next_hops[fb_table_info(w->snap, ep->id)->nh_idx];
@@ -148,6 +149,9 @@ static void to_endpoint(struct fb_worker *w, struct fb_burst *b, uint16_t i, str
 		outer_src = fb_tuple_dst(&reply);
 	fb_rewrite_icmp_error(rte_pktmbuf_mtod(b->mbufs[i], uint8_t *), pkt, &outer_src, &outer_dst,
 			      &reply);
+	if (unlikely(fb_flow_is_shifted(flow)))
+		fb_rewrite_quoted_seq(rte_pktmbuf_mtod(b->mbufs[i], uint8_t *), pkt,
+				      fb_flow_shift(flow).seq);
 	fb_end_forward(w, b, i, hop->port, hop->mac);
 }
 

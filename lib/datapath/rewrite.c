@@ -77,13 +77,19 @@ static __rte_noinline void lower_mss(struct fb_worker *w, struct fb_burst *b, ui
 	fb_mss_lower(w, b, i, &client, egress, &w->snap->next_hops[flow->nh_idx]);
 }
 
-/* Where fb_flow_touch() says so: every SYN of a flow is among them (flow/state.h), and few other packets. */
-static __rte_always_inline void note(struct fb_worker *w, struct fb_burst *b, uint16_t i,
+/*
+ * Where fb_flow_touch() says so: every SYN of a flow is among them, every packet of one that began with a cookie
+ * (flow/state.h), and few others. @return whether the packet goes on; else it came to its end
+ */
+static __rte_always_inline bool note(struct fb_worker *w, struct fb_burst *b, uint16_t i,
 				     enum fb_family family, uint8_t tcp_flags, uint16_t egress)
 {
+	if (unlikely(b->flows[i]->state >= FB_FLOW_PROXY_OPENING) && !fb_proxy_pass(w, b, i))
+		return false;
 	fb_flow_note(w, family, b->flows[i]);
 	if (unlikely(fb_mss_is_asked(w, tcp_flags)))
 		lower_mss(w, b, i, egress);
+	return true;
 }
 
 /* What may be fragmented leaves in pieces: the same as below, for the few. */
@@ -99,8 +105,9 @@ static __rte_noinline void too_large(struct fb_worker *w, struct fb_burst *b, ui
 		fb_end_too_big(w, b, i, mtu);
 		return;
 	}
-	if (fb_flow_touch(flow, dir, pkt->tcp_flags, w->now_ms))
-		note(w, b, i, FB_IPV4, pkt->tcp_flags, out.port);
+	if (fb_flow_touch(flow, dir, pkt->tcp_flags, w->now_ms) &&
+	    !note(w, b, i, FB_IPV4, pkt->tcp_flags, out.port))
+		return;
 	flow->packets++;
 	ec->packets++;
 	ec->bytes += pkt->l3_len_bytes;
@@ -142,8 +149,9 @@ static __rte_always_inline void forward(struct fb_worker *w, struct fb_burst *b,
 		too_large(w, b, i, mtu);
 		return;
 	}
-	if (unlikely(fb_flow_touch(flow, dir, tcp_flags, w->now_ms)))
-		note(w, b, i, family, tcp_flags, way.port);
+	if (unlikely(fb_flow_touch(flow, dir, tcp_flags, w->now_ms)) &&
+	    unlikely(!note(w, b, i, family, tcp_flags, way.port)))
+		return;
 	flow->packets++;
 	ec->packets++;
 	ec = fb_keep(ec); /* two additions to memory, no vector of two */

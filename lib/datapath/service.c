@@ -15,6 +15,7 @@
 #include "datapath/stateless.h"
 #include "flow/lookup.h"
 #include "flow/queue.h"
+#include "flow/shift.h"
 #include "flow/state.h"
 #include "net/rewrite.h"
 
@@ -178,9 +179,10 @@ static uint8_t first_state(uint8_t proto)
 				       : FB_FLOW_UDP_NEW;
 }
 
+/* start: of a connection that began with a cookie; NULL: of all others. */
 static enum fb_reason create_flow(struct fb_worker *w, const struct fb_packet *pkt,
 				  struct fb_flow_hash hash, struct fb_candidate *c,
-				  struct fb_flow **ret)
+				  const struct fb_proxy_start *start, struct fb_flow **ret)
 {
 	const struct fb_endpoint *ep = c->ep;
 	const struct fb_endpoint_info *info;
@@ -203,7 +205,9 @@ static enum fb_reason create_flow(struct fb_worker *w, const struct fb_packet *p
 	flow->ep_epoch = fb_table_epoch(w->snap, ep->id);
 	flow->nh_idx = info->nh_idx;
 	fb_flow_count_open(w, flow);
-	fb_flow_begin(flow, first_state(pkt->proto));
+	if (unlikely(start != NULL))
+		fb_flow_proxy_begin(flow, start->isn, start->said);
+	fb_flow_begin(flow, start == NULL ? first_state(pkt->proto) : FB_FLOW_PROXY_OPENING);
 	fb_flow_enqueue(w->flows[pkt->family], flow);
 	w->endpoint_counters[ep->id].flows++;
 	w->endpoint_counters[ep->id].live++;
@@ -261,10 +265,39 @@ static bool is_admitted(const struct fb_service *svc, const struct fb_tuple *cli
 	return fb_table_admits(svc, &src);
 }
 
+/*
+ * TCP of a service whose clients have to show first that they are there. What is in the middle of a connection
+ * that nobody here knows has numbers that no endpoint knows, or may have. @return whether the packet came to its
+ * end; else it begins a flow, with *ret_start where it is no SYN
+ */
+static bool proxied(struct fb_worker *w, struct fb_burst *b, uint16_t i, const struct fb_service *svc,
+		    struct fb_proxy_start *ret_start)
+{
+	const struct fb_packet *pkt = &b->pkts[i];
+
+	if (fb_packet_opens(pkt)) {
+		if (!fb_proxy_is_asked(w, svc))
+			return false;
+		if (pkt->kind == FB_PARSE_SERVICE)
+			fb_proxy_answer(w, b, i, svc);
+		else
+			fb_end_drop(w, b, i, FB_REASON_SYN_PROXY);
+		return true;
+	}
+	if (pkt->kind == FB_PARSE_SERVICE &&
+	    (pkt->tcp_flags & (RTE_TCP_SYN_FLAG | RTE_TCP_RST_FLAG)) == 0 &&
+	    fb_proxy_accepts(w, b, i, ret_start))
+		return false;
+	reject(w, b, i, svc, FB_REASON_NO_FLOW);
+	return true;
+}
+
 static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct fb_candidate *c)
 {
 	const struct fb_packet *pkt = &b->pkts[i];
 	const struct fb_service *svc = c->svc;
+	const struct fb_proxy_start *started = NULL;
+	struct fb_proxy_start start;
 	struct fb_flow *flow;
 	enum fb_reason reason;
 
@@ -299,7 +332,14 @@ static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct fb_
 		fb_end_drop(w, b, i, FB_REASON_SOURCE_RANGE);
 		return;
 	}
-	if (begins_nothing(pkt, svc)) {
+	if (unlikely(svc->proxied) && pkt->proto == IPPROTO_TCP) {
+		if (proxied(w, b, i, svc, &start))
+			return;
+		/* A SYN, while nothing presses, is like any other. */
+		if (!fb_packet_opens(pkt))
+			started = &start;
+	}
+	if (started == NULL && begins_nothing(pkt, svc)) {
 		reject(w, b, i, svc, FB_REASON_NO_FLOW);
 		return;
 	}
@@ -311,7 +351,7 @@ static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct fb_
 			 ? FB_REASON_NONE
 			 : fb_limit_new_flow(w, svc, &pkt->tuple);
 	if (likely(reason == FB_REASON_NONE))
-		reason = create_flow(w, pkt, b->hashes[i], c, &flow);
+		reason = create_flow(w, pkt, b->hashes[i], c, started, &flow);
 	if (reason != FB_REASON_NONE) {
 		w->service_counters[svc->id].dropped++;
 		fb_end_drop(w, b, i, reason);

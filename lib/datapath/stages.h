@@ -70,6 +70,14 @@ void fb_end_too_big(struct fb_worker *w, struct fb_burst *b, uint16_t i, uint16_
 void fb_end_drained(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct fb_flow *flow,
 		    enum fb_flow_dir dir);
 
+/* answer.c: a buffer to build an answer in; NULL after the packet was dropped for want of one. */
+struct rte_mbuf *fb_answer_buffer(struct fb_worker *w, struct fb_burst *b, uint16_t i);
+/*
+ * Send the answer of len bytes that was built in it, untagged, and end the packet; without one (len 0) the packet
+ * is dropped, since what may not be answered is not answered.
+ */
+void fb_end_answered(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct rte_mbuf *m,
+		     uint32_t len, enum fb_verdict verdict, enum fb_reason reason);
 /* answer.c: a reset (of TCP or SCTP) in answer, whatever the rates. */
 void fb_end_reset(struct fb_worker *w, struct fb_burst *b, uint16_t i, enum fb_reason reason);
 
@@ -81,6 +89,9 @@ static inline bool fb_packet_opens(const struct fb_packet *pkt)
 	return pkt->proto != IPPROTO_UDP && (pkt->tcp_flags & answers) == RTE_TCP_SYN_FLAG;
 }
 
+/* tx.c: len bytes that were built in m, untagged. @return false: none, or no room for the tag; m is gone */
+bool fb_tx_built(struct fb_worker *w, uint16_t port, struct rte_mbuf *m, uint32_t len,
+		 enum fb_tx_kind kind);
 /* tx.c: a port's buffer is full. */
 void fb_tx_flush(struct fb_worker *w, uint16_t port);
 /* tx.c: what waits for an owner goes into his ring now. */
@@ -204,6 +215,31 @@ static inline enum fb_reason fb_find_way_out(const struct fb_worker *w, const st
 	return FB_REASON_NONE;
 }
 
+/* What a new flow of a proxied service begins with: flow/shift.h. */
+struct fb_proxy_start {
+	uint32_t isn;
+	uint8_t said;
+};
+
+/* proxy.c: whether new connections of the service, which is proxied, begin with a cookie now. */
+bool fb_proxy_is_asked(const struct fb_worker *w, const struct fb_service *svc);
+/* Answer a SYN by a cookie. */
+void fb_proxy_answer(struct fb_worker *w, struct fb_burst *b, uint16_t i, const struct fb_service *svc);
+/* Whether a segment that no flow has brings a cookie of ours back. */
+bool fb_proxy_accepts(struct fb_worker *w, const struct fb_burst *b, uint16_t i,
+		      struct fb_proxy_start *ret);
+/*
+ * A packet of a flow in one of the proxy's states, about to be translated and to leave: there is a way out.
+ * @return whether it may; else it came to its end
+ */
+bool fb_proxy_pass(struct fb_worker *w, struct fb_burst *b, uint16_t i);
+/* Another's numbers in a packet that came from that side of a shifted flow. */
+void fb_proxy_translate(const struct fb_burst *b, uint16_t i, const struct fb_flow *flow,
+			enum fb_flow_dir dir);
+
+/* The endpoint's sequence number alone, as its client knows it; of a flow that keeps a shift. */
+void fb_proxy_translate_seq(const struct fb_burst *b, uint16_t i, const struct fb_flow *flow);
+
 /* split.c: a translated IPv4 packet that is too large for its way out, and may be fragmented. */
 void fb_end_split(struct fb_worker *w, struct fb_burst *b, uint16_t i,
 		  const struct fb_way_out *out);
@@ -216,6 +252,13 @@ static inline bool fb_may_split(const struct fb_packet *pkt)
 /* mss.c: the MSS option of a SYN that is about to leave; client is the flow's tuple as its client has it. */
 void fb_mss_lower(struct fb_worker *w, struct fb_burst *b, uint16_t i, const struct fb_tuple *client,
 		  uint16_t egress, const struct fb_next_hop *hop);
+
+/* To what ports and svc (NULL: none) lower an MSS; UINT16_MAX: they do not. */
+uint16_t fb_mss_lowered(const struct fb_worker *w, const struct fb_service *svc, enum fb_family family,
+			uint16_t ingress, uint16_t egress, const struct fb_next_hop *hop);
+/* The same, and no more than the links carry. hop: the endpoint's, or NULL. */
+uint16_t fb_mss_carried(const struct fb_worker *w, const struct fb_service *svc, enum fb_family family,
+			uint16_t ingress, uint16_t egress, const struct fb_next_hop *hop);
 
 /* Whether it is a SYN, and somebody lowers them. */
 static inline bool fb_mss_is_asked(const struct fb_worker *w, uint8_t tcp_flags)

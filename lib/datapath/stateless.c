@@ -208,7 +208,7 @@ static void send_as(struct fb_worker *w, struct fb_burst *b, uint16_t i, const s
 /* Nothing but the table decides where its flows go, so that every packet of one goes alike. */
 static bool can_do_without(const struct fb_service *svc)
 {
-	return svc->mode == FB_MODE_DNAT && svc->affinity_s == 0 && !svc->ranged &&
+	return svc->mode == FB_MODE_DNAT && svc->affinity_s == 0 && !svc->ranged && !svc->proxied &&
 	       fb_selection_by_hash(svc->selection);
 }
 

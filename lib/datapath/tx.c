@@ -45,6 +45,7 @@ static void count(struct fb_worker *w, uint16_t port, const struct tally *all,
 	w->counters.twin_tx += sent.packets[FB_TX_TWIN];
 	w->counters.resets += sent.packets[FB_TX_RESET];
 	w->counters.pieces += sent.packets[FB_TX_PIECE];
+	w->counters.proxy_acks += sent.packets[FB_TX_PROXY];
 	w->counters.drops[FB_REASON_TX_FULL] +=
 		unsent->packets[FB_TX_FORWARD] + unsent->packets[FB_TX_ANSWER];
 }
@@ -57,6 +58,23 @@ static uint16_t pass_on(struct fb_worker *w, uint16_t port, struct rte_mbuf **mb
 	for (uint16_t i = 0; i < n; i++)
 		mbufs[i]->port = port;
 	return (uint16_t)rte_ring_mp_enqueue_burst(to->egress_ring, (void **)mbufs, n, NULL);
+}
+
+bool fb_tx_built(struct fb_worker *w, uint16_t port, struct rte_mbuf *m, uint32_t len,
+		 enum fb_tx_kind kind)
+{
+	m->data_len = (uint16_t)len;
+	m->pkt_len = len;
+	if (len != 0 && w->dp->ports[port].vlan != 0) {
+		m->vlan_tci = w->dp->ports[port].vlan;
+		if (rte_vlan_insert(&m) != 0)
+			len = 0;
+	}
+	if (len == 0)
+		rte_pktmbuf_free(m);
+	else
+		fb_tx_add(w, port, m, kind);
+	return len != 0;
 }
 
 void fb_tx_flush(struct fb_worker *w, uint16_t port)

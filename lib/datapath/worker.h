@@ -19,6 +19,7 @@
 #include <rte_ring.h>
 
 #include "affinity/table.h"
+#include "base/siphash.h"
 #include "datapath/datapath.h"
 #include "datapath/limit.h"
 #include "dns/message.h"
@@ -49,6 +50,7 @@ enum fb_tx_kind {
 	FB_TX_TWIN, /* from the kernel twin or control */
 	FB_TX_RESET, /* ends a drained flow, beside the answer */
 	FB_TX_PIECE, /* of a forwarded packet that was too large, beside the first */
+	FB_TX_PROXY, /* acknowledges an endpoint's SYN+ACK, beside what its client is sent */
 	FB_TX_KIND_COUNT,
 };
 
@@ -127,6 +129,13 @@ struct fb_rate_limit {
 	uint32_t last_ms;
 };
 
+/* What the endpoints of a service said when they were last asked in a client's name (proxy.c). */
+struct fb_proxy_learnt {
+	uint16_t mss; /* 0: not yet, or nothing */
+	bool no_timestamps;
+	bool no_wscale;
+};
+
 struct fb_stateless;
 
 struct fb_worker {
@@ -151,6 +160,7 @@ struct fb_worker {
 	struct fb_source_bucket *sources;  /* FB_LIMIT_SOURCES; NULL: sources have no limit */
 	struct fb_region sources_region;
 	uint32_t source_rate; /* this worker's part */
+	struct fb_proxy_learnt *proxy_learnt; /* by service id */
 	uint32_t *turns; /* round robin, by service id: the next turn + 1; 0: none taken yet */
 
 	/* Of the burst in hand. */
@@ -223,6 +233,8 @@ struct fb_datapath {
 	bool stop;           /* written by control, read by workers once per loop */
 	bool draining;	     /* the same, on a miss: no new flows */
 	bool ports_clamp;    /* some port has a tcp_mss */
+	struct fb_siphash_key proxy_key; /* of cookies */
+	uint32_t proxy_clock; /* what the clock of timestamps is ahead of the datapath's */
 	bool started;        /* control only */
 	struct fb_keep *keep; /* control only; NULL: nothing is kept */
 	unsigned int *lcores;

@@ -50,6 +50,16 @@ static enum fb_service_mode mode_of(const struct build *b, bool local)
 	return local ? FB_MODE_DNAT : b->settings->default_mode;
 }
 
+static enum fb_syn_proxy proxy_of(const struct build *b, uint8_t proto)
+{
+	static const enum fb_syn_proxy wishes[FB_PROXY_WISH_COUNT] = {
+		[FB_PROXY_WISH_AUTO] = FB_SYN_PROXY_AUTO,
+		[FB_PROXY_WISH_ALWAYS] = FB_SYN_PROXY_ALWAYS,
+	};
+
+	return proto == IPPROTO_TCP ? wishes[b->service->syn_proxy] : FB_SYN_PROXY_OFF;
+}
+
 static enum fb_selection selection_of(const struct build *b)
 {
 	static const enum fb_selection wishes[FB_SELECTION_WISH_COUNT] = {
@@ -216,6 +226,8 @@ static int add_spec(struct build *b, struct port *p, const struct way *way)
 		.removed_tcp_s = removed_tcp_of(b),
 		.new_flow_rate = said_or(b->service->new_flow_rate, b->settings->new_flow_rate),
 		.tcp_mss = p->port->proto == IPPROTO_TCP ? b->service->tcp_mss : FB_MSS_OFF,
+		.syn_proxy = (uint8_t)proxy_of(b, p->port->proto),
+		.syn_proxy_wscale = (uint8_t)said_or(b->service->syn_proxy_wscale, FB_SYN_PROXY_WSCALE),
 		.frontends = frontends,
 		.sources = way->filtered ? p->sources : NULL,
 		.n_sources = way->filtered ? p->n_sources : 0,

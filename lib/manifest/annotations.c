@@ -190,6 +190,19 @@ static uint16_t read_mss(const struct field *f)
 	return mss;
 }
 
+static uint32_t read_scale(const struct field *f)
+{
+	char shown[FIELD_SHOWN_SIZE];
+	uint32_t scale;
+
+	if (!is_said(f))
+		return FB_UNSAID;
+	if (parse_weight(f->node->text, strlen(f->node->text), &scale) && scale <= 14)
+		return scale;
+	field_error(f, "\"%s\" is not a window scale (0 to 14)", field_show(f, shown));
+	return FB_UNSAID;
+}
+
 void kind_read_service_annotations(const struct field *root, struct fb_model_service *service)
 {
 	struct field metadata = field_get(root, "metadata");
@@ -213,6 +226,11 @@ void kind_read_service_annotations(const struct field *root, struct fb_model_ser
 	service->new_flow_rate = read_rate(&f);
 	f = field_get(&annotations, FB_ANNOTATION_TCP_MSS);
 	service->tcp_mss = read_mss(&f);
+	f = field_get(&annotations, FB_ANNOTATION_SYN_PROXY);
+	service->syn_proxy =
+		field_enum(&f, fb_proxy_wish_names, FB_PROXY_WISH_COUNT, FB_PROXY_WISH_NONE);
+	f = field_get(&annotations, FB_ANNOTATION_SYN_PROXY_SCALE);
+	service->syn_proxy_wscale = read_scale(&f);
 	f = field_get(&annotations, FB_ANNOTATION_WEIGHTS);
 	read_weights(&f, service);
 	f = field_get(&annotations, FB_ANNOTATION_PORT_RANGES);

@@ -101,6 +101,7 @@ static bool same_service(const struct fb_model_service *a, const struct fb_model
 	       a->selection == b->selection && a->slow_start_s == b->slow_start_s &&
 	       a->drain_deadline_s == b->drain_deadline_s && a->new_flow_rate == b->new_flow_rate &&
 	       a->removed_tcp_s == b->removed_tcp_s && a->tcp_mss == b->tcp_mss &&
+	       a->syn_proxy == b->syn_proxy && a->syn_proxy_wscale == b->syn_proxy_wscale &&
 	       a->health_check_node_port == b->health_check_node_port &&
 	       same(a->cluster_ip, b->cluster_ip) &&
 	       same(a->load_balancer_class, b->load_balancer_class) &&

@@ -63,6 +63,13 @@ const char *const fb_targets_wish_names[FB_TARGETS_WISH_COUNT] = {
 	[FB_TARGETS_WISH_NODES] = "nodes",
 };
 
+const char *const fb_proxy_wish_names[FB_PROXY_WISH_COUNT] = {
+	[FB_PROXY_WISH_NONE] = "",
+	[FB_PROXY_WISH_OFF] = "off",
+	[FB_PROXY_WISH_AUTO] = "auto",
+	[FB_PROXY_WISH_ALWAYS] = "always",
+};
+
 const char *const fb_mode_wish_names[FB_MODE_WISH_COUNT] = {
 	[FB_MODE_WISH_NONE] = "",
 	[FB_MODE_WISH_SNAT] = "snat",

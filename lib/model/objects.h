@@ -117,6 +117,14 @@ enum fb_mode_wish {
 };
 
 /* Annotation FB_ANNOTATION_SELECTION: how a new flow's endpoint is chosen. */
+enum fb_proxy_wish {
+	FB_PROXY_WISH_NONE,
+	FB_PROXY_WISH_OFF,
+	FB_PROXY_WISH_AUTO,
+	FB_PROXY_WISH_ALWAYS,
+	FB_PROXY_WISH_COUNT,
+};
+
 enum fb_selection_wish {
 	FB_SELECTION_WISH_NONE,
 	FB_SELECTION_WISH_MAGLEV,
@@ -135,6 +143,7 @@ extern const char *const fb_traffic_distribution_names[FB_DISTRIBUTION_COUNT];
 extern const char *const fb_targets_wish_names[FB_TARGETS_WISH_COUNT];
 extern const char *const fb_mode_wish_names[FB_MODE_WISH_COUNT];
 extern const char *const fb_selection_wish_names[FB_SELECTION_WISH_COUNT];
+extern const char *const fb_proxy_wish_names[FB_PROXY_WISH_COUNT];
 
 /** "TCP", "UDP" or "SCTP" of an IPPROTO_ number of a port. */
 const char *fb_protocol_name(uint8_t proto);
@@ -150,6 +159,8 @@ const char *fb_protocol_name(uint8_t proto);
 #define FB_ANNOTATION_PORT_RANGES    "forebay.io/port-ranges"
 #define FB_ANNOTATION_NEW_FLOW_RATE  "forebay.io/new-flow-rate"
 #define FB_ANNOTATION_TCP_MSS	     "forebay.io/tcp-mss"
+#define FB_ANNOTATION_SYN_PROXY	     "forebay.io/syn-proxy"
+#define FB_ANNOTATION_SYN_PROXY_SCALE "forebay.io/syn-proxy-window-scale"
 /* Of what is allotted: lib/pool. */
 #define FB_ANNOTATION_POOL    "forebay.io/pool"
 #define FB_ANNOTATION_SHARING "forebay.io/sharing-key"
@@ -231,6 +242,8 @@ struct fb_model_service {
 	enum fb_targets_wish targets;
 	enum fb_mode_wish mode;
 	enum fb_selection_wish selection;
+	enum fb_proxy_wish syn_proxy;
+	uint32_t syn_proxy_wscale; /* FB_UNSAID where there is no such annotation */
 	uint32_t affinity_timeout_s; /* 0: sessionAffinity None */
 	/* Annotations; FB_UNSAID where there is none. */
 	uint32_t slow_start_s;

@@ -53,6 +53,7 @@ struct fb_service {
 	bool by_client;       /* the hash is of the client's address alone */
 	bool limited : 1;     /* by new_flow_rate; else as many flows as come */
 	bool elsewhere : 1;   /* with n_slots 0: drop, since other nodes have endpoints */
+	bool proxied : 1;     /* by cookies, always or at times: syn_proxy */
 	bool ranged;          /* some frontend is more than one port: fb_table_port_be() */
 	uint8_t part;         /* parts of a port share id; each has the same endpoints, in other states */
 	uint8_t selection;    /* enum fb_selection */
@@ -73,6 +74,8 @@ struct fb_service {
 	uint32_t drain_deadline_s; /* these two are for control */
 	uint32_t removed_tcp_s;
 	uint16_t tcp_mss;      /* to which MSS options are lowered: base/mss.h */
+	uint8_t syn_proxy;     /* enum fb_syn_proxy */
+	uint8_t syn_proxy_wscale; /* what clients are told of the endpoints' windows */
 	uint32_t n_turns;      /* round robin: length of a round */
 	const uint16_t *turns; /* place in endpoints; NULL: each in its order, weights are equal */
 	const uint32_t *weights; /* of the active endpoints, by place */

@@ -124,6 +124,8 @@ bool fb_service_equals(const struct fb_service_part *svc, const struct fb_servic
 	    svc->pub.new_flow_rate != spec->new_flow_rate ||
 	    svc->pub.drain_deadline_s != spec->drain_deadline_s ||
 	    svc->pub.removed_tcp_s != spec->removed_tcp_s || svc->pub.tcp_mss != spec->tcp_mss ||
+	    svc->pub.syn_proxy != spec->syn_proxy ||
+	    svc->pub.syn_proxy_wscale != spec->syn_proxy_wscale ||
 	    svc->pub.elsewhere != spec->elsewhere ||
 	    !fb_source_set_equal(svc->sources, spec->sources, spec->n_sources) ||
 	    svc->pub.port != spec->port || svc->pub.n_endpoints != spec->n_endpoints ||
@@ -286,6 +288,9 @@ static struct fb_service_part *alloc_service(const struct fb_service_spec *spec,
 	svc->pub.drain_deadline_s = spec->drain_deadline_s;
 	svc->pub.removed_tcp_s = spec->removed_tcp_s;
 	svc->pub.tcp_mss = spec->tcp_mss;
+	svc->pub.proxied = spec->syn_proxy != FB_SYN_PROXY_OFF;
+	svc->pub.syn_proxy = spec->syn_proxy;
+	svc->pub.syn_proxy_wscale = spec->syn_proxy_wscale;
 	svc->pub.elsewhere = spec->elsewhere;
 	for (uint32_t i = 0; i < spec->n_frontends; i++)
 		svc->pub.ranged |= spec->frontends[i].last != 0;

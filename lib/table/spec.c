@@ -19,6 +19,12 @@ const char *const fb_selection_names[FB_SELECT_COUNT] = {
 	[FB_SELECT_LEAST_CONNECTIONS] = "least-connections",
 };
 
+const char *const fb_syn_proxy_names[FB_SYN_PROXY_COUNT] = {
+	[FB_SYN_PROXY_OFF] = "off",
+	[FB_SYN_PROXY_AUTO] = "auto",
+	[FB_SYN_PROXY_ALWAYS] = "always",
+};
+
 const char *const fb_service_mode_names[2] = {
 	[FB_MODE_SNAT] = "snat",
 	[FB_MODE_DNAT] = "dnat",

@@ -44,6 +44,20 @@ static inline bool fb_selection_by_hash(enum fb_selection selection)
 	return selection == FB_SELECT_MAGLEV || selection == FB_SELECT_SOURCE_IP;
 }
 
+/* Whether connections are accepted here, by cookies, before their endpoint is asked (datapath/proxy.c). */
+enum fb_syn_proxy {
+	FB_SYN_PROXY_OFF,
+	FB_SYN_PROXY_AUTO, /* while half-open connections press */
+	FB_SYN_PROXY_ALWAYS,
+	FB_SYN_PROXY_COUNT,
+};
+
+/* "off", "auto", "always". */
+extern const char *const fb_syn_proxy_names[FB_SYN_PROXY_COUNT];
+
+/* What Linux endpoints have with 6 MB of buffer at most, its default. */
+#define FB_SYN_PROXY_WSCALE 7
+
 enum fb_frontend_kind {
 	FB_FRONTEND_CLUSTER_IP,
 	FB_FRONTEND_NODE_PORT,
@@ -118,6 +132,8 @@ struct fb_service_spec {
 	uint32_t slow_start_s; /* least connections: a new endpoint's weight grows over this time; 0: not */
 	uint32_t new_flow_rate; /* a second, on the box; 0: as many as come */
 	uint16_t tcp_mss;      /* MSS options of its SYNs are lowered to it: base/mss.h */
+	uint8_t syn_proxy;     /* enum fb_syn_proxy */
+	uint8_t syn_proxy_wscale; /* what clients are told of the endpoints' windows */
 	bool elsewhere;        /* none active here, but on other nodes: drop, do not reject */
 	const struct fb_frontend_spec *frontends;
 	uint32_t n_frontends;

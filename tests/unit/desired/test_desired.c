@@ -622,7 +622,8 @@ static void who_terminates_is_told_from_who_drains_else(void **state)
 {
 	static const char text[] = SERVICE_META(
 		", annotations: {forebay.io/drain-deadline: 1m30s, forebay.io/removed-tcp: "
-		"reset, forebay.io/slow-start: 0s, forebay.io/new-flow-rate: '1200', forebay.io/tcp-mss: auto}",
+		"reset, forebay.io/slow-start: 0s, forebay.io/new-flow-rate: '1200', forebay.io/tcp-mss: auto, "
+		"forebay.io/syn-proxy: auto, forebay.io/syn-proxy-window-scale: '9'}",
 		PLAIN)
 		SLICE("a", "IPv4",
 		      PORT8080 ", endpoints: [{addresses: [10.1.0.1], conditions: {ready: false, "
@@ -646,6 +647,8 @@ static void who_terminates_is_told_from_who_drains_else(void **state)
 	assert_int_equal(specs.v[0].slow_start_s, 0);
 	assert_int_equal(specs.v[0].new_flow_rate, 1200);
 	assert_int_equal(specs.v[0].tcp_mss, FB_MSS_AUTO);
+	assert_int_equal(specs.v[0].syn_proxy, FB_SYN_PROXY_AUTO);
+	assert_int_equal(specs.v[0].syn_proxy_wscale, 9);
 	fb_service_specs_free(&specs);
 	fb_store_free(store);
 	store = store_of(SERVICE(PLAIN)
@@ -658,6 +661,8 @@ static void who_terminates_is_told_from_who_drains_else(void **state)
 	assert_int_equal(specs.v[0].drain_deadline_s, settings.drain_deadline_s);
 	assert_int_equal(specs.v[0].new_flow_rate, settings.new_flow_rate);
 	assert_int_equal(specs.v[0].tcp_mss, FB_MSS_OFF);
+	assert_int_equal(specs.v[0].syn_proxy, FB_SYN_PROXY_OFF);
+	assert_int_equal(specs.v[0].syn_proxy_wscale, FB_SYN_PROXY_WSCALE);
 	assert_int_equal(specs.v[0].removed_tcp_s, FB_NEVER_S);
 	fb_service_specs_free(&specs);
 	fb_store_free(store);

@@ -317,6 +317,11 @@ static const struct wrong wrongs[] = {
 	 "'5/s'}}, spec: {ports: [{port: 80}]}}",
 	 "m:1:95: metadata.annotations.forebay.io/new-flow-rate: \"5/s\" is not a number of flows a "
 	 "second (0, which is no limit, to 1000000)\n"},
+	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/syn-proxy: "
+	 "often, forebay.io/syn-proxy-window-scale: '15'}}, spec: {ports: [{port: 80}]}}",
+	 "m:1:91: metadata.annotations.forebay.io/syn-proxy: \"often\" is none of off, auto, always\n"
+	 "m:1:133: metadata.annotations.forebay.io/syn-proxy-window-scale: \"15\" is not a window scale (0 "
+	 "to 14)\n"},
 	{"{apiVersion: v1, kind: Service, metadata: {name: web, annotations: {forebay.io/tcp-mss: "
 	 "'9k'}}, spec: {ports: [{port: 80}]}}",
 	 "m:1:89: metadata.annotations.forebay.io/tcp-mss: \"9k\" is not a segment size (off, auto, or 88 "

@@ -1,0 +1,114 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+#
+# A Service with a SYN proxy between two real kernels: both have window scales, SACK and timestamps, and use
+# them, on links that lose packets; the numbers of both stay right over a restart. Beside a flood of SYNs from
+# forged sources everybody gets in, and no half-open flow is made.
+
+source "$(dirname "$0")/cases.sh"
+
+lab_up 1
+lab_http
+lab_config
+service hidden snat 20 http:TCP:80:8080 echo:TCP:7000:7000 -- 1
+service kept dnat 21 http:TCP:80:8080 echo:TCP:7000:7000 -- 1
+sed -i 's|forebay.io/mode: [a-z]*|&, forebay.io/syn-proxy: always|' "$LAB_DIR"/manifests/*.yaml
+cc -O2 -Wall "$(dirname "$0")/flood.c" -o "$LAB_DIR/flood"
+# Windows of the endpoint are in another scale than what clients are told.
+lab_in b1 sysctl -q -w net.ipv4.tcp_rmem="4096 131072 33554432"
+echo_py=$(dirname "$0")/echo_through_loss.py
+lab_bg b1 echo python3 "$echo_py" serve 7000
+lab_listening b1 7000
+clang -O2 -g -target bpf -I"/usr/include/$(gcc -print-multiarch)" -DLOSE=200 \
+	-c "$(dirname "$0")/loss.bpf.c" -o "$LAB_DIR/loss.o"
+for role in client b1; do
+	lab_in "$role" tc qdisc add dev eth0 clsact
+	lab_in "$role" tc filter add dev eth0 ingress bpf da obj "$LAB_DIR/loss.o" sec tc_lose
+done
+lab_forebay
+
+sum_of() {
+	lab_ctl get workers -o json |
+		python3 -c 'import json, sys; print(sum(w[sys.argv[1]] for w in json.load(sys.stdin)["items"]))' "$1"
+}
+
+counted() {
+	lab_in "$1" nstat -asz "$2" | awk '$1 !~ /^#/ { n += $2 } END { print int(n) }'
+}
+
+# How a side's kernel has the connection: said ROLE FILTER
+said() {
+	lab_in "$1" ss -Htino state established "$2"
+}
+
+is_held() {
+	grep -qx "$1" "$LAB_DIR/ask.log"
+}
+
+# whole ADDRESS MODE
+whole() {
+	local before
+	before=$(sum_of cookies_accepted)
+	rm -f "$LAB_DIR/again"
+	lab_bg client ask timeout 120 python3 "$echo_py" ask "$1" 7000 4000000 "$LAB_DIR/again"
+	lab_wait 100 is_held held
+	said client "dport = :7000" | tee "$LAB_DIR/said"
+	said b1 "sport = :7000" | tee -a "$LAB_DIR/said"
+	[ "$(grep -c 'ts sack.* wscale:' "$LAB_DIR/said")" -eq 2 ]
+	grep -q 'wscale:7,' "$LAB_DIR/said" # what the client was told
+	[ "$(sum_of cookies_accepted)" -eq "$((before + 1))" ]
+	lab_ctl get flows | grep -q proxied
+}
+
+# The numbers are kept with the flow.
+again() {
+	local side
+	touch "$LAB_DIR/again"
+	lab_wait 100 is_held "held again"
+	for side in client b1; do
+		[ "$(counted "$side" TcpExtTCPSackRecovery)" -gt 0 ]
+		# Blocks, echoes and timestamps that nobody here can have meant.
+		[ "$(counted "$side" TcpExtTCPSACKDiscard)" -eq 0 ]
+		[ "$(counted "$side" TcpExtPAWSEstab)" -eq 0 ]
+		[ "$(counted "$side" TcpExtTSEcrRejected)" -eq 0 ]
+	done
+}
+
+FLOOD=
+end_flood() {
+	[ -z "$FLOOD" ] || kill "$FLOOD"
+	FLOOD=
+}
+
+cookies_since() {
+	[ "$(sum_of cookies_sent)" -gt "$1" ]
+}
+
+# beside ADDRESS FAMILY
+beside() {
+	local sent n
+	sent=$(sum_of cookies_sent)
+	lab_bg client flood "$LAB_DIR/flood" eth0 "$LAB_MAC_LAN" "$1" 80
+	FLOOD=$LAB_BG_PID
+	trap end_flood EXIT # also when something fails
+	lab_wait 30 cookies_since "$((sent + 2000))"
+	n=$(requests "http://$2" 60 | grep -cx backend-1)
+	[ "$(sum_of "half_open_ipv$3")" -le 20 ]
+	end_flood
+	echo "$n answers beside $(($(sum_of cookies_sent) - sent)) cookies"
+	[ "$n" -eq 60 ]
+	[ "$(sum_of flows_evicted)" -eq 0 ]
+}
+
+for to in "IPv4, snat: 192.0.2.20" "IPv6, dnat: 2001:db8:f::21"; do
+	check "4 MB both ways over ${to%: *}, through loss" whole "${to##* }"
+	lab_forebay_stop KILL
+	lab_forebay
+	check "and again on the same connection after a crash" again
+done
+for role in client b1; do
+	lab_in "$role" tc qdisc del dev eth0 clsact
+done
+check "beside a flood over IPv4, dnat, clients connect and nothing is half open" beside 192.0.2.21 192.0.2.21 4
+check "the same over IPv6, snat" beside 2001:db8:f::20 "[2001:db8:f::20]" 6
+done_testing
