@@ -246,6 +246,7 @@ static int handover_run(struct crew *crew, uint32_t n_batches, struct bench_run 
 {
 	struct lane *receiver = &crew->lanes[0];
 	struct lane *owner = &crew->lanes[crew->n - 1];
+	const uint64_t astray = receiver->world.dp->workers[0]->counters.rss_astray;
 	uint32_t at = 0;
 
 	for (uint32_t i = 0; i < 2 * n_batches; i++) {
@@ -265,6 +266,10 @@ static int handover_run(struct crew *crew, uint32_t n_batches, struct bench_run 
 		if (bench_world_recycle(&owner->world) != BENCH_BATCH)
 			return say(errs, "the owner did not get and forward all packets", -EPROTO);
 	}
+	/* Their ports were chosen so that they come in at the owner. */
+	if (receiver->world.setup.mode == FB_MODE_SNAT &&
+	    receiver->world.dp->workers[0]->counters.rss_astray != astray + n_batches * BENCH_BATCH)
+		return say(errs, "replies at the wrong worker were not counted", -EPROTO);
 	for (int k = 0; k < 3; k++)
 		ret_cycles[k] = bench_run_mean(&runs[k]) / BENCH_BATCH;
 	return 0;

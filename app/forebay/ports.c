@@ -56,7 +56,7 @@ uint32_t fb_ports_n_queues(const struct fb_config *config, struct fb_errs *errs)
 		if (find_device(&config->ports[i], &device) != 0 ||
 		    rte_eth_dev_info_get(device, &info) != 0) {
 			fail(errs, &config->ports[i],
-			     strchr(config->ports[i].device, ':') != NULL
+			     config->ports[i].device[strcspn(config->ports[i].device, ":,")] == ':'
 				     ? "not bound to a driver that DPDK can use (dpdk-devbind.py --status)"
 				     : "the virtual device could not be made (a DPDK notice says why)",
 			     -ENODEV);
@@ -232,92 +232,6 @@ static int open_port(const struct fb_config *config, const struct fb_config_port
 	}
 	take_everything(port, p, errs);
 	return 0;
-}
-
-#define RSS_WANTED                                                     \
-	(RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV4_UDP | \
-	 RTE_ETH_RSS_NONFRAG_IPV6_TCP | RTE_ETH_RSS_NONFRAG_IPV6_UDP)
-
-/*
- * Deal the table's entries to the queues in turn, and read back what the device made of it.
- * @return whether every queue has entries and none is somebody else's
- */
-static bool deal_reta(const struct fb_port *p, uint16_t reta_size, uint16_t *ret)
-{
-	struct rte_eth_rss_reta_entry64 reta[FB_NAT_RSS_RETA_MAX / RTE_ETH_RETA_GROUP_SIZE];
-	uint32_t entries[FB_CONFIG_MAX_WORKERS] = {0};
-
-	memset(reta, 0, sizeof(reta));
-	for (uint32_t i = 0; i < reta_size; i++) {
-		reta[i / RTE_ETH_RETA_GROUP_SIZE].mask |= 1ull << (i % RTE_ETH_RETA_GROUP_SIZE);
-		reta[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE] =
-			(uint16_t)(i % p->n_queues);
-	}
-	/* A device that refuses may have dealt by itself, as most do. */
-	(void)rte_eth_dev_rss_reta_update(p->device, reta, reta_size);
-	if (rte_eth_dev_rss_reta_query(p->device, reta, reta_size) != 0)
-		return false;
-	for (uint32_t i = 0; i < reta_size; i++) {
-		ret[i] = reta[i / RTE_ETH_RETA_GROUP_SIZE].reta[i % RTE_ETH_RETA_GROUP_SIZE];
-		if (ret[i] >= p->n_queues)
-			return false;
-		entries[ret[i]]++;
-	}
-	for (uint16_t q = 0; q < p->n_queues; q++)
-		if (entries[q] == 0)
-			return false;
-	return true;
-}
-
-/* @return why RSS is not usable on this port, or NULL with *ret filled */
-static const char *probe_rss(const struct fb_port *p, struct fb_port_rss *ret)
-{
-	struct rte_eth_rss_conf conf = {.rss_key = ret->key, .rss_key_len = sizeof(ret->key)};
-	struct rte_eth_dev_info info;
-
-	if (rte_eth_dev_info_get(p->device, &info) != 0 ||
-	    (info.flow_type_rss_offloads & RSS_WANTED) != RSS_WANTED)
-		return "the device does not hash TCP and UDP ports";
-	if (info.reta_size == 0 || info.reta_size > FB_NAT_RSS_RETA_MAX ||
-	    (info.reta_size & (info.reta_size - 1)) != 0 ||
-	    (info.hash_key_size != 40 && info.hash_key_size != 52))
-		return "the device's table or key has a size that is not supported";
-	conf.rss_key_len = info.hash_key_size;
-	if (rte_eth_dev_rss_hash_conf_get(p->device, &conf) != 0 ||
-	    (conf.rss_hf & RSS_WANTED) != RSS_WANTED)
-		return "the device does not tell its hash key, or does not hash ports";
-	if (!deal_reta(p, info.reta_size, ret->reta))
-		return "the device's table does not spread packets over all queues";
-	for (uint16_t q = 0; q < p->n_queues; q++)
-		ret->queue_worker[q] = (uint8_t)q;
-	ret->rss = (struct fb_nat_rss){
-		.key = ret->key,
-		.key_len = info.hash_key_size,
-		.reta = ret->reta,
-		.reta_size = info.reta_size,
-		.queue_worker = ret->queue_worker,
-		.n_queues = p->n_queues,
-		.hash_types = conf.rss_hf,
-	};
-	return NULL;
-}
-
-void fb_ports_probe_rss(const struct fb_config *config, struct fb_port *ports,
-			struct fb_port_rss *ret, struct fb_errs *errs)
-{
-	for (uint32_t i = 0; i < config->n_ports && config->n_workers > 1; i++) {
-		const char *why = "there are fewer queues than workers";
-
-		if (ports[i].n_queues == config->n_workers)
-			why = probe_rss(&ports[i], &ret[i]);
-		if (why == NULL)
-			ports[i].rss = &ret[i].rss;
-		fb_errs_add(errs, (struct fb_place){0}, FB_SEV_NOTICE, "port %s: %u queues; %s%s",
-			    config->ports[i].name, ports[i].n_queues,
-			    why == NULL ? "RSS steers snat replies to their worker"
-					: "workers hand packets over by rings, since ",
-			    why == NULL ? "" : why);
-	}
 }
 
 int fb_ports_open(const struct fb_config *config, struct rte_mempool *pool, struct fb_port *ret,

@@ -33,8 +33,9 @@ int fb_ports_open(const struct fb_config *config, struct rte_mempool *pool, stru
 		  struct fb_errs *errs);
 
 /**
- * Ask a started port how it spreads packets, and set ports[i].rss where that is usable: a queue for each
- * worker, Toeplitz over TCP and UDP ports, a table that can be read back. Says in a notice what was found.
+ * steering.c: ask a started port how it spreads packets, and set ports[i].rss where that is usable: a queue for
+ * each worker, Toeplitz over TCP and UDP ports, a table that can be read back; and where choosing SNAT ports by it
+ * brings replies back to their worker, which is tried (nat/rss_check.h). Says in a notice what was found.
  *
  * @param ret  n_ports entries, which must live until fb_datapath_create()
  */

@@ -99,6 +99,7 @@ void ctl_print_workers(const struct ctl *ctl, const json_t *items)
 		{"EVICTED", "flows_evicted"},
 		{"HANDED-IN", "handover_in"},
 		{"HANDED-OUT", "handover_out"},
+		{"RSS-ASTRAY", "rss_astray"},
 		{"RX-BYTES", "rx_bytes"},
 		{"TX-BYTES", "tx_bytes"},
 	};

@@ -69,6 +69,7 @@ static json_t *get_workers(struct fb_control *c, const json_t *request)
 		fb_json_set_integer(o, "affinity_full", v.affinity_full);
 		fb_json_set_integer(o, "handover_in", v.handover_in);
 		fb_json_set_integer(o, "handover_out", v.handover_out);
+		fb_json_set_integer(o, "rss_astray", v.rss_astray);
 		fb_json_set_integer(o, "twin_tx", v.twin_tx);
 		fb_json_set_integer(o, "resets", v.resets);
 		fb_json_set_integer(o, "pieces", v.pieces);

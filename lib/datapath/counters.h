@@ -48,6 +48,7 @@ struct fb_worker_counters {
 	uint64_t affinity_full; /* new flows of clients for which there was no room */
 	uint64_t handover_in;
 	uint64_t handover_out;
+	uint64_t rss_astray; /* of these, replies for whose queue the device did not go by its own key and table */
 	uint64_t twin_tx;
 	uint64_t resets;     /* frames made here to end drained flows, beside answers */
 	uint64_t pieces;     /* frames made here of forwarded packets that were too large, but the first */

@@ -30,6 +30,16 @@ uint16_t fb_datapath_owner(const struct fb_datapath *dp, const struct fb_service
 	return fb_nat_client_owner(&dp->nat, &src, fb_tuple_sport(client));
 }
 
+void fb_count_astray(struct fb_worker *w, uint16_t ingress, const struct fb_tuple *reply)
+{
+	const struct fb_nat_steer *steer = w->dp->steer[ingress];
+
+	/* Others may well come in here: flows of an earlier run, or of the peer box. */
+	if (steer != NULL && fb_nat_rss_knows(reply->proto) &&
+	    fb_nat_rss_worker(steer, reply) != w->idx)
+		w->counters.rss_astray++;
+}
+
 uint16_t fb_owner_of_key(const struct fb_worker *w, uint16_t ingress, const struct fb_tuple *key)
 {
 	const struct fb_service *svc = fb_table_lookup(w->snap, key);

@@ -41,9 +41,12 @@ static void no_service(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 
 	if (bits & FB_ADDR_SNAT) {
 		uint8_t owner = fb_nat_port_owner(&w->dp->nat, dport);
+		const uint16_t ingress = fb_ingress(b->mbufs[i]);
 
-		if (owner != FB_NAT_NO_OWNER && handed_to_owner(w, b, i, owner))
+		if (owner != FB_NAT_NO_OWNER && handed_to_owner(w, b, i, owner)) {
+			fb_count_astray(w, ingress, tuple);
 			return;
+		}
 	}
 	/* A `dnat` reply has its client as destination, which may be a node whose address is a service's. */
 	if (!(bits & (FB_ADDR_BOX | FB_ADDR_SNAT)) &&

@@ -307,6 +307,9 @@ static inline bool fb_hides_client(const struct fb_service *svc, const struct fb
 /* owner.c: the worker that owns a flow, found from a packet that is in nobody's table here. */
 uint16_t fb_owner_by_client(const struct fb_worker *w, const struct fb_tuple *client);
 
+/* owner.c: a reply came in on another queue than the device's key and table say. Counted, for the operator. */
+void fb_count_astray(struct fb_worker *w, uint16_t ingress, const struct fb_tuple *reply);
+
 static inline bool fb_is_owned_by_queue(const struct fb_datapath *dp, const struct fb_service *svc,
 					uint16_t port)
 {

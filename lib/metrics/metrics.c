@@ -52,6 +52,9 @@ static const struct worker_row worker_rows[] = {
 	    "Packets taken over from other workers."),
 	ROW(handover_out, "forebay_worker_handover_out_total", "counter",
 	    "Packets handed over to the worker that owns their flow."),
+	ROW(rss_astray, "forebay_worker_rss_astray_total", "counter",
+	    "Replies handed over since the device put them on another queue than its RSS key and table "
+	    "say."),
 	ROW(twin_tx, "forebay_worker_twin_tx_packets_total", "counter",
 	    "Frames sent for the kernel twins and for the control thread."),
 	ROW(resets, "forebay_worker_resets_total", "counter",

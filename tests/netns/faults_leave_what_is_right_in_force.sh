@@ -186,6 +186,26 @@ refusing_device() {
 	lab_ctl get ports | grep -q '^a '
 }
 
+# What is said of each device: a table that the ports chosen agree with, or why workers hand packets over.
+rss_is_said() {
+	cat "$LAB_DIR/forebay.log"
+	grep -q 'port a: 2 queues; RSS steers snat replies to their worker (131072 ports and 13[0-9]* choices checked against its key and table)' \
+		"$LAB_DIR/forebay.log"
+	grep -q 'port b: 2 queues; workers hand packets over by rings, since the device has no table of queues' \
+		"$LAB_DIR/forebay.log"
+	grep -q 'port c: 2 queues; workers hand packets over by rings, since the device does not hash TCP and UDP ports' \
+		"$LAB_DIR/forebay.log"
+	[ "$(lab_ctl get ports -o json | grep -o '"rss": *[a-z]*' | tr -d ' \n')" = '"rss":false"rss":true"rss":false' ]
+	lab_in box curl -sS --fail --max-time 5 http://127.0.0.1:9464/metrics |
+		grep -q '^forebay_worker_rss_astray_total{worker="1"} 0$'
+}
+
+# The other end of a virtio-user device; it is there as soon as its socket is.
+vhost() {
+	lab_bg box vhost "$FB_BUILD/app/forebay-bench/forebay-bench" --generate "net_vhost0,iface=$1,queues=2" --flows 1
+	lab_wait 5 test -S "$1"
+}
+
 # Who asks for the box's MAC address may ask the worker that is held up.
 ip -n "$(lab_ns client)" neigh replace 203.0.113.1 lladdr "$LAB_MAC_LAN" nud permanent dev eth0
 for n in 1 2; do
@@ -206,4 +226,10 @@ sed -i -e 's/device: net_af_packet\([01]\).*/device: net_ring\1\n    mtu: 9000/'
 	-e 's/name: lan/name: a/; s/name: svc/name: b/' "$LAB_CONFIG"
 lab_forebay
 check "a device that refuses is told of, and gone on without" refusing_device
+lab_forebay_stop TERM
+vhost "$LAB_DIR/vhost.sock"
+sed -i -e 's/device: net_ring0/device: net_null0,no-rx=1/' -e 's/device: net_ring1/device: net_tap0,iface=dtap0/' \
+	-e '/mtu: 9000/d' -e "s|^ports:|&\n  - name: c\n    device: net_virtio_user0,path=$LAB_DIR/vhost.sock,queues=2|" "$LAB_CONFIG"
+lab_forebay
+check "each device's way of spreading packets is checked, and said" rss_is_said
 done_testing

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include <rte_ethdev.h>
+
 #include "datapath/stages.h"
 
 enum { RING = 64, PLACES = RING - 1 };
@@ -128,6 +130,45 @@ static void in_one_burst_open_connections_go_first(void **state)
 	}
 }
 
+/* A device with two queues that says it spreads by the first bit of its hash. */
+static void replies_on_another_queue_than_the_device_says_are_counted(void **state)
+{
+	static const uint8_t key[FB_NAT_RSS_KEY_LEN] = {0x6d, 0x5a, 0x56, 0xda, 0x25, 0x5b, 0x0e,
+							0xc2, 0x41, 0x67, 0x25, 0x3d, 0x43, 0xa3,
+							0x8f, 0xb0, 0xd0, 0xca, 0x2b, 0xcb};
+	static const uint16_t reta[] = {0, 1};
+	static const uint8_t queue_worker[] = {0, 1};
+	const struct fb_nat_rss rss = {.key = key,
+				       .key_len = sizeof(key),
+				       .reta = reta,
+				       .reta_size = 2,
+				       .queue_worker = queue_worker,
+				       .n_queues = 2,
+				       .hash_types = RTE_ETH_RSS_NONFRAG_IPV4_TCP};
+	struct fixture *f = *state;
+	struct fb_tuple reply = {.family = FB_IPV4, .proto = IPPROTO_TCP};
+	uint64_t astray = 0;
+	uint64_t there = 0;
+
+	fb_hash_secret_init(&f->dp->nat.secret, "astray");
+	assert_int_equal(fb_nat_ports_init(&f->dp->nat, 32768, 65535, 2, &f->dp->nat.secret), 0);
+	f->dp->steer[1] = fb_nat_steer_create(&rss, &f->dp->nat);
+	assert_non_null(f->dp->steer[1]);
+	for (uint16_t port = 1; port <= 100; port++) {
+		reply.v4.sport = rte_cpu_to_be_16(port);
+		astray += fb_nat_rss_worker(f->dp->steer[1], &reply) != f->w->idx;
+		there += fb_nat_rss_worker(f->dp->steer[1], &reply) == f->w->idx;
+		fb_count_astray(f->w, 1, &reply);
+		fb_count_astray(f->w, 0, &reply); /* of this device nobody knows */
+	}
+	assert_true(astray > 0 && there > 0);
+	assert_int_equal(f->w->counters.rss_astray, astray);
+	reply.proto = IPPROTO_SCTP;
+	fb_count_astray(f->w, 1, &reply);
+	assert_int_equal(f->w->counters.rss_astray, astray);
+	fb_nat_steer_free(f->dp->steer[1]);
+}
+
 static void a_full_ring_shows_as_a_level(void **state)
 {
 	struct fixture *f = *state;
@@ -189,6 +230,8 @@ int main(void)
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(in_one_burst_open_connections_go_first, set_up,
 						tear_down),
+		cmocka_unit_test_setup_teardown(
+			replies_on_another_queue_than_the_device_says_are_counted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_full_ring_shows_as_a_level, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_a_device_does_not_take_is_counted_and_freed,
 						set_up, tear_down),
