@@ -36,7 +36,7 @@ def latency(scratch, rate):
     o.update(flows=ours[0]["flows"], rate_pps=rate * 1000, runs=len(ours))
     for name, side in (("testpmd", theirs), ("worker", ours)):
         o[f"{name}_pps"] = statistics.median(r["pps"] for r in side)
-        for share in ("p50", "p99"):
+        for share in ("p50", "p99", "all_p50", "all_p99"):
             o[f"{name}_{share}_us"] = statistics.median(r[f"{share}_us"] for r in side)
     return o
 
