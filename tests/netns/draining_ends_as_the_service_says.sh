@@ -195,14 +195,14 @@ for mode in dnat snat; do
 	check "$mode: who terminates serves on where nobody else is ready" fallback
 
 	deadline() {
-		web "$mode" ", forebay.io/drain-deadline: 2s" ready gone
+		web "$mode" ", forebay.io/drain-deadline: 4s" ready gone
 		open_connections
 		udp_says backend-1
-		web "$mode" ", forebay.io/drain-deadline: 2s" terminating ready
+		web "$mode" ", forebay.io/drain-deadline: 4s" terminating ready
 		still_there
 		udp_says backend-1
-		lab_wait 10 ended_by_reset
-		lab_wait 5 backend_has_none
+		lab_wait 20 ended_by_reset
+		lab_wait 20 backend_has_none
 		udp_says backend-2
 		[ "$(requests http://192.0.2.20 20 | sort -u)" = backend-2 ]
 		close_connections
@@ -213,8 +213,8 @@ for mode in dnat snat; do
 		web "$mode" ", forebay.io/removed-tcp: $1" ready gone
 		open_connections
 		web "$mode" ", forebay.io/removed-tcp: $1" gone ready
-		lab_wait 10 ended_by_reset
-		lab_wait 5 backend_has_none
+		lab_wait 20 ended_by_reset
+		lab_wait 20 backend_has_none
 		close_connections
 	}
 	check "$mode: flows of a removed endpoint are reset at once" removed reset
