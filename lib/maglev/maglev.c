@@ -15,8 +15,13 @@ static const uint32_t sizes[] = {65537, 131071};
 #define SMALL_MEMBERS    40 /* 100 slots each */
 #define SLOTS_PER_MEMBER 100
 
-/* From here on a list of the free slots beats trying: the best of 128, 256, 384 and 512. */
-#define FEW 128
+/*
+ * From here on a list of the free slots beats trying: 128 of 65537 (the best of 64, 128 and 256), 32 of 4093 (of
+ * 16, 32, 64 and 128).
+ */
+#define FEW_BITS 7
+#define FEW	 (1 << FEW_BITS)
+#define FEW_OF	 128
 
 /* Slots that are tried at a time: 4 beats 1, 2 and 8. */
 #define AHEAD 4
@@ -125,26 +130,29 @@ static uint32_t inverse(uint32_t a, uint32_t n)
  *
  * Its k is its distance times the skip's inverse, modulo n_slots. Without dividing for each (Shoup): with
  * part = inverse * 2^32 / n_slots, rounded down, the quotient of the product is part * distance / 2^32
- * or one more.
+ * or one more. The least k and whose it is are one number, so that the compiler can take several at a time.
  */
 static void take_of_few(struct walker *w, struct board *b)
 {
 	const uint32_t n = b->n_slots;
 	const uint32_t inv = w->inverse != 0 ? w->inverse : inverse(w->skips[1], n);
-	const uint64_t part = ((uint64_t)inv << 32) / n;
+	const uint32_t part = (uint32_t)(((uint64_t)inv << 32) / n);
+	const uint32_t from = w->pos;
+	const uint32_t n_few = b->n_few;
 	uint32_t least = UINT32_MAX;
-	uint32_t best = 0;
+	uint32_t best;
 	uint32_t pos;
 
-	for (uint32_t i = 0; i < b->n_few; i++) {
-		uint32_t ahead = b->few[i] - w->pos + (b->few[i] < w->pos ? n : 0);
-		uint32_t k = ahead * inv - (uint32_t)(ahead * part >> 32) * n;
+	for (uint32_t i = 0; i < n_few; i++) {
+		uint32_t ahead = b->few[i] - from + (b->few[i] < from ? n : 0);
+		uint32_t k = ahead * inv - (uint32_t)((uint64_t)ahead * part >> 32) * n;
 
 		k -= k >= n ? n : 0;
-		best = k < least ? i : best;
+		k = k << FEW_BITS | i;
 		least = k < least ? k : least;
 	}
 	w->inverse = inv;
+	best = least & ((1 << FEW_BITS) - 1);
 	pos = b->few[best];
 	b->few[best] = b->few[--b->n_few];
 	take_slot(w, b, pos);
@@ -160,7 +168,7 @@ static void list_free(struct board *b)
 
 /*
  * One member takes the first free slot of its permutation. Trying slots costs n_slots / n_free on
- * average, so half of all the work would be for the last few hundred of 65537. Where most are taken,
+ * average, so half of all the work would be for the last few hundred of 65537. Once a quarter is taken,
  * several are tried at a time: which of them is the first free one is then no branch that the CPU
  * could guess wrong.
  */
@@ -170,13 +178,13 @@ static inline void take_turn(struct walker *w, struct board *b, uint32_t n_free)
 	uint32_t pos = w->pos;
 	uint32_t taken;
 
-	if (n_free <= FEW) {
+	if (n_free <= FEW && n_free <= n / FEW_OF) {
 		if (b->n_few == 0)
 			list_free(b);
 		take_of_few(w, b);
 		return;
 	}
-	if (n_free > n / 2) {
+	if (n_free > n - n / 4) {
 		while (is_taken(b, pos))
 			pos = advance(pos, w->skips[1], n);
 		take_slot(w, b, pos);
@@ -279,7 +287,7 @@ static bool is_valid(const struct fb_maglev_member *members, uint32_t n_members,
 		if (members[i].weight == 0)
 			return false;
 	}
-	/* So that positions can be added, and turns numbered, without overflow. */
+	/* So that positions can be added, turns numbered, and both be one number with FEW_BITS more. */
 	return n_slots == 1 || (n_slots < UINT32_C(1) << 24 && is_prime(n_slots));
 }
 

@@ -9,7 +9,6 @@ from scapy.layers.inet6 import (
     ICMPv6NDOptDstLLAddr,
     ICMPv6NDOptSrcLLAddr,
     IPv6,
-    IPv6ExtHdrFragment,
     IPv6ExtHdrHopByHop,
     PadN,
 )
@@ -19,6 +18,7 @@ from scapy.packet import Raw
 
 from bed import Step, row
 from packets import ADDRESS, HEADERS, MAC, VLAN, ended, equal, l3_bytes, network, sent, vip
+from rows_fragments import piece
 
 FAMILY = {"family": (4, 6)}
 BOTH = {"family": (4, 6), "mode": ("snat", "dnat")}
@@ -386,14 +386,9 @@ def jumbo(t):
 
 
 def fragment(t, l4, src, dst, smac, port, first):
-    ether = Ether(src=smac, dst=MAC[port])
-    if t.family == 4:
-        ip = IP(src=src, dst=dst, ttl=61, id=77, flags="MF" if first else 0, frag=0 if first else 64)
-        return bytes(ether / ip / l4)
-    head = IPv6ExtHdrFragment(id=77, offset=0 if first else 64, m=1 if first else 0)
-    inner = bytes(l4)
-    head.nh = {TCP: 6, UDP: 17, SCTP: 132}.get(type(l4), 58)
-    return bytes(ether / IPv6(src=src, dst=dst, hlim=61) / head / Raw(inner))
+    head = IP(src=src, dst=dst, ttl=61) if t.family == 4 else IPv6(src=src, dst=dst, hlim=61)
+    proto = {TCP: 6, UDP: 17, SCTP: 132}.get(type(l4), 1 if t.family == 4 else 58)
+    return piece(t, Ether(src=smac, dst=MAC[port]), head, proto, bytes(l4), 0 if first else 512, first, 77)
 
 
 PIECES = ("first", "later")

@@ -22,7 +22,7 @@ enum { SLICES = 18, SLICES_IPV4 = 14, EACH = 100, CHANGES = 40 };
 static const struct {
 	const char *name;
 	const char *address;
-	uint8_t labels[8];
+	uint8_t labels[16];
 } services[] = {
 	{"big", "clusterIP: 10.96.0.1", "\3big\2ns"},
 	{"head", "clusterIP: None", "\4head\2ns"},
