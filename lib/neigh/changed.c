@@ -4,6 +4,24 @@
 
 #include <string.h>
 
+static void add(struct fb_changed *c, const uint64_t net[2], const uint64_t mask[2])
+{
+	const size_t bytes = sizeof(c->prefixes[0].net);
+
+	for (uint32_t i = 0; i < c->n; i++) {
+		if (memcmp(c->prefixes[i].net, net, bytes) == 0 &&
+		    memcmp(c->prefixes[i].mask, mask, bytes) == 0)
+			return;
+	}
+	if (c->n == FB_CHANGED_MAX) {
+		c->all = true;
+		return;
+	}
+	memcpy(c->prefixes[c->n].net, net, bytes);
+	memcpy(c->prefixes[c->n].mask, mask, bytes);
+	c->n++;
+}
+
 void fb_changed_add(struct fb_changed *c, const struct fb_prefix *prefix)
 {
 	unsigned int bits = fb_addr_family(&prefix->addr) == FB_IPV4 ? 96 : 0;
@@ -19,18 +37,14 @@ void fb_changed_add(struct fb_changed *c, const struct fb_prefix *prefix)
 	memcpy(m, mask, sizeof(m));
 	net[0] &= m[0];
 	net[1] &= m[1];
-	for (uint32_t i = 0; i < c->n; i++) {
-		if (memcmp(c->prefixes[i].net, net, sizeof(net)) == 0 &&
-		    memcmp(c->prefixes[i].mask, m, sizeof(m)) == 0)
-			return;
-	}
-	if (c->n == FB_CHANGED_MAX) {
-		c->all = true;
-		return;
-	}
-	memcpy(c->prefixes[c->n].net, net, sizeof(net));
-	memcpy(c->prefixes[c->n].mask, m, sizeof(m));
-	c->n++;
+	add(c, net, m);
+}
+
+void fb_changed_merge(struct fb_changed *to, const struct fb_changed *from)
+{
+	to->all |= from->all;
+	for (uint32_t i = 0; i < from->n; i++)
+		add(to, from->prefixes[i].net, from->prefixes[i].mask);
 }
 
 bool fb_changed_has(const struct fb_changed *c, const struct fb_addr *addr)

@@ -26,6 +26,7 @@ struct fb_changed {
 };
 
 void fb_changed_add(struct fb_changed *c, const struct fb_prefix *prefix);
+void fb_changed_merge(struct fb_changed *to, const struct fb_changed *from);
 bool fb_changed_has(const struct fb_changed *c, const struct fb_addr *addr);
 
 static inline bool fb_changed_any(const struct fb_changed *c)

@@ -44,6 +44,7 @@ struct fb_neigh {
 	struct fb_hash_secret secret;
 	struct fb_neigh_map destinations;
 	struct fb_changed changed;
+	struct fb_changed again; /* since the last tick: asked for once more then */
 	bool unsure;	 /* not all that the kernel said is known: to be learnt anew at the next tick */
 	uint32_t result; /* FB_NEIGH_* since last told */
 	struct fb_neigh_kept *kept; /* NULL: nothing is */
@@ -336,6 +337,11 @@ uint32_t fb_neigh_process(struct fb_neigh *n)
 		return 0;
 	if (fb_rtnl_news(n->rtnl, on_event, n) != 0)
 		(void)learn_all(n); /* what fails of it the next tick tries again */
+	/*
+	 * Linux tells of an IPv6 route a moment before its lookups find it (fib6_add_rt2node() sets RTN_RTINFO after
+	 * the notice), and who asks at once on another CPU may be told that there is none.
+	 */
+	fb_changed_merge(&n->again, &n->changed);
 	requery(n);
 	return tell(n);
 }
@@ -351,6 +357,8 @@ uint32_t fb_neigh_tick(struct fb_neigh *n, uint64_t now_ms)
 		return 0;
 	if (fb_hops_forgot(n->hops) || n->unsure)
 		(void)learn_all(n); /* else the next tick tries again */
+	fb_changed_merge(&n->changed, &n->again);
+	fb_changed_clear(&n->again);
 	requery(n);
 	(void)fb_hops_array(n->hops, &n_places);
 	for (uint32_t i = 0; i < n_places && n->pokes_left > 0; i++) {
