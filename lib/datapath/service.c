@@ -140,12 +140,11 @@ static int search_and_insert(struct fb_worker *w, const struct fb_tuple *client,
  * tuples can want the same reply tuple (one client port to two addresses of a service): then the flow hides the
  * client's address. In `snat` the first port may be taken.
  */
-static enum fb_reason insert_flow(struct fb_worker *w, const struct fb_packet *pkt,
+static enum fb_reason insert_flow(struct fb_worker *w, const struct fb_tuple *client,
 				  struct fb_flow_hash hash, struct fb_candidate *c,
 				  const struct fb_endpoint *ep, const struct fb_next_hop *hop,
 				  struct fb_flow **ret)
 {
-	const struct fb_tuple *client = &pkt->tuple;
 	struct fb_rewrite rw;
 	int err;
 
@@ -201,7 +200,7 @@ static enum fb_reason create_flow(struct fb_worker *w, const struct fb_packet *p
 	hop = &w->snap->next_hops[info->nh_idx];
 	if (unlikely(hop->state != FB_HOP_READY))
 		return hop->state == FB_HOP_NONE ? FB_REASON_NO_ROUTE : FB_REASON_NEXT_HOP;
-	reason = insert_flow(w, pkt, hash, c, ep, hop, &flow);
+	reason = insert_flow(w, &pkt->tuple, hash, c, ep, hop, &flow);
 	if (reason != FB_REASON_NONE)
 		return reason;
 	flow->ep_id = ep->id;

@@ -338,8 +338,8 @@ uint32_t fb_neigh_process(struct fb_neigh *n)
 	if (fb_rtnl_news(n->rtnl, on_event, n) != 0)
 		(void)learn_all(n); /* what fails of it the next tick tries again */
 	/*
-	 * Linux tells of an IPv6 route a moment before its lookups find it (fib6_add_rt2node() sets RTN_RTINFO after
-	 * the notice), and who asks at once on another CPU may be told that there is none.
+	 * Linux may tell of an IPv6 route before its lookups find it (seen with 6.18, once in some twenty times): who
+	 * asks at once is then told that there is none, and nothing else afterwards.
 	 */
 	fb_changed_merge(&n->again, &n->changed);
 	requery(n);

@@ -37,22 +37,11 @@ struct fb_tuple fb_tuple_reverse(const struct fb_tuple *t)
 struct fb_tuple fb_tuple_make(uint8_t proto, const struct fb_addr *src, rte_be16_t sport_be,
 			      const struct fb_addr *dst, rte_be16_t dport_be)
 {
+	const enum fb_family family = fb_addr_family(src);
 	struct fb_tuple t;
 
 	memset(&t, 0, sizeof(t));
-	t.proto = proto;
-	t.family = (uint8_t)fb_addr_family(src);
-	if (t.family == FB_IPV4) {
-		memcpy(&t.v4.src, fb_addr_wire(src), 4);
-		memcpy(&t.v4.dst, dst->bytes + 12, 4);
-		t.v4.sport = sport_be;
-		t.v4.dport = dport_be;
-	} else {
-		memcpy(t.v6.src, src->bytes, 16);
-		memcpy(t.v6.dst, dst->bytes, 16);
-		t.v6.sport = sport_be;
-		t.v6.dport = dport_be;
-	}
+	fb_tuple_set_answer(&t, proto, family, src, sport_be, fb_addr_bytes(dst, family), dport_be);
 	return t;
 }
 
