@@ -66,6 +66,7 @@ static json_t *get_workers(struct fb_control *c, const json_t *request)
 		fb_json_set_integer(o, "cookies_accepted", v.cookies_accepted);
 		fb_json_set_integer(o, "cookies_refused", v.cookies_refused);
 		fb_json_set_integer(o, "proxy_acks", v.proxy_acks);
+		fb_json_set_integer(o, "proxy_syns_repeated", v.proxy_syns_repeated);
 		fb_json_set_integer(o, "affinity_full", v.affinity_full);
 		fb_json_set_integer(o, "handover_in", v.handover_in);
 		fb_json_set_integer(o, "handover_out", v.handover_out);

@@ -12,6 +12,7 @@
 
 #include "datapath/select.h"
 #include "flow/adopt.h"
+#include "flow/shift.h"
 #include "net/rewrite.h"
 
 #define NO_PORT 0xff
@@ -188,12 +189,16 @@ static bool is_believed(struct fb_adoption *a, struct fb_flow *flow, const struc
 		a->no_owner++;
 		return false;
 	}
+	/* No snapshot is of these epochs: the first packet looks its endpoint up. */
+	flow->nh_idx = 0;
+	if (flow->state == FB_FLOW_PROXY_OPENING) {
+		flow->ep_epoch |= FB_FLOW_OPENING_MARK;
+		return true;
+	}
 	fb_rewrite_prepare(client, &out, &rw);
 	flow->ip_delta = rw.ip_delta;
 	flow->l4_delta = rw.l4_delta;
-	/* No snapshot is of this epoch: the first packet looks its endpoint up. */
 	flow->ep_epoch = UINT32_MAX;
-	flow->nh_idx = 0;
 	return true;
 }
 

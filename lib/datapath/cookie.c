@@ -54,17 +54,19 @@ uint32_t fb_cookie_make(const struct fb_siphash_key *key, const struct fb_tuple 
 }
 
 bool fb_cookie_check(const struct fb_siphash_key *key, const struct fb_tuple *client, uint32_t isn,
-		     uint32_t cookie, uint32_t now_s, uint16_t *ret_mss)
+		     uint32_t cookie, uint32_t now_s)
 {
 	const uint32_t size = cookie & ((1 << MSS_BITS) - 1);
 	uint32_t tick = now_s / FB_COOKIE_TICK_S;
 
 	if ((tick & 1) != ((cookie & TICK_BIT) != 0))
 		tick--;
-	if (cookie >> MAC_SHIFT != mac(key, client, isn, tick, size) >> MAC_SHIFT)
-		return false;
-	*ret_mss = sizes[size];
-	return true;
+	return cookie >> MAC_SHIFT == mac(key, client, isn, tick, size) >> MAC_SHIFT;
+}
+
+uint16_t fb_cookie_mss(uint32_t cookie)
+{
+	return sizes[cookie & ((1 << MSS_BITS) - 1)];
 }
 
 uint32_t fb_cookie_timestamp(uint32_t clock, const struct fb_tcp_options *said)

@@ -30,9 +30,12 @@
 uint32_t fb_cookie_make(const struct fb_siphash_key *key, const struct fb_tuple *client, uint32_t isn,
 			uint16_t mss, uint32_t now_s);
 
-/** @param ret_mss  what the client's segments may be, at most; set where it is one of ours */
+/** Whether it is one of ours, and not too old. */
 bool fb_cookie_check(const struct fb_siphash_key *key, const struct fb_tuple *client, uint32_t isn,
-		     uint32_t cookie, uint32_t now_s, uint16_t *ret_mss);
+		     uint32_t cookie, uint32_t now_s);
+
+/** What segments to the client may be, at most, as one of ours says. */
+uint16_t fb_cookie_mss(uint32_t cookie);
 
 /** A timestamp that is at most clock, and at most 63 less, with what the client's options say. */
 uint32_t fb_cookie_timestamp(uint32_t clock, const struct fb_tcp_options *said);

@@ -8,8 +8,9 @@
  *
  * The law over all workers: rx = tx + drops + punts + answers (net/verdict.h). Frames that come from
  * the kernel twin or that control makes itself are counted under twin_tx, and those that tell the
- * other side of a drained flow under resets, or acknowledge an endpoint under proxy_acks, outside the law; so are, under pieces, what a packet too
- * large for its link became beside its first piece. Fragments that wait have no end yet.
+ * other side of a drained flow under resets, acknowledge an endpoint under proxy_acks or ask it again under
+ * proxy_syns_repeated, outside the law; so are, under pieces, what a packet too large for its link became beside its
+ * first piece. Fragments that wait have no end yet.
  */
 
 #include <stdint.h>
@@ -45,6 +46,7 @@ struct fb_worker_counters {
 	uint64_t cookies_accepted; /* connections that came of it */
 	uint64_t cookies_refused;  /* segments of a proxied Service without flow and cookie */
 	uint64_t proxy_acks;       /* frames made here to acknowledge endpoints, beside what was forwarded */
+	uint64_t proxy_syns_repeated; /* and to ask them again, since they had not answered */
 	uint64_t affinity_full; /* new flows of clients for which there was no room */
 	uint64_t handover_in;
 	uint64_t handover_out;

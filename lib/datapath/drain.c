@@ -63,7 +63,7 @@ static void note_reset(struct fb_worker *w, enum fb_family family, struct fb_flo
 		return;
 	fb_flow_dequeue(w->flows[family], flow);
 	if (flow->state == FB_FLOW_PROXY_OPENING)
-		flow->packets = 0;
+		fb_proxy_settle(family, flow, FB_FLOW_RESET);
 	flow->state = FB_FLOW_RESET;
 	fb_flow_count_ended(w, flow);
 	flow->last_use_ms = w->now_ms;

@@ -74,6 +74,7 @@ static void step_levels(struct fb_worker *w)
 
 void fb_worker_expire(struct fb_worker *w)
 {
+	const struct fb_flow_expiry told = {due, gone, fb_proxy_ask_again, w};
 	uint32_t elapsed_ms = w->now_ms - w->expire_ms;
 
 	if (elapsed_ms == 0)
@@ -89,7 +90,6 @@ void fb_worker_expire(struct fb_worker *w)
 	for (int family = 0; family < FB_FAMILY_COUNT; family++) {
 		struct fb_flow_table *t = w->flows[family];
 		uint64_t high = fb_flow_high_water(t);
-
 		const struct fb_flow_timeouts *timeouts =
 			likely(w->levels[FB_BOUND_FLOWS + family].level == FB_LEVEL_NORMAL)
 				? &w->timeouts
@@ -97,7 +97,7 @@ void fb_worker_expire(struct fb_worker *w)
 
 		if (high != 0)
 			fb_flow_expire(t, w->now_ms, timeouts,
-				       (uint32_t)((high * elapsed_ms) >> 10) + 1, due, gone, w);
+				       (uint32_t)((high * elapsed_ms) >> 10) + 1, &told);
 		w->counters.flows_live[family] = fb_flow_count(t);
 		for (int q = 0; q < FB_QUEUE_COUNT; q++)
 			w->counters.flows_half_open[family][q] =
@@ -162,7 +162,9 @@ bool fb_flow_look_again(struct fb_worker *w, struct fb_flow *flow, const struct 
 	if (new_syn && has_ended(flow) && !is_led_here(w, flow, &client))
 		return false;
 	flow->nh_idx = info->nh_idx;
-	flow->ep_epoch = fb_table_epoch(snap, flow->ep_id);
+	/* While it opens there is something else, and each packet comes here. */
+	if (flow->state != FB_FLOW_PROXY_OPENING)
+		flow->ep_epoch = fb_table_epoch(snap, flow->ep_id);
 	return true;
 }
 

@@ -16,9 +16,9 @@
  *
  * With a window of 0 the client has nothing to send until the endpoint can take it. Each step is done again when
  * the packet comes again that it answers: so the client's ACK or its window probe makes the SYN go again, and a
- * SYN+ACK that comes again is, translated, the client's to acknowledge. Where neither side has anything to
- * send, a SYN to the endpoint that is lost stays lost, and the connection with it: servers that speak first wait
- * for their clients' patience. So it is with all proxies that keep no timers.
+ * SYN+ACK that comes again is, translated, the client's to acknowledge. A client that waits for its server to speak
+ * sends nothing, so the SYN goes again by itself, too: ageing comes by (fb_proxy_ask_again()). A window that
+ * opens unseen needs nothing: the client's probe has it told again, and who only listens hears the endpoint.
  *
  * What clients are told before the endpoint has spoken is what it said last time (struct fb_proxy_learnt), or
  * what all of today's can do.
@@ -101,18 +101,19 @@ void fb_proxy_answer(struct fb_worker *w, struct fb_burst *b, uint16_t i, const 
 
 /* A window probe is one byte, or one less, behind (Linux sends the latter). */
 bool fb_proxy_is_cookie(const struct fb_worker *w, const struct fb_burst *b, uint16_t i,
-		      struct fb_proxy_returned *ret)
+			struct fb_flow_opening *ret)
 {
 	const struct fb_packet *pkt = &b->pkts[i];
 	const uint32_t seq = fb_load32(fb_proxy_l4(b, i) + 4);
 	const uint32_t cookie = fb_load32(fb_proxy_l4(b, i) + 8) - 1;
 
-	for (ret->isn = seq - 1; ret->isn != seq + 1; ret->isn++) {
-		if (fb_cookie_check(&w->dp->proxy_key, &pkt->tuple, ret->isn, cookie, w->now_s,
-				    &ret->mss)) {
-			fb_tcp_options_read(fb_proxy_l4(b, i), fb_proxy_have(b, i), &ret->options);
-			if (ret->options.timestamps)
-				fb_cookie_timestamp_read(ret->options.tsecr, &ret->options);
+	for (uint32_t isn = seq - 1; isn != seq + 1; isn++) {
+		if (fb_cookie_check(&w->dp->proxy_key, &pkt->tuple, isn, cookie, w->now_s)) {
+			ret->isn = isn;
+			ret->told = cookie;
+			fb_tcp_options_read(fb_proxy_l4(b, i), fb_proxy_have(b, i), &ret->said);
+			if (ret->said.timestamps)
+				fb_cookie_timestamp_read(ret->said.tsecr, &ret->said);
 			return true;
 		}
 	}
@@ -120,16 +121,12 @@ bool fb_proxy_is_cookie(const struct fb_worker *w, const struct fb_burst *b, uin
 }
 
 bool fb_proxy_accepts(struct fb_worker *w, const struct fb_burst *b, uint16_t i,
-		      struct fb_proxy_start *ret)
+		      struct fb_flow_opening *ret)
 {
-	struct fb_proxy_returned r;
-
-	if ((b->pkts[i].tcp_flags & RTE_TCP_ACK_FLAG) == 0 || !fb_proxy_is_cookie(w, b, i, &r)) {
+	if ((b->pkts[i].tcp_flags & RTE_TCP_ACK_FLAG) == 0 || !fb_proxy_is_cookie(w, b, i, ret)) {
 		w->counters.cookies_refused++;
 		return false;
 	}
 	w->counters.cookies_accepted++;
-	ret->isn = fb_load32(fb_proxy_l4(b, i) + 8) - 1;
-	ret->said = fb_proxy_said_of(&r);
 	return true;
 }

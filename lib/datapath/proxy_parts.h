@@ -39,20 +39,8 @@ static inline struct fb_proxy_learnt *fb_proxy_learnt_of(const struct fb_worker 
 	return &w->proxy_learnt[svc->id];
 }
 
-/* What the client's ACK brings back of its SYN. */
-struct fb_proxy_returned {
-	uint32_t isn;
-	uint16_t mss;
-	struct fb_tcp_options options;
-};
-
-/* proxy.c: whether the segment brings a cookie of ours back. */
+/* proxy.c: whether the segment brings a cookie of ours back, and what else of its SYN. */
 bool fb_proxy_is_cookie(const struct fb_worker *w, const struct fb_burst *b, uint16_t i,
-			struct fb_proxy_returned *ret);
-
-static inline uint8_t fb_proxy_said_of(const struct fb_proxy_returned *r)
-{
-	return (uint8_t)(r->options.wscale | (r->options.timestamps ? FB_FLOW_SAID_TIMESTAMPS : 0));
-}
+			struct fb_flow_opening *ret);
 
 #endif

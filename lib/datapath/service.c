@@ -184,7 +184,7 @@ static uint8_t first_state(uint8_t proto)
 /* start: of a connection that began with a cookie; NULL: of all others. */
 static enum fb_reason create_flow(struct fb_worker *w, const struct fb_packet *pkt,
 				  struct fb_flow_hash hash, struct fb_candidate *c,
-				  const struct fb_proxy_start *start, struct fb_flow **ret)
+				  const struct fb_flow_opening *start, struct fb_flow **ret)
 {
 	const struct fb_endpoint *ep = c->ep;
 	const struct fb_endpoint_info *info;
@@ -208,7 +208,7 @@ static enum fb_reason create_flow(struct fb_worker *w, const struct fb_packet *p
 	flow->nh_idx = info->nh_idx;
 	fb_flow_count_open(w, flow);
 	if (unlikely(start != NULL))
-		fb_flow_proxy_begin(flow, start->isn, start->said);
+		fb_flow_opening_begin(flow, start);
 	fb_flow_begin(flow, start == NULL ? first_state(pkt->proto) : FB_FLOW_PROXY_OPENING);
 	fb_flow_enqueue(w->flows[pkt->family], flow);
 	w->endpoint_counters[ep->id].flows++;
@@ -273,7 +273,7 @@ static bool is_admitted(const struct fb_service *svc, const struct fb_tuple *cli
  * end; else it begins a flow, with *ret_start where it is no SYN
  */
 static bool proxied(struct fb_worker *w, struct fb_burst *b, uint16_t i, const struct fb_service *svc,
-		    struct fb_proxy_start *ret_start)
+		    struct fb_flow_opening *ret_start)
 {
 	const struct fb_packet *pkt = &b->pkts[i];
 
@@ -298,8 +298,8 @@ static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct fb_
 {
 	const struct fb_packet *pkt = &b->pkts[i];
 	const struct fb_service *svc = c->svc;
-	const struct fb_proxy_start *started = NULL;
-	struct fb_proxy_start start;
+	const struct fb_flow_opening *started = NULL;
+	struct fb_flow_opening start;
 	struct fb_flow *flow;
 	enum fb_reason reason;
 

@@ -17,6 +17,7 @@
 #include <rte_tcp.h>
 
 #include "datapath/worker.h"
+#include "flow/shift.h"
 
 /* parse.c: frames to struct fb_packet; lists lookups and others. */
 void fb_stage_parse(struct fb_worker *w, struct fb_burst *b);
@@ -215,19 +216,20 @@ static inline enum fb_reason fb_find_way_out(const struct fb_worker *w, const st
 	return FB_REASON_NONE;
 }
 
-/* What a new flow of a proxied service begins with: flow/shift.h. */
-struct fb_proxy_start {
-	uint32_t isn;
-	uint8_t said;
-};
-
 /* proxy.c: whether new connections of the service, which is proxied, begin with a cookie now. */
 bool fb_proxy_is_asked(const struct fb_worker *w, const struct fb_service *svc);
 /* Answer a SYN by a cookie. */
 void fb_proxy_answer(struct fb_worker *w, struct fb_burst *b, uint16_t i, const struct fb_service *svc);
 /* Whether a segment that no flow has brings a cookie of ours back. */
 bool fb_proxy_accepts(struct fb_worker *w, const struct fb_burst *b, uint16_t i,
-		      struct fb_proxy_start *ret);
+		      struct fb_flow_opening *ret);
+/*
+ * proxy_open.c: of each flow in FB_FLOW_PROXY_OPENING, now and then: its endpoint is asked again, where that is due.
+ * arg is the worker.
+ */
+void fb_proxy_ask_again(void *arg, enum fb_family family, struct fb_flow *flow);
+/* A flow, in no queue, leaves that state for another one: its fields say again what they say in all others. */
+void fb_proxy_settle(enum fb_family family, struct fb_flow *flow, enum fb_flow_state state);
 /*
  * A packet of a flow in one of the proxy's states, about to be translated and to leave: there is a way out.
  * @return whether it may; else it came to its end

@@ -46,6 +46,7 @@ static void count(struct fb_worker *w, uint16_t port, const struct tally *all,
 	w->counters.resets += sent.packets[FB_TX_RESET];
 	w->counters.pieces += sent.packets[FB_TX_PIECE];
 	w->counters.proxy_acks += sent.packets[FB_TX_PROXY];
+	w->counters.proxy_syns_repeated += sent.packets[FB_TX_SYN];
 	w->counters.drops[FB_REASON_TX_FULL] +=
 		unsent->packets[FB_TX_FORWARD] + unsent->packets[FB_TX_ANSWER];
 }

@@ -51,6 +51,7 @@ enum fb_tx_kind {
 	FB_TX_RESET, /* ends a drained flow, beside the answer */
 	FB_TX_PIECE, /* of a forwarded packet that was too large, beside the first */
 	FB_TX_PROXY, /* acknowledges an endpoint's SYN+ACK, beside what its client is sent */
+	FB_TX_SYN, /* asks an endpoint again that has not answered */
 	FB_TX_KIND_COUNT,
 };
 

@@ -19,7 +19,7 @@
  * To be counted up when a field gets another meaning; sizes, places, and the states by number and name,
  * are looked at without that.
  */
-#define FB_FLOW_LAYOUT_VERSION 2
+#define FB_FLOW_LAYOUT_VERSION 3
 
 /** A number that is another one for records of another layout. */
 uint64_t fb_flow_layout(void);

@@ -19,13 +19,13 @@ struct group {
 	uint32_t n;
 };
 
-static uint32_t release(struct fb_flow_table *t, struct group *group, fb_flow_gone_fn *gone, void *arg)
+static uint32_t release(struct fb_flow_table *t, struct group *group, const struct fb_flow_expiry *told)
 {
 	const uint32_t n = group->n;
 
 	for (uint32_t i = 0; i < n; i++) {
-		if (gone != NULL)
-			gone(arg, group->flow[i]);
+		if (told->gone != NULL)
+			told->gone(told->arg, group->flow[i]);
 		fb_flow_remove_hashes(t, group->flow[i], &group->hashes[i]);
 	}
 	group->n = 0;
@@ -42,26 +42,32 @@ static bool is_due(const struct fb_flow *flow, uint32_t now_ms,
 
 uint32_t fb_flow_expire(struct fb_flow_table *t, uint32_t now_ms,
 			const struct fb_flow_timeouts *timeouts, uint32_t n_records,
-			fb_flow_gone_fn *due, fb_flow_gone_fn *gone, void *arg)
+			const struct fb_flow_expiry *told)
 {
+	static const struct fb_flow_expiry nobody;
 	const enum fb_family family = (enum fb_family)t->family;
 	struct group group = {.n = 0};
 	uint32_t freed = 0;
 
+	if (told == NULL)
+		told = &nobody;
 	for (uint32_t n = RTE_MIN(n_records, t->high_water); n > 0; n--) {
 		struct fb_flow *flow = fb_flow_record(t, family, t->hand);
 
 		rte_prefetch0((uint8_t *)flow + ((size_t)AHEAD << fb_flow_record_shift(family)));
 		if (++t->hand == t->high_water)
 			t->hand = 0;
-		if (!is_due(flow, now_ms, timeouts))
+		if (!is_due(flow, now_ms, timeouts)) {
+			if (unlikely(flow->state == FB_FLOW_PROXY_OPENING) && told->opening != NULL)
+				told->opening(told->arg, family, flow);
 			continue;
+		}
 		fb_flow_prefetch_keys(t, flow, &group.hashes[group.n]);
-		if (due != NULL)
-			due(arg, flow);
+		if (told->due != NULL)
+			told->due(told->arg, flow);
 		group.flow[group.n++] = flow;
 		if (group.n == GROUP)
-			freed += release(t, &group, gone, arg);
+			freed += release(t, &group, told);
 	}
-	return freed + release(t, &group, gone, arg);
+	return freed + release(t, &group, told);
 }

@@ -84,13 +84,14 @@ extern const char *const fb_flow_state_names[FB_FLOW_STATE_COUNT];
 
 /*
  * One record. The keys follow this head: 2 x 12 bytes (IPv4: 64 bytes in all, one cache line) or
- * 2 x 36 bytes (IPv6: 128 bytes with padding). Written by the owning worker only.
+ * 2 x 36 bytes (IPv6: 128 bytes with padding). Written by the owning worker only. In FB_FLOW_PROXY_OPENING some fields
+ * say something else: flow/shift.h.
  */
 struct fb_flow {
 	uint32_t last_use_ms;
 	uint32_t ep_id;     /* identity of the endpoint (table/read.h); outlives snapshots */
 	uint32_t ep_epoch;  /* fb_table_epoch() as of when nh_idx was looked up */
-	uint32_t packets;   /* both directions, wrapping; for operators (flow/shift.h: while proxies open) */
+	uint32_t packets;   /* both directions, wrapping; for operators */
 	uint32_t link;  /* free: the next free record; half open: the younger one in the queue; else: shift.h */
 	uint32_t older; /* half open: the older one in the queue; as link, a place; else: shift.h */
 	uint16_t nh_idx;    /* next hop towards the endpoint, valid for ep_epoch */
@@ -194,8 +195,16 @@ void fb_flow_prefetch_keys(const struct fb_flow_table *t, const struct fb_flow *
 void fb_flow_remove_hashes(struct fb_flow_table *t, struct fb_flow *flow,
 			   const struct fb_flow_hashes *hashes);
 
-/** What fb_flow_expire() tells its caller of a flow; must not change the table. */
-typedef void fb_flow_gone_fn(void *arg, const struct fb_flow *flow);
+/** What fb_flow_expire() tells its caller of flows, each of it optional; must not change the table. */
+struct fb_flow_expiry {
+	/* Will be freed, in a little while: time to ask for memory. */
+	void (*due)(void *arg, const struct fb_flow *flow);
+	/* Is about to be freed. */
+	void (*gone)(void *arg, const struct fb_flow *flow);
+	/* Is in FB_FLOW_PROXY_OPENING, and stays. */
+	void (*opening)(void *arg, enum fb_family family, struct fb_flow *flow);
+	void *arg;
+};
 
 /**
  * Look at the next n_records of the table, in a circle, and free those that have been idle for
@@ -203,13 +212,12 @@ typedef void fb_flow_gone_fn(void *arg, const struct fb_flow *flow);
  * whole used part of the table is seen about once a second; records past the highest one ever used
  * are not visited.
  *
- * @param due   called for each that will be freed, a little before: time to ask for memory. May be NULL, as may gone
- * @param gone  called for each just before it is freed
+ * @param told  may be NULL
  * @return how many were freed
  */
 uint32_t fb_flow_expire(struct fb_flow_table *t, uint32_t now_ms,
 			const struct fb_flow_timeouts *timeouts, uint32_t n_records,
-			fb_flow_gone_fn *due, fb_flow_gone_fn *gone, void *arg);
+			const struct fb_flow_expiry *told);
 
 /** Upper bound of places that may hold a flow; for pacing fb_flow_expire() and for walking. */
 uint32_t fb_flow_high_water(const struct fb_flow_table *t);

@@ -46,6 +46,8 @@ static const struct worker_row worker_rows[] = {
 	    "Segments to a Service with a SYN proxy that belonged to no flow and brought no cookie back."),
 	ROW(proxy_acks, "forebay_worker_proxy_acks_total", "counter",
 	    "Frames made to acknowledge endpoints for clients of a SYN proxy, beside what was forwarded."),
+	ROW(proxy_syns_repeated, "forebay_worker_proxy_syns_repeated_total", "counter",
+	    "SYNs sent again to endpoints that had not answered the client of a SYN proxy, beside what was forwarded."),
 	ROW(affinity_full, "forebay_worker_affinity_full_total", "counter",
 	    "New flows of clients whose endpoint could not be kept for lack of room."),
 	ROW(handover_in, "forebay_worker_handover_in_total", "counter",

@@ -98,7 +98,7 @@ static int move_epochs(const struct fb_table *t, struct draft *d, uint32_t first
 		d->parts[FB_PART_EPOCHS] = epochs;
 	}
 	for (uint32_t c = first; c < end; c++)
-		epochs[c] = t->ep_epoch + 1;
+		epochs[c] = (t->ep_epoch + 1) & FB_TABLE_EPOCH_MAX;
 	d->epoch_moves |= first < end;
 	return 0;
 }
@@ -367,7 +367,7 @@ static void retire_chunk(struct fb_table *t, struct fb_info_chunk *chunk)
 static void apply_draft(struct fb_table *t, const struct draft *d)
 {
 	t->generation++;
-	t->ep_epoch += d->epoch_moves;
+	t->ep_epoch = (t->ep_epoch + d->epoch_moves) & FB_TABLE_EPOCH_MAX;
 	each_other_chunk(t->parts[FB_PART_INFOS], n_chunks(t->n_endpoints),
 			 d->parts[FB_PART_INFOS], n_chunks(d->n_endpoints), retire_chunk, t);
 	for (int i = 0; i < FB_PART_COUNT; i++) {

@@ -132,6 +132,9 @@ struct fb_snat_pool {
 	uint32_t n;
 };
 
+/* Epochs wrap, and leave their users a bit (flow/shift.h). */
+#define FB_TABLE_EPOCH_MAX UINT32_C(0x7fffffff)
+
 struct fb_snapshot {
 	uint64_t generation;
 	/* Moves on when any endpoint's state or next hop changed, or a frontend left. */

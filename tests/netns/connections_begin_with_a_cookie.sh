@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 #
 # A Service with a SYN proxy between two real kernels: both have window scales, SACK and timestamps, and use
-# them, on links that lose packets; the numbers of both stay right over a restart. Beside a flood of SYNs from
-# forged sources everybody gets in, and no half-open flow is made.
+# them, on links that lose packets; the numbers of both stay right over a restart. A client that only listens hears
+# its server also where the SYN to that was lost. Beside a flood of SYNs from forged sources everybody gets in, and no
+# half-open flow is made.
 
 source "$(dirname "$0")/cases.sh"
 
@@ -74,6 +75,27 @@ again() {
 	done
 }
 
+is_opening() {
+	lab_ctl get flows | grep -q proxy-opening
+}
+
+# listens ADDRESS
+listens() {
+	local before begin
+	before=$(sum_of proxy_syns_repeated)
+	lab_in b1 tc qdisc add dev eth0 clsact
+	lab_in b1 tc filter add dev eth0 ingress bpf da obj "$LAB_DIR/loss.o" sec tc_lose_syns
+	rm -f "$LAB_DIR/ask.log"
+	lab_bg client ask timeout 10 python3 "$echo_py" ask "$1" 7000 0
+	lab_wait 5 is_opening
+	begin=${EPOCHREALTIME/./}
+	sleep 0.3
+	lab_in b1 tc qdisc del dev eth0 clsact
+	lab_wait 3 is_held held
+	echo "heard $(((${EPOCHREALTIME/./} - begin) / 1000)) ms after it was seen opening"
+	[ "$(sum_of proxy_syns_repeated)" -gt "$before" ]
+}
+
 FLOOD=
 end_flood() {
 	[ -z "$FLOOD" ] || kill "$FLOOD"
@@ -109,6 +131,8 @@ done
 for role in client b1; do
 	lab_in "$role" tc qdisc del dev eth0 clsact
 done
+check "a SYN to the endpoint that is lost is sent again over IPv4, dnat, and a client that only listens hears" listens 192.0.2.21
+check "the same over IPv6, snat" listens 2001:db8:f::20
 check "beside a flood over IPv4, dnat, clients connect and nothing is half open" beside 192.0.2.21 192.0.2.21 4
-check "the same over IPv6, snat" beside 2001:db8:f::20 "[2001:db8:f::20]" 6
+check "and over IPv6, snat" beside 2001:db8:f::20 "[2001:db8:f::20]" 6
 done_testing

@@ -13,6 +13,7 @@ CLIENT_ISN, ENDPOINT_ISN = 0xFFFFFFF0, 0x20000000
 CLIENT_TS, ENDPOINT_TS = 1000, 0xFFFFFF00
 MSS = {4: 1460, 6: 1440}
 MASK = 0xFFFFFFFF
+SYN_TS = (CLIENT_TS + 5) & ~31  # what an endpoint is told of it
 FULL = [("MSS", 1400), ("SAckOK", b""), ("Timestamp", (CLIENT_TS, 0)), ("NOP", None), ("WScale", 8)]
 
 for _mode in MODES:
@@ -92,10 +93,10 @@ class Talk:
         equal((str(l4.flags), l4.seq, l4.ack), ("S", self.isn, 0), "SYN")
         return l4
 
-    def accept(self, options, result=None):
+    def accept(self, options, at_s=None):
         """The endpoint's SYN+ACK. @return what its client and it are sent: two segments"""
         frame = self.endpoint("SA", ENDPOINT_ISN, self.isn + 1, window=65000, options=options)
-        result = yield Step("pods", frame)
+        result = yield Step("pods", frame, at_s)
         equal((result.verdict, result.reason), ("forward", "none"))
         frames = dict(result.frames)
         equal((sorted(frames), len(result.frames)), (["lan", "pods"], 2), "frames")
@@ -126,7 +127,7 @@ class Talk:
         return l4_of(Ether(frame))
 
 
-ENDPOINT_FULL = [("MSS", 1420), ("SAckOK", b""), ("Timestamp", (ENDPOINT_TS, CLIENT_TS + 5)), ("NOP", None)]
+ENDPOINT_FULL = [("MSS", 1420), ("SAckOK", b""), ("Timestamp", (ENDPOINT_TS, SYN_TS)), ("NOP", None)]
 
 
 def open_full(t, scale=9, service=None):
@@ -170,7 +171,7 @@ def asked(t):
     yield from talk.syn()
     syn = talk.asked((yield Step("lan", talk.ack())))
     equal(dict(options_of(syn)),
-          {"MSS": 1400, "SAckOK": b"", "Timestamp": (CLIENT_TS + 5, 0), "WScale": 8})  # fmt: skip
+          {"MSS": 1400, "SAckOK": b"", "Timestamp": (SYN_TS, 0), "WScale": 8})  # fmt: skip
     equal(syn.window, 65535, "400 << 8, as far as it fits")
     # The same when it comes again, and when the client probes the window (one behind, as Linux does).
     talk.asked((yield Step("lan", talk.ack())))
@@ -181,15 +182,50 @@ def asked(t):
     ended(result, "drop", "syn-proxy")
 
 
+def again(talk, result):
+    """What the box has sent this client's endpoint by itself."""
+    mine = [Ether(f) for p, f in result.own if p == "pods"]
+    mine = [f for f in mine if (network(f).src, network(f).dst) == (talk.seen, talk.where)]
+    return [l4_of(f) for f in mine if l4_of(f).sport == talk.sport]
+
+
+@row("SYN proxy over {family} by {mode}: who does not answer is asked again after 1, 3 and 7 s, with {what}",
+     bench="proxy", what=("all options", "the MSS alone"), **BOTH)  # fmt: skip
+def asked_again(t):
+    full = t.what == "all options"
+    talk = Talk(t)
+    yield from talk.syn(options=FULL if full else FULL[:1], at_s=1)
+    first = talk.asked((yield Step("lan", talk.ack(), 2)))
+    for at_s, n in ((2.9, 0), (4.5, 1), (4.9, 1), (6.5, 2), (8.9, 2), (10.5, 3)):
+        # Something has to come for time to go on; it is another's.
+        t.cport += 500
+        result = yield Step("lan", Talk(t).client("A", 1, 1), at_s)
+        t.cport -= 500
+        syns = again(talk, result)
+        equal(len(syns), n, f"SYNs at {at_s} s")
+        for syn in syns:
+            equal((str(syn.flags), syn.seq, syn.ack), ("S", talk.isn, 0), "SYN again")
+            equal(options_of(syn), options_of(first), "options")
+            equal(syn.window, 14600, "window")
+    # After a packet of the client's all begins anew.
+    talk.asked((yield Step("lan", talk.ack(), 11)))
+    result = yield Step("lan", talk.client("A", CLIENT_ISN + 1, talk.cookie + 1, payload=b"early"), 13.5)
+    equal(len(again(talk, result)), 4, "SYNs at 13.5 s")
+    yield from talk.accept(ENDPOINT_FULL if full else ENDPOINT_FULL[:1], 14)
+    result = yield Step("lan", talk.client("A", CLIENT_ISN + 1, talk.cookie + 1), 29)
+    equal(str(talk.to_endpoint(result).flags), "A", "after it has accepted")
+    equal(len(again(talk, result)), 4, "SYNs after it has accepted")
+
+
 @row("SYN proxy over {family} by {mode}: an endpoint that accepts is acknowledged, its client may send", bench="proxy", **BOTH)
 def accepted(t):
     talk = yield from open_full(t)
     equal(talk.update.window, 65000 >> 7, "the client's window, in the scale that it was told")
     equal(talk.first.window, 14600 >> 8, "the endpoint's window, in the client's scale")
     echo = dict(talk.first.options)["Timestamp"]
-    equal(echo, (CLIENT_TS + 5, ENDPOINT_TS), "timestamps to the endpoint")
+    equal(echo, (SYN_TS, ENDPOINT_TS), "timestamps to the endpoint")
     shown, back = dict(talk.update.options)["Timestamp"]
-    equal(back, CLIENT_TS + 5, "echo")
+    equal(back, SYN_TS, "echo")
     assert (shown - talk.tsval) & MASK < 1 << 20, "time goes on"
     # It comes again: then its client acknowledges it.
     again = talk.endpoint("SA", ENDPOINT_ISN, talk.isn + 1, window=65000, options=ENDPOINT_FULL)

@@ -11,6 +11,7 @@
 #include "datapath/adopt.h"
 #include "datapath/select.h"
 #include "flow/lookup.h"
+#include "flow/shift.h"
 #include "net/rewrite.h"
 
 #define CAPACITY 1024
@@ -291,6 +292,33 @@ static void ports_go_by_their_names(void **state)
 	end(&r);
 }
 
+/* Of one whose endpoint has not answered, what it began with is all there is to ask again. */
+static void one_that_opens_by_a_cookie_keeps_what_it_said(void **state)
+{
+	const struct fb_flow_opening began = {
+		.isn = 0x12345678,
+		.told = 0x9abcdef0,
+		.said = {.tsval = 64, .wscale = 7, .sack = true, .timestamps = true},
+	};
+	struct fb_flow_opening o;
+	struct fb_flow *flow;
+	struct run r;
+
+	begin(&r, 1, "lan");
+	flow = make(&r, 1, 0, true);
+	fb_flow_opening_begin(flow, &began);
+	fb_flow_begin(flow, FB_FLOW_PROXY_OPENING);
+	end(&r);
+	begin(&r, 1, "lan");
+	flow = find(&r, 1);
+	assert_non_null(flow);
+	o = fb_flow_opening(flow);
+	assert_memory_equal(&o, &began, sizeof(o));
+	assert_true(flow->ep_epoch > FB_TABLE_EPOCH_MAX);
+	assert_int_equal(flow->nh_idx, 0);
+	end(&r);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -299,6 +327,7 @@ int main(void)
 		TEST(what_cannot_be_vouched_for_is_left_out),
 		TEST(other_workers_get_the_flows_that_they_own),
 		TEST(ports_go_by_their_names),
+		TEST(one_that_opens_by_a_cookie_keeps_what_it_said),
 	};
 
 	return cmocka_run_group_tests_name("datapath/adopt", tests, NULL, NULL);

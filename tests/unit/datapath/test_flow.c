@@ -227,6 +227,32 @@ static void what_is_over_is_reset_or_begins_anew(void **state)
 	}
 }
 
+/* What stands in the epoch's place then is no epoch, whatever the client made it. */
+static void while_it_opens_by_a_cookie_each_packet_looks(void **state)
+{
+	struct fb_flow_opening o = {.isn = 1, .told = 2, .said = {.timestamps = true}};
+
+	(void)state;
+	for (uint32_t tsval = 0; tsval < 1000; tsval++) {
+		struct fb_packet pkt = {.proto = IPPROTO_TCP, .tcp_flags = RTE_TCP_ACK_FLAG};
+		struct fb_flow *flow;
+		struct bed bed;
+
+		bed_open(&bed, FB_EP_ACTIVE, IPPROTO_TCP, FB_FLOW_PROXY_OPENING);
+		flow = &bed.record.head;
+		o.said.tsval = tsval;
+		fb_flow_opening_begin(flow, &o);
+		for (int dir = FB_DIR_CLIENT; dir <= FB_DIR_ENDPOINT; dir++) {
+			flow->nh_idx = 1;
+			assert_true(goes_on_in(&bed.snap, flow, &pkt, (enum fb_flow_dir)dir));
+			assert_int_equal(flow->nh_idx, 9);
+			assert_int_equal(fb_flow_opening(flow).said.tsval,
+					 tsval & ~(uint32_t)(FB_FLOW_SHIFT_TS_STEP - 1));
+		}
+		bed_close(&bed);
+	}
+}
+
 static void while_only_others_change_the_endpoint_is_not_looked_at(void **state)
 {
 	/* Endpoints of the second chunk have changed since; those of the first are not there: a look would crash. */
@@ -261,6 +287,7 @@ int main(void)
 		cmocka_unit_test(a_flow_keeps_its_endpoint_as_kubernetes_says),
 		cmocka_unit_test(udp_leaves_an_address_that_is_not_its_services_any_more),
 		cmocka_unit_test(what_is_over_is_reset_or_begins_anew),
+		cmocka_unit_test(while_it_opens_by_a_cookie_each_packet_looks),
 		cmocka_unit_test(while_only_others_change_the_endpoint_is_not_looked_at),
 		cmocka_unit_test(an_identity_beyond_the_snapshot_ends_the_flow),
 	};

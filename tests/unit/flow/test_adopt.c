@@ -259,7 +259,8 @@ static void numbers_of_a_shifted_flow_are_kept(void **state)
 	assert_int_equal(insert(t, 3), 0);
 	flow = find(t, 1, FB_DIR_CLIENT);
 	fb_flow_dequeue(t, flow);
-	fb_flow_shift_begin(flow, &shift);
+	fb_flow_shift_set(flow, &shift);
+	fb_flow_begin(flow, FB_FLOW_PROXIED);
 	left = copy_of(&t->kept);
 	fb_flow_table_free(t);
 	t = table_in(FB_IPV4, CAPACITY, &left);

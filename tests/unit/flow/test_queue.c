@@ -167,7 +167,8 @@ static void a_shifted_flow_is_in_no_queue(void **state)
 		add(t, 3);
 		add(t, 5);
 		fb_flow_dequeue(t, flow);
-		fb_flow_shift_begin(flow, &shifts[i]);
+		fb_flow_shift_set(flow, &shifts[i]);
+		fb_flow_begin(flow, FB_FLOW_PROXIED);
 		assert_false(fb_flow_is_queued(flow));
 		fb_flow_dequeue(t, flow);
 		shift = fb_flow_shift(flow);
@@ -183,19 +184,56 @@ static void a_shifted_flow_is_in_no_queue(void **state)
 static void what_a_syn_said_is_kept_while_it_opens(void **state)
 {
 	(void)state;
-	for (uint8_t said = 0; said < 32; said++) {
+	for (uint8_t said = 0; said < 64; said++) {
+		const struct fb_flow_opening begun = {
+			.isn = 0x89abcdef,
+			.told = 0xfedcba98,
+			.said = {.tsval = UINT32_MAX - said, .wscale = said & 0xf,
+				 .sack = (said & 0x10) != 0, .timestamps = (said & 0x20) != 0},
+		};
 		struct fb_flow flow = {.state = FB_FLOW_PROXY_OPENING,
 				       .flags = FB_FLOW_SNAT | FB_FLOW_COUNTED | FB_FLOW_AFFINE};
-		const struct fb_tcp_shift shift = {.seq = 1};
 
-		fb_flow_proxy_begin(&flow, 0xfedcba98, said);
-		assert_int_equal(fb_flow_proxy_isn(&flow), 0xfedcba98);
-		assert_int_equal(fb_flow_proxy_said(&flow), said);
-		fb_flow_shift_begin(&flow, &shift);
-		assert_int_equal(flow.state, FB_FLOW_PROXIED);
-		assert_int_equal(flow.packets, 0);
+		fb_flow_opening_begin(&flow, &begun);
+		for (uint32_t n = 0; n < 7; n++) {
+			const struct fb_flow_opening o = fb_flow_opening(&flow);
+
+			assert_int_equal(o.isn, begun.isn);
+			assert_int_equal(o.told, begun.told);
+			assert_int_equal(o.said.wscale, begun.said.wscale);
+			assert_int_equal(o.said.sack, begun.said.sack);
+			assert_int_equal(o.said.timestamps, begun.said.timestamps);
+			assert_int_equal(o.said.tsval, begun.said.tsval / FB_FLOW_SHIFT_TS_STEP *
+							       FB_FLOW_SHIFT_TS_STEP);
+			assert_int_equal(flow.flags & ~FB_FLOW_OPENING_SAID,
+					 FB_FLOW_SNAT | FB_FLOW_COUNTED | FB_FLOW_AFFINE);
+			fb_flow_asked_again(&flow);
+		}
+		/* A later SYN of its client's. */
+		fb_flow_opening_begin(&flow, &(struct fb_flow_opening){.isn = 5});
+		assert_int_equal(fb_flow_opening(&flow).isn, 5);
+		assert_int_equal(fb_flow_opening(&flow).said.wscale, 0);
 		assert_int_equal(flow.flags, FB_FLOW_SNAT | FB_FLOW_COUNTED | FB_FLOW_AFFINE);
 	}
+}
+
+static void it_is_asked_again_at_longer_and_longer_times(void **state)
+{
+	static const uint32_t after_s[] = {1, 3, 7, 15, 31, 63, 127};
+	struct fb_flow flow = {.state = FB_FLOW_PROXY_OPENING};
+	const struct fb_flow_opening o = {.isn = 1, .said = {.tsval = 64, .sack = true}};
+
+	(void)state;
+	fb_flow_opening_begin(&flow, &o);
+	for (size_t i = 0; i < sizeof(after_s) / sizeof(after_s[0]); i++) {
+		assert_int_equal(fb_flow_ask_again_ms(&flow), after_s[i] * 1000);
+		fb_flow_asked_again(&flow);
+		assert_int_equal(fb_flow_opening(&flow).said.tsval, 64);
+		assert_true(fb_flow_opening(&flow).said.sack);
+	}
+	assert_int_equal(fb_flow_ask_again_ms(&flow), UINT32_MAX);
+	fb_flow_opening_begin(&flow, &o);
+	assert_int_equal(fb_flow_ask_again_ms(&flow), 1000);
 }
 
 int main(void)
@@ -208,6 +246,7 @@ int main(void)
 		cmocka_unit_test(half_open_is_who_has_not_heard_the_other_side),
 		cmocka_unit_test(a_shifted_flow_is_in_no_queue),
 		cmocka_unit_test(what_a_syn_said_is_kept_while_it_opens),
+		cmocka_unit_test(it_is_asked_again_at_longer_and_longer_times),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
