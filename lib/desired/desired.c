@@ -32,8 +32,7 @@ struct build {
 static bool is_proxied(const struct fb_object *object)
 {
 	return object != NULL && object->service.type != FB_SERVICE_EXTERNAL_NAME &&
-	       !object->service.headless &&
-	       fb_labels_get(&object->meta.labels, FB_LABEL_PROXY_NAME) == NULL;
+	       !object->service.headless && fb_labels_are_for_proxies(&object->meta.labels);
 }
 
 /* What the frontends of one kind want. */

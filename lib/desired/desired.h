@@ -7,7 +7,8 @@
  *
  * Frontends of a port, per family: the clusterIP, each externalIP, each load balancer ingress
  * address (not those with ipMode Proxy), and its nodePort on each node address. A Service that has
- * ClusterIPs is of their families only. No port of a headless Service, an ExternalName, or one that a label gives to another proxy. Where a
+ * ClusterIPs is of their families only. No port of a headless Service, an ExternalName, or one that a label
+ * gives to another proxy or calls headless. Where a
  * LoadBalancer's status has no ingress at all, spec.loadBalancerIP stands in: kube-proxy never
  * reads that field, but a box that is driven by files has nobody who fills in the status.
  *

@@ -85,13 +85,6 @@ static uint8_t place_of(const struct desired_query *query, const struct fb_slice
 	return place;
 }
 
-/* What kube-proxy watches: slices with these labels are for DNS, or for another proxy. */
-static bool is_for_proxies(const struct fb_meta *meta)
-{
-	return fb_labels_get(&meta->labels, FB_LABEL_HEADLESS) == NULL &&
-	       fb_labels_get(&meta->labels, FB_LABEL_PROXY_NAME) == NULL;
-}
-
 /* Ports and endpoints of one slice go together; slices are united. */
 static void add_slice(struct candidates *c, const struct fb_endpoint_slice *slice)
 {
@@ -211,7 +204,7 @@ static void collect(struct candidates *c)
 
 	c->n = 0;
 	for (uint32_t i = 0; i < view->n_slices; i++) {
-		if (is_for_proxies(&view->slices[i]->meta))
+		if (fb_labels_are_for_proxies(&view->slices[i]->meta.labels))
 			add_slice(c, &view->slices[i]->slice);
 	}
 	if (view->n_slices > 0)

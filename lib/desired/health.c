@@ -13,7 +13,7 @@ static bool is_checked(const struct fb_object *object)
 	return object != NULL && object->service.type == FB_SERVICE_LOAD_BALANCER &&
 	       object->service.external_policy == FB_TRAFFIC_LOCAL && !object->service.headless &&
 	       object->service.health_check_node_port != 0 &&
-	       fb_labels_get(&object->meta.labels, FB_LABEL_PROXY_NAME) == NULL;
+	       fb_labels_are_for_proxies(&object->meta.labels);
 }
 
 static int compare(const void *a, const void *b)

@@ -130,6 +130,12 @@ const char *fb_labels_get(const struct fb_labels *labels, const char *key)
 	return label != NULL ? label->value : NULL;
 }
 
+bool fb_labels_are_for_proxies(const struct fb_labels *labels)
+{
+	return fb_labels_get(labels, FB_LABEL_HEADLESS) == NULL &&
+	       fb_labels_get(labels, FB_LABEL_PROXY_NAME) == NULL;
+}
+
 bool fb_labels_select(const struct fb_labels *selector, const struct fb_labels *labels)
 {
 	for (uint32_t i = 0; i < selector->n; i++) {

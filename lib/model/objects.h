@@ -52,6 +52,9 @@ struct fb_labels {
 /** Value of a key, or NULL. Cost: log n. */
 const char *fb_labels_get(const struct fb_labels *labels, const char *key);
 
+/** Does kube-proxy look at a Service or slice with these labels? Some leave it to DNS or to another proxy. */
+bool fb_labels_are_for_proxies(const struct fb_labels *labels);
+
 /** Are all pairs of the selector among the labels? An empty selector selects nothing. */
 bool fb_labels_select(const struct fb_labels *selector, const struct fb_labels *labels);
 

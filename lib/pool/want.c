@@ -8,7 +8,7 @@
 static bool is_proxied(const struct fb_object *object)
 {
 	return object->service.type != FB_SERVICE_EXTERNAL_NAME && !object->service.headless &&
-	       fb_labels_get(&object->meta.labels, FB_LABEL_PROXY_NAME) == NULL;
+	       fb_labels_are_for_proxies(&object->meta.labels);
 }
 
 bool fb_pool_has_family(const struct fb_pool_families *families, enum fb_family family)

@@ -62,6 +62,8 @@ TYPES = [
          {EXTERNAL: NOBODY}),
     case("the label of another proxy counts even if it is empty",
          alone(metadata={"labels": {"service.kubernetes.io/service-proxy-name": ""}}), {CLUSTER: NOBODY}),
+    case("the label of headless Services counts on one that is none",
+         alone(metadata={"labels": {"service.kubernetes.io/headless": ""}}), {CLUSTER: NOBODY}),
     case("an empty type is ClusterIP", alone(type=""), {CLUSTER: AT_A}),
     case("the address may stand in clusterIPs alone",
          alone(ip=None, clusterIPs=["172.30.0.1"]), {CLUSTER: AT_A}),
