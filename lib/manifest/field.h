@@ -106,7 +106,7 @@ void field_labels(const struct field *f, struct fb_labels *ret);
 /* Is it a name as Kubernetes defines it? field_name() reads the string and reports. */
 enum field_name_kind {
 	NAME_LABEL,     /* RFC 1123 label: a-z, 0-9, "-", at most 63 */
-	NAME_SUBDOMAIN, /* labels joined by ".", at most 253 */
+	NAME_SUBDOMAIN, /* such labels joined by ".", at most 253 in all, and none has a bound of its own */
 	NAME_PORT,	/* IANA service name: at most 15, with a letter */
 };
 const char *field_name(const struct field *f, enum field_name_kind kind);

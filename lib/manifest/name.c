@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 
-/* Names that Kubernetes allows: RFC 1123 labels and subdomains, IANA service names (RFC 6335). */
+/*
+ * Names that Kubernetes allows: RFC 1123 labels, IANA service names (RFC 6335), and what it calls subdomains,
+ * whose parts it bounds by the whole only: a Pod may have 253 characters without a dot.
+ */
 
 #include <string.h>
 
@@ -15,16 +18,21 @@ static bool is_alnum(char c)
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-/* One label of len characters: letters and digits, "-" inside. */
-static bool is_label(const char *text, size_t len)
+/* Letters and digits, "-" inside. */
+static bool is_part(const char *text, size_t len)
 {
-	if (len == 0 || len > LABEL_MAX || !is_alnum(text[0]) || !is_alnum(text[len - 1]))
+	if (len == 0 || !is_alnum(text[0]) || !is_alnum(text[len - 1]))
 		return false;
 	for (size_t i = 0; i < len; i++) {
 		if (!is_alnum(text[i]) && text[i] != '-')
 			return false;
 	}
 	return true;
+}
+
+static bool is_label(const char *text, size_t len)
+{
+	return len <= LABEL_MAX && is_part(text, len);
 }
 
 bool name_is_subdomain(const char *text)
@@ -34,7 +42,7 @@ bool name_is_subdomain(const char *text)
 	for (;;) {
 		size_t len = strcspn(text, ".");
 
-		if (!is_label(text, len))
+		if (!is_part(text, len))
 			return false;
 		if (text[len] == '\0')
 			return true;

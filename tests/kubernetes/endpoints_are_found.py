@@ -91,6 +91,8 @@ SLICES = [
          only(slice_of(endpoints=None), slice_of(name="b")), {VIP: REJECT}),
     case("a slice without ports has no endpoint of any port",
          only(slice_of(A, ports=None)), {VIP: REJECT}),
+    case("a slice's name may have 253 characters and no dot", only(slice_of(A, name="a" * 253)),
+         {VIP: AT_A}),
     case("fields that are null are not set",
          only(slice_of(endpoint(A, conditions={"ready": None}, deprecatedTopology=None, targetRef=None))),
          {VIP: AT_A}),

@@ -38,6 +38,7 @@ SELECTED = [
     case("Pods of the Service's namespace", selecting(pod("p", A, namespace="other")), {VIP: REJECT}),
     case("an empty selector selects none", [service(selector={}), pod("p", A)], {VIP: REJECT}),
     case("no selector selects none", [service(), pod("p", A)], {VIP: REJECT}),
+    case("a Pod's name may have 253 characters and no dot", selecting(pod("p" * 253, A)), {VIP: AT_A}),
     case("a label that looks like a boolean is text",
          [service(selector={"app": "true"}), pod("p", A, labels={"app": "true"})], {VIP: AT_A}),
     case("slices go before Pods, even empty ones", selecting(slice_of(), pod("p", A)), {VIP: REJECT}),
