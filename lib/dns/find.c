@@ -158,9 +158,10 @@ static void find_below_domain(const struct fb_dns_zone *zone, const struct fb_dn
 /* A reverse name's address, as far as it goes. */
 struct reverse {
 	struct fb_addr addr;
-	uint32_t n;     /* labels that say something of it */
-	uint32_t n_all; /* labels of a whole address */
-	uint32_t unit;  /* bits of a label */
+	uint32_t n;      /* labels before in-addr.arpa */
+	uint32_t n_read; /* of these, from the last on, those that say something of an address */
+	uint32_t n_all;  /* labels of a whole address */
+	uint32_t unit;   /* bits of a label */
 };
 
 static bool read_octet(const uint8_t *label, uint8_t *ret)
@@ -193,12 +194,23 @@ static bool read_nibble(const uint8_t *label, uint8_t *ret)
 	return true;
 }
 
-/* Is it a name below in-addr.arpa or ip6.arpa whose labels are numbers? */
+static bool read_label(const uint8_t *label, uint32_t unit, uint32_t i, uint8_t *bytes)
+{
+	uint8_t value;
+
+	if (unit == 8)
+		return read_octet(label, &bytes[i]);
+	if (!read_nibble(label, &value))
+		return false;
+	bytes[i / 2] |= (uint8_t)(i % 2 == 0 ? value << 4 : value);
+	return true;
+}
+
+/* Is it a name below in-addr.arpa or ip6.arpa? */
 static bool read_reverse(const struct fb_dns_name *name, struct reverse *ret)
 {
 	uint8_t bytes[16] = {0};
 	struct part end;
-	uint8_t value;
 
 	if (name->n_labels < 2)
 		return false;
@@ -211,19 +223,12 @@ static bool read_reverse(const struct fb_dns_name *name, struct reverse *ret)
 		ret->n_all = 32;
 		ret->unit = 4;
 	}
-	if (ret->n > ret->n_all)
-		return false;
-	for (uint32_t i = 0; i < ret->n; i++) {
+	for (uint32_t i = 0; i < ret->n && i < ret->n_all; i++) {
 		const uint8_t *label = name->bytes + name->offsets[ret->n - 1 - i];
 
-		if (ret->unit == 8) {
-			if (!read_octet(label, &bytes[i]))
-				return false;
-			continue;
-		}
-		if (!read_nibble(label, &value))
-			return false;
-		bytes[i / 2] |= (uint8_t)(i % 2 == 0 ? value << 4 : value);
+		if (!read_label(label, ret->unit, i, bytes))
+			break;
+		ret->n_read++;
 	}
 	ret->addr = fb_addr_from_bytes(ret->unit == 8 ? FB_IPV4 : FB_IPV6, bytes);
 	return ret->n_all != 0;
@@ -237,7 +242,7 @@ static const struct fb_prefix *own_prefix(const struct fb_dns_zone *zone, const 
 	for (uint8_t i = 0; i < zone->n_reverse; i++) {
 		const struct fb_prefix *p = &zone->reverse[i];
 
-		if (p->len_bits <= r->n * r->unit &&
+		if (p->len_bits <= r->n_read * r->unit &&
 		    fb_addr_family(&p->addr) == (r->unit == 8 ? FB_IPV4 : FB_IPV6) &&
 		    fb_prefix_contains(p, &r->addr) &&
 		    (best == NULL || p->len_bits > best->len_bits))
@@ -259,11 +264,11 @@ static void find_reverse(const struct fb_dns_zone *zone, const struct fb_dns_nam
 	if (prefix != NULL)
 		n_zone = prefix->len_bits / r.unit;
 	ret->zone_at = name->offsets[r.n - n_zone];
-	if (r.n == r.n_all)
+	if (r.n == r.n_all && r.n_read == r.n)
 		ret->owners = fb_dns_find_owners(zone, &r.addr);
 	if (ret->owners != NULL)
 		ret->kind = FB_DNS_OWNERS;
-	else if (prefix != NULL && r.n == r.n_all)
+	else if (prefix != NULL && (r.n >= r.n_all || r.n_read < r.n))
 		ret->kind = FB_DNS_NOTHING;
 	else if (prefix != NULL) /* whether something is below is not known: it may be */
 		ret->kind = r.n == n_zone ? FB_DNS_APEX : FB_DNS_EMPTY;

@@ -210,6 +210,10 @@ ROWS = [
     ("IPv6", FOUR, "PTR", NAME, ["PTR dual.@"]),
     ("IPv6 in capitals", FOUR.upper(), "PTR", NAME, ["PTR dual.@"]),
     ("another type of a reverse name", "1.0.30.172.in-addr.arpa.", "A", NAME, [], [], ARPA),
+    ("numbers that are none of an address", "256.0.30.172.in-addr.arpa.", "PTR", NONE, [], [], ARPA),
+    ("nor those that begin with 0", "01.0.30.172.in-addr.arpa.", "PTR", NONE, [], [], ARPA),
+    ("below an address", "x.1.0.30.172.in-addr.arpa.", "PTR", NONE, [], [], ARPA),
+    ("where addresses may be", "30.172.in-addr.arpa.", "PTR", NAME, [], [], ARPA),
     ("an address that nobody has", "9.9.30.172.in-addr.arpa.", "PTR", NONE, [], [], ARPA),
 
     ("the zone", ZONE, "A", NAME),
