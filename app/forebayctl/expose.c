@@ -156,7 +156,7 @@ static json_t *target_port(const struct expose *e, long number)
 	const char *text = e->ctl->target_port;
 	char *end;
 
-	if (text == NULL)
+	if (text == NULL || text[0] == '\0')
 		return json_integer(number);
 	number = strtol(text, &end, 10);
 	return *end == '\0' ? json_integer(number) : json_string(text);
@@ -348,21 +348,35 @@ static bool find_objects(struct expose *e)
 	return false;
 }
 
-/* "pod NAME", "service NAME", "pods" with --selector. */
-static bool parse_args(struct expose *e)
+/* A word of len characters. @return NULL: none that can be exposed */
+static const char *kind_of(const char *word, size_t len)
 {
 	static const char *const pods[] = {"pod", "pods", "po"};
 	static const char *const services[] = {"service", "services", "svc"};
-	const struct ctl *ctl = e->ctl;
 
-	for (size_t i = 0; ctl->n_args > 0 && i < 3; i++) {
-		if (strcmp(ctl->args[0], pods[i]) == 0)
-			e->kind = "pods";
-		if (strcmp(ctl->args[0], services[i]) == 0)
-			e->kind = "services";
+	for (size_t i = 0; i < 3; i++) {
+		if (strlen(pods[i]) == len && memcmp(word, pods[i], len) == 0)
+			return "pods";
+		if (strlen(services[i]) == len && memcmp(word, services[i], len) == 0)
+			return "services";
 	}
-	e->name = ctl->n_args == 2 ? ctl->args[1] : NULL;
-	if (e->kind == NULL || ctl->n_args > 2 ||
+	return NULL;
+}
+
+/* "pod NAME" or "pod/NAME", "service NAME" or "service/NAME", "pods" with --selector. */
+static bool parse_args(struct expose *e)
+{
+	const struct ctl *ctl = e->ctl;
+	size_t len = ctl->n_args > 0 ? strcspn(ctl->args[0], "/") : 0;
+	bool slash = ctl->n_args == 1 && ctl->args[0][len] == '/';
+
+	if (slash)
+		e->name = ctl->args[0] + len + 1;
+	else if (ctl->n_args == 2)
+		e->name = ctl->args[1];
+	if (slash || (ctl->n_args > 0 && ctl->args[0][len] == '\0'))
+		e->kind = kind_of(ctl->args[0], len);
+	if (e->kind == NULL || ctl->n_args > 2 || (e->name != NULL && e->name[0] == '\0') ||
 	    (e->name == NULL && (ctl->selector == NULL || strcmp(e->kind, "pods") != 0))) {
 		ctl_error("expose pod NAME, expose pods --selector LABELS --name NAME, or expose "
 			  "service NAME");

@@ -117,6 +117,12 @@ CASES = [
                      {"name": "port-2", "port": 54, "protocol": "TCP", "targetPort": 54}],
             labels={"app": "dns"}, selector={"app": "dns"})),
     ("pod one --port 80,,81", None),
+    ("pod one --target-port=", wanted("one", [SIMPLE])),
+    ("pod/one", wanted("one", [SIMPLE])),
+    ("service/old --name new", wanted("new", [{"port": 443, "protocol": "UDP", "targetPort": 443}],
+                                      labels={"a": "b"}, selector={"app": "old"})),
+    ("pod/", None),
+    ("pod/one two", None),
 ]  # fmt: skip
 
 # What only forebayctl can (kubectl exposes sets of Pods by the object that made them), or refuses
