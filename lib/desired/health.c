@@ -30,7 +30,7 @@ static void count(const struct fb_known_endpoints *known, const char *node_name,
 		const struct fb_known_endpoint *e = &known->v[i];
 		bool here = node_name[0] == '\0' || strcmp(node_name, e->node_name) == 0;
 
-		if (e->ready && here)
+		if (e->proxied && e->ready && here)
 			room[n++] = e->addr;
 	}
 	if (n > 0)

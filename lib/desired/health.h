@@ -5,7 +5,8 @@
 /*
  * What a health check of a Service is to be told: how many of its endpoints are ready and served from
  * here. As on a node, those on it; as no node, all of them. Distinct addresses count, whatever their
- * ports; one that terminates is not ready, although it may still be served.
+ * ports; one that terminates is not ready, although it may still be served. What no traffic could go to
+ * does not count, as the Pods of a Node that is gone.
  *
  * Pure. Thread: control.
  */

@@ -22,7 +22,8 @@ static void add(struct list *l, const struct fb_known_endpoint *e)
 	l->n++;
 }
 
-static void add_addresses(struct list *l, const struct fb_slice_endpoint *from,
+/* Of several addresses traffic goes to the first one. */
+static void add_addresses(struct list *l, const struct fb_slice_endpoint *from, bool proxied,
 			  struct fb_known_endpoint *e)
 {
 	e->ready = from->ready;
@@ -31,11 +32,12 @@ static void add_addresses(struct list *l, const struct fb_slice_endpoint *from,
 	e->node_name = from->node_name;
 	for (uint32_t i = 0; i < from->n_addrs; i++) {
 		e->addr = from->addrs[i];
+		e->proxied = proxied && i == 0 && e->port != 0;
 		add(l, e);
 	}
 }
 
-static void add_slice(struct list *l, const struct fb_endpoint_slice *slice)
+static void add_slice(struct list *l, const struct fb_endpoint_slice *slice, bool proxied)
 {
 	for (uint32_t i = 0; i < slice->n_endpoints; i++) {
 		struct fb_known_endpoint e = {.proto = IPPROTO_TCP, .port_name = ""};
@@ -44,10 +46,10 @@ static void add_slice(struct list *l, const struct fb_endpoint_slice *slice)
 			e.port = slice->ports[p].port;
 			e.proto = slice->ports[p].proto;
 			e.port_name = slice->ports[p].name;
-			add_addresses(l, &slice->endpoints[i], &e);
+			add_addresses(l, &slice->endpoints[i], proxied, &e);
 		}
 		if (slice->n_ports == 0)
-			add_addresses(l, &slice->endpoints[i], &e);
+			add_addresses(l, &slice->endpoints[i], proxied, &e);
 	}
 }
 
@@ -63,6 +65,7 @@ static void add_subset_port(struct list *l, const struct fb_endpoints_subset *su
 		e->node_name = address->node_name;
 		e->ready = ready;
 		e->serving = ready;
+		e->proxied = e->port != 0;
 		add(l, e);
 	}
 }
@@ -107,6 +110,7 @@ static void add_pods(struct list *l, const struct fb_store *store, const struct 
 
 		if (pod->pod.finished)
 			continue;
+		e.proxied = s->n_ports > 0 && (s->publish_not_ready || desired_has_node(store, &pod->pod));
 		for (uint32_t p = 0; p < s->n_ports; p++) {
 			e.port = desired_port_on(&pod->pod, &s->ports[p]);
 			e.proto = s->ports[p].proto;
@@ -124,7 +128,8 @@ static void collect(struct list *l, const struct fb_store *store, const struct f
 	l->n = 0;
 	for (uint32_t i = 0; i < view->n_slices; i++) {
 		if (!view->slices[i]->slice.fqdn)
-			add_slice(l, &view->slices[i]->slice);
+			add_slice(l, &view->slices[i]->slice,
+				  fb_labels_are_for_proxies(&view->slices[i]->meta.labels));
 	}
 	if (view->n_slices > 0)
 		return;
@@ -145,13 +150,15 @@ static int compare_places(const struct fb_known_endpoint *a, const struct fb_kno
 	return order != 0 ? order : (int)a->port - (int)b->port;
 }
 
-/* What stands in two slices, while it moves: the one that is ready, else the one that stays. */
+/* What stands in two slices, while it moves: what counts for traffic, of that the one that stays. */
 static int compare(const void *left, const void *right)
 {
 	const struct fb_known_endpoint *a = left;
 	const struct fb_known_endpoint *b = right;
 	int order = compare_places(a, b);
 
+	if (order == 0)
+		order = (int)b->proxied - (int)a->proxied;
 	if (order == 0)
 		order = (int)a->terminating - (int)b->terminating;
 	if (order == 0)

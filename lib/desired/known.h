@@ -20,6 +20,7 @@ struct fb_known_endpoint {
 	bool ready;
 	bool serving;
 	bool terminating;
+	bool proxied; /* traffic could go there; else it has a name, or only says that it is there */
 	const char *port_name;
 	const char *node_name;
 };

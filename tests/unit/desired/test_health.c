@@ -59,6 +59,27 @@ static const struct rule {
 		 "selector: {app: web}, ports: [{port: 80}]") "---\n{apiVersion: v1, kind: Pod, metadata: {name: p, labels: {app: web}}, status: "
 							      "{podIP: 10.1.0.1, conditions: [{type: Ready, status: 'True'}]}}\n",
 	 {31000, 1, 0}},
+	{"but not those of a Node that is gone",
+	 "",
+	 SERVICE("type: LoadBalancer, externalTrafficPolicy: Local, healthCheckNodePort: 31000, "
+		 "selector: {app: web}, ports: [{port: 80}]") "---\n{apiVersion: v1, kind: Node, metadata: {name: n1}}\n"
+		 "---\n{apiVersion: v1, kind: Pod, metadata: {name: p, labels: {app: web}}, spec: {nodeName: n2}, "
+		 "status: {podIP: 10.1.0.1, conditions: [{type: Ready, status: 'True'}]}}\n",
+	 {31000, 0, 0}},
+	{"slices that no proxy looks at do not count, nor what only they say of an address",
+	 "",
+	 LOCAL "---\n{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: h, labels: "
+	       "{kubernetes.io/service-name: web, service.kubernetes.io/headless: ''}}, addressType: IPv4, "
+	       "ports: [{name: a, port: 8080}], endpoints: [{addresses: [10.1.0.1]}, {addresses: [10.1.0.2]}]}\n"
+		 SLICE("s", "IPv4", ON("10.1.0.1", "n1", "ready: false") ON("10.1.0.3", "n1", "")),
+	 {31000, 1, 0}},
+	{"nor ports without a number, nor second addresses of one endpoint",
+	 "",
+	 LOCAL "---\n{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: z, labels: "
+	       "{kubernetes.io/service-name: web}}, addressType: IPv4, ports: [{name: a, port: 0}], "
+	       "endpoints: [{addresses: [10.1.0.9]}]}\n"
+		 SLICE("s", "IPv4", "{addresses: [10.1.0.1, 10.1.0.2]}"),
+	 {31000, 1, 0}},
 };
 
 static struct fb_store *store_of(const char *text)
