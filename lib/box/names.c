@@ -204,13 +204,18 @@ struct pod_list {
 	uint32_t n;
 };
 
-/* As CoreDNS: a pod that is going away has its name no more. */
+/* As CoreDNS: not those that are going away or over, nor those whose node says nothing any more. */
+static bool has_name(const struct fb_pod *pod)
+{
+	return !pod->terminating && !pod->finished && strcmp(pod->phase, "Unknown") != 0;
+}
+
 static void add_pod(void *arg, const struct fb_object *object)
 {
 	struct pod_list *list = arg;
 
 	for (uint32_t i = 0; i < object->pod.n_addrs; i++) {
-		if (!object->pod.terminating && !object->pod.finished)
+		if (has_name(&object->pod))
 			list->v[list->n++] = (struct fb_dns_pod_spec){object->meta.namespace_,
 								      object->pod.addrs[i]};
 	}

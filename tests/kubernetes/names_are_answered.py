@@ -6,7 +6,8 @@ tests (dns_cases.py) say nothing. Prints TAP.
 usage: names_are_answered.py FOREBAY-REPLAY
 
 A row is a sentence, a name and a type, what the answer is, and what is in it. "@" is the zone of the
-namespace ns. Records of an answer are of the name that was asked for, where they do not say another.
+namespace ns, "#" that of its Pods. Records of an answer are of the name that was asked for, where they
+do not say another.
 """
 
 import sys
@@ -230,12 +231,39 @@ ROWS = [
     ("Pods have no names of their own where the config has none", f"10-0-0-1.ns.pod.{ZONE}", "A", NONE),
 ]  # fmt: skip
 
+# Of Pods, where the config has them verified.
+POD_OBJECTS = [
+    service("web", "172.30.0.1"),  # while there is no Service, nothing is known not to exist
+    pod("runs", "10.2.0.1"),
+    pod("waits", "10.2.0.2", status={"phase": "Pending", "conditions": []}),
+    pod("is-deleted", "10.2.0.3", deleted=True),
+    pod("failed", "10.2.0.4", status={"phase": "Failed"}),
+    pod("is-done", "10.2.0.5", status={"phase": "Succeeded"}),
+    pod("is-lost", "10.2.0.6", status={"phase": "Unknown"}),
+    pod("elsewhere", "10.2.0.7", namespace="other"),
+    pod("of-six", "fd10::8"),
+]  # fmt: skip
+POD_ROWS = [
+    ("a Pod that runs", "10-2-0-1.#", "A", NAME, ["A 10.2.0.1"]),
+    ("of its family alone", "10-2-0-1.#", "AAAA", NAME),
+    ("whose address is of IPv6", "fd10--8.#", "AAAA", NAME, ["AAAA fd10::8"]),
+    ("that is not ready", "10-2-0-2.#", "A", NAME, ["A 10.2.0.2"]),
+    ("not one that is being deleted", "10-2-0-3.#", "A", NONE),
+    ("nor one that failed", "10-2-0-4.#", "A", NONE),
+    ("nor one that is done", "10-2-0-5.#", "A", NONE),
+    ("nor one of which nothing is heard", "10-2-0-6.#", "A", NONE),
+    ("nor one of another namespace", "10-2-0-7.#", "A", NONE),
+    ("nor one that there is not", "10-2-0-9.#", "A", NONE),
+    ("where Pods are", "#", "A", NAME),
+    ("not below one", "x.10-2-0-1.#", "A", NONE),
+]  # fmt: skip
+
 CONFIG = {"ttl": 5, "pods": "disabled", "existingNamespaces": ["ns"], "reverseZones": ["172.0.0.0/8"]}
 
 
 def as_case(sentence, name, qtype, rcode, answer=(), additional=(), zone=ZONE):
     """In the form of CoreDNS' cases."""
-    name = name.replace("@", HERE)
+    name = name.replace("@", HERE).replace("#", f"ns.pod.{ZONE}")
 
     def full(record):
         return (record if " IN " in record else f"{name} 5 IN {record}").replace("@", HERE)
@@ -252,21 +280,26 @@ def as_case(sentence, name, qtype, rcode, answer=(), additional=(), zone=ZONE):
 
 
 def main():
-    cases = [as_case(*row) for row in ROWS]
-    failed = 0
-    with tempfile.TemporaryDirectory() as folder:
-        verdicts, answers = ask(
-            sys.argv[1], Path(folder), {"objects": OBJECTS}, {"config": CONFIG, "cases": cases}
-        )
-    for i, case in enumerate(cases):
-        problem = wrong(case, answers[i], True) if verdicts[i] == "answer" else verdicts[i]
-        failed += problem is not None
-        print(f"{'not ok' if problem else 'ok'} {i + 1} - {case['comment']}: "
-              f"{case['qname']} {case['qtype']}")  # fmt: skip
-        if problem:
-            print(f"# {problem}")
-    print(f"1..{len(cases)}")
-    return failed > 0 or not cases
+    n = failed = 0
+    for config, objects, rows in (
+        (CONFIG, OBJECTS, ROWS),
+        (CONFIG | {"pods": "verified"}, POD_OBJECTS, POD_ROWS),
+    ):
+        cases = [as_case(*row) for row in rows]
+        with tempfile.TemporaryDirectory() as folder:
+            verdicts, answers = ask(
+                sys.argv[1], Path(folder), {"objects": objects}, {"config": config, "cases": cases}
+            )
+        for i, case in enumerate(cases):
+            problem = wrong(case, answers[i], True) if verdicts[i] == "answer" else verdicts[i]
+            n += 1
+            failed += problem is not None
+            print(f"{'not ok' if problem else 'ok'} {n} - {case['comment']}: "
+                  f"{case['qname']} {case['qtype']}")  # fmt: skip
+            if problem:
+                print(f"# {problem}")
+    print(f"1..{n}")
+    return failed > 0 or n == 0
 
 
 if __name__ == "__main__":
