@@ -229,6 +229,9 @@ struct phase {
 	uint32_t n_slow;      /* bursts of more than SLOW_US, while nobody else had the core */
 	uint32_t n_preempted;
 	uint64_t longest; /* cycles of a burst */
+	/* Of spinning as long behind each burst: what the machine does by itself. */
+	uint32_t n_slow_spins;
+	uint64_t longest_spin;
 };
 
 static long preemptions(void)
@@ -236,6 +239,25 @@ static long preemptions(void)
 	struct rusage u;
 
 	return getrusage(RUSAGE_THREAD, &u) == 0 ? u.ru_nivcsw + u.ru_nvcsw : 0;
+}
+
+/*
+ * As long as a burst, but nothing is read or written: the core's time alone. What makes bursts wait, and these too,
+ * is not what is changed.
+ */
+static void spin(struct phase *phase, uint64_t cycles, uint64_t slow)
+{
+	long before = preemptions();
+	uint64_t begin = rte_rdtsc();
+	uint64_t took;
+
+	do
+		took = rte_rdtsc() - begin;
+	while (took < cycles);
+	if (preemptions() != before)
+		return;
+	phase->n_slow_spins += took > slow;
+	phase->longest_spin = RTE_MAX(phase->longest_spin, took);
 }
 
 static int one_batch(struct bench_world *world, struct bench_traffic *traffic, struct phase *phase)
@@ -262,6 +284,7 @@ static int one_batch(struct bench_world *world, struct bench_traffic *traffic, s
 		phase->n_slow += took > slow;
 		phase->longest = RTE_MAX(phase->longest, took);
 		bench_run_add(&phase->run, took);
+		spin(phase, RTE_MIN(took, slow / 2), slow);
 	}
 	return bench_world_recycle(world) == BENCH_BATCH ? 0 : -EPROTO;
 }
@@ -292,6 +315,8 @@ static void forget_bursts(struct phase *phase)
 	phase->n_slow = 0;
 	phase->n_preempted = 0;
 	phase->longest = 0;
+	phase->n_slow_spins = 0;
+	phase->longest_spin = 0;
 }
 
 static int run_phase(struct bench_world *world, struct bench_traffic *traffic, double ms,
@@ -415,8 +440,14 @@ static void tell(struct state *s, struct figures *f, struct bench_report *report
 		   f->loaded.n_slow / f->loaded_s, 0);
 	report_one(report, "bursts over 50 us without, in a second", "count",
 		   f->quiet.n_slow / (f->loaded_s * QUIET_MS / LOADED_MS), 0);
+	report_one(report, "spins as long as a burst over 50 us with changes, in a second", "count",
+		   f->loaded.n_slow_spins / f->loaded_s, 0);
+	report_one(report, "spins as long as a burst over 50 us without, in a second", "count",
+		   f->quiet.n_slow_spins / (f->loaded_s * QUIET_MS / LOADED_MS), 0);
 	report_one(report, "longest burst with changes", "us", (double)f->loaded.longest * us, 0);
 	report_one(report, "longest burst without", "us", (double)f->quiet.longest * us, 0);
+	report_one(report, "longest spin with changes", "us", (double)f->loaded.longest_spin * us, 0);
+	report_one(report, "longest spin without", "us", (double)f->quiet.longest_spin * us, 0);
 	report_one(report, "bursts in which another process had the core", "count",
 		   f->loaded.n_preempted + f->quiet.n_preempted, 0);
 }
