@@ -3,13 +3,14 @@
 /*
  * The whole packet path with its state, two workers. The input is a list of records:
  *
- *     byte 0  port (2 bits) | WORKER | BURST | REPLY | ERROR | MEND
+ *     byte 0  port (2 bits) | WORKER | BURST | REPLY | ERROR | MEND | GO_ON
  *     byte 1  milliseconds since the record before, times 16
  *     2 bytes length, little-endian, then so many bytes
  *
  * Bytes are a frame; with REPLY they replace what follows the ports in the turned round copy of the
  * frame that left last; with ERROR they are the beginning of an ICMP error that quotes it. MEND makes
- * checksums right, which mutation alone would hardly do. BURST: together with the next.
+ * checksums right, which mutation alone would hardly do, and GO_ON a TCP reply's numbers: it goes on where the frame's
+ * acknowledgement says and acknowledges one byte of it, so that cookies come back. BURST: together with the next.
  *
  * Laws: rx = tx + drops + punts + answers; all buffers come back; whatever leaves has good checksums if
  * it came with good ones; and nothing leaves untranslated.
@@ -27,6 +28,8 @@
 
 #include "box/offline.h"
 #include "datapath/worker.h"
+#include "net/tcp_option.h"
+#include "net/wire.h"
 
 #define N_PORTS     3
 #define N_MBUFS     512
@@ -38,6 +41,7 @@
 #define FLAG_REPLY  0x10
 #define FLAG_ERROR  0x20
 #define FLAG_MEND   0x40
+#define FLAG_GO_ON  0x80
 
 static const char config_text[] =
 	"ports:\n"
@@ -57,9 +61,9 @@ static const char config_text[] =
 	"  - {address: 10.4.0.11, mac: '02:00:00:00:04:11', port: tagged}\n"
 	"  - {address: 'fd00:4::11', mac: '02:00:00:00:04:11', port: tagged}\n";
 
-#define SERVICE(name, mode, n)                                                                     \
+#define SERVICE(name, mode, n, more)                                                               \
 	"---\n{apiVersion: v1, kind: Service, metadata: {name: " name ", annotations: "            \
-	"{forebay.io/mode: " mode "}}, spec: {type: LoadBalancer, clusterIP: 10.96.0." n           \
+	"{forebay.io/mode: " mode more "}}, spec: {type: LoadBalancer, clusterIP: 10.96.0." n           \
 	", clusterIPs: [10.96.0." n ", 'fd00:96::" n "'], ipFamilies: [IPv4, IPv6], "              \
 	"ipFamilyPolicy: RequireDualStack, externalIPs: [192.0.2.1" n "], ports: ["                \
 	"{name: web, port: 80, targetPort: 8080}, "                                                \
@@ -74,16 +78,22 @@ static const char config_text[] =
 	"endpoints: [" addresses "]}\n"
 
 static const char services_text[] =
-	SERVICE("snat", "snat", "10")
+	SERVICE("snat", "snat", "10", "")
 	SLICE("1", "snat", "IPv4", "{addresses: [10.1.0.11]}, {addresses: [10.1.0.12]}")
 	SLICE("2", "snat", "IPv6", "{addresses: ['fd00:1::11']}")
-	SERVICE("dnat", "dnat", "20")
+	SERVICE("dnat", "dnat", "20", "")
 	SLICE("3", "dnat", "IPv4", "{addresses: [10.1.0.11]}, {addresses: [10.1.0.12]}")
 	SLICE("4", "dnat", "IPv6", "{addresses: ['fd00:1::11']}")
-	SERVICE("tagged", "snat", "60")
+	SERVICE("tagged", "snat", "60", "")
 	SLICE("5", "tagged", "IPv4", "{addresses: [10.4.0.11]}")
 	SLICE("6", "tagged", "IPv6", "{addresses: ['fd00:4::11']}")
-	SERVICE("empty", "snat", "30");
+	SERVICE("proxied", "snat", "70", ", forebay.io/syn-proxy: always")
+	SLICE("7", "proxied", "IPv4", "{addresses: [10.1.0.11]}")
+	SLICE("8", "proxied", "IPv6", "{addresses: ['fd00:1::11']}")
+	SERVICE("kept", "dnat", "80", ", forebay.io/syn-proxy: always, forebay.io/tcp-mss: '1300'")
+	SLICE("9", "kept", "IPv4", "{addresses: [10.4.0.11]}")
+	SLICE("10", "kept", "IPv6", "{addresses: ['fd00:4::11']}")
+	SERVICE("empty", "snat", "30", "");
 
 static struct fb_config *config;
 static struct fb_offline offline;
@@ -124,7 +134,7 @@ static void start(void)
 	fuzz_require(fb_offline_open(config, &path, 1, &offline, &errs) == 0);
 	for (size_t i = 0; i < errs.n; i++)
 		fprintf(stderr, "%s\n", errs.v[i].text);
-	fuzz_require(errs.n == 0 && offline.snapshot->n_services == 24);
+	fuzz_require(errs.n == 0 && offline.snapshot->n_services == 36);
 	fb_errs_fini(&errs);
 	close(fd);
 	for (uint16_t i = 0; i < N_PORTS; i++) {
@@ -363,10 +373,27 @@ static void turn_round(uint8_t *frame, const struct fb_packet *pkt)
 		swap_bytes(l3 + 8, l3 + 24, 16);
 }
 
+/* Of a turned round copy: what was acknowledged comes next, and so does the timestamp that was echoed. */
+static void go_on(uint8_t *l4, uint32_t have)
+{
+	const uint32_t end = RTE_MIN((l4[12] >> 4) * 4u, have);
+	uint32_t off;
+
+	swap_bytes(l4 + 4, l4 + 8, 4);
+	for (int i = 11; i >= 8 && ++l4[i] == 0; i--)
+		continue;
+	off = fb_tcp_option_at(l4, FB_TCP_LEN, end);
+	while (off < end && l4[off] != FB_TCP_OPTION_TIMESTAMPS)
+		off = fb_tcp_option_at(l4, off + l4[off + 1], end);
+	if (off < end && l4[off + 1] == 10)
+		swap_bytes(l4 + off + 2, l4 + off + 6, 4);
+}
+
 /* @return the length of the answer to the last frame, 0 if there can be none */
-static uint32_t make_reply(uint8_t *frame, const uint8_t *bytes, uint32_t len)
+static uint32_t make_reply(uint8_t *frame, const uint8_t *bytes, uint32_t len, bool goes_on)
 {
 	struct fb_packet pkt;
+	uint32_t kept = 4; /* bytes of L4: ports */
 	uint32_t room;
 
 	if (fb_packet_parse(last, last_len, last_len, &pkt) != FB_PARSE_SERVICE)
@@ -374,8 +401,12 @@ static uint32_t make_reply(uint8_t *frame, const uint8_t *bytes, uint32_t len)
 	memcpy(frame, last, last_len);
 	turn_round(frame, &pkt);
 	swap_bytes(frame + pkt.l4_off, frame + pkt.l4_off + 2, 2);
-	room = last_len - pkt.l4_off - 4;
-	memcpy(frame + pkt.l4_off + 4, bytes, len < room ? len : room);
+	if (goes_on && pkt.proto == IPPROTO_TCP) {
+		go_on(frame + pkt.l4_off, last_len - pkt.l4_off);
+		kept = 12; /* and numbers */
+	}
+	room = last_len - pkt.l4_off - kept;
+	memcpy(frame + pkt.l4_off + kept, bytes, len < room ? len : room);
 	frame[pkt.l3_off + (pkt.family == FB_IPV4 ? 8 : 7)] = 64;
 	return last_len;
 }
@@ -502,7 +533,7 @@ static uint32_t make_frame(uint8_t flags, const uint8_t *bytes, uint32_t len, ui
 	uint32_t frame_len = len;
 
 	if (flags & FLAG_REPLY)
-		frame_len = make_reply(frame, bytes, len);
+		frame_len = make_reply(frame, bytes, len, flags & FLAG_GO_ON);
 	else if (flags & FLAG_ERROR)
 		frame_len = make_error(frame, bytes, len);
 	else
@@ -518,6 +549,7 @@ static void pass_time(struct fb_datapath *dp, uint32_t ms)
 		dp->workers[i]->now_ms += ms;
 		fb_worker_expire(dp->workers[i]);
 		fb_worker_expire_fragments(dp->workers[i]);
+		(void)fb_worker_run_egress(dp->workers[i]);
 	}
 }
 
