@@ -198,7 +198,8 @@ static enum fb_reason create_flow(struct fb_worker *w, const struct fb_packet *p
 		return FB_REASON_NO_ENDPOINTS;
 	info = fb_table_info(w->snap, ep->id);
 	hop = &w->snap->next_hops[info->nh_idx];
-	if (unlikely(hop->state != FB_HOP_READY))
+	/* A cookie does not come again: the flow waits until its endpoint can be asked (fb_proxy_ask_again()). */
+	if (unlikely(hop->state == FB_HOP_NONE || (hop->state != FB_HOP_READY && start == NULL)))
 		return hop->state == FB_HOP_NONE ? FB_REASON_NO_ROUTE : FB_REASON_NEXT_HOP;
 	reason = insert_flow(w, &pkt->tuple, hash, c, ep, hop, &flow);
 	if (reason != FB_REASON_NONE)

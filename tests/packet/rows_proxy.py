@@ -22,6 +22,10 @@ for _mode in MODES:
         objects(f"proxy-mss-{_mode}", _mode, syn_proxy="always", tcp_mss="1300", syn_proxy_window_scale="2")
     )
     Bench.OBJECTS["proxy"].extend(objects(f"proxy-plain-{_mode}", _mode, syn_proxy="always"))
+    for _item in objects(f"proxy-lost-{_mode}", _mode, syn_proxy="always"):
+        if _item["kind"] == "EndpointSlice":
+            _item["endpoints"] = [{"addresses": ["10.1.0.99" if _item["addressType"] == "IPv4" else "fd00:1::99"]}]
+        Bench.OBJECTS["proxy"].append(_item)
     # Eight of 16 are pressure.
     Bench.OBJECTS.setdefault(f"proxy-auto-{_mode}", []).extend(objects(f"proxy-auto-{_mode}", _mode, syn_proxy="auto"))
     Bench.TIMEOUTS[f"proxy-auto-{_mode}"] = "{tcp-opening: 2s}"
@@ -215,6 +219,16 @@ def asked_again(t):
     result = yield Step("lan", talk.client("A", CLIENT_ISN + 1, talk.cookie + 1), 29)
     equal(str(talk.to_endpoint(result).flags), "A", "after it has accepted")
     equal(len(again(talk, result)), 4, "SYNs after it has accepted")
+
+
+@row("SYN proxy over {family} by {mode}: a client that was let in waits for the MAC address of its endpoint", bench="proxy", **BOTH)
+def unresolved(t):
+    talk = Talk(t, f"proxy-lost-{t.mode}")
+    yield from talk.syn()
+    ended((yield Step("lan", talk.ack())), "drop", "next-hop-unresolved")
+    # There is a flow: what belongs to none would be reset.
+    result = yield Step("lan", talk.client("A", CLIENT_ISN + 1, talk.cookie + 2))
+    ended(result, "drop", "next-hop-unresolved")
 
 
 @row("SYN proxy over {family} by {mode}: an endpoint that accepts is acknowledged, its client may send", bench="proxy", **BOTH)
