@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "control/peer_parts.h"
+#include "flow/shift.h"
 #include "table/read.h"
 
 /* A pass of the loop has other things to do, too. */
@@ -107,6 +108,8 @@ static bool fits(const struct fb_peer *peer, const struct fb_snapshot *snap,
 	struct fb_addr client = fb_tuple_src(&flow->client);
 	struct fb_addr to = fb_tuple_dst(&flow->reply);
 
+	if (!fb_flow_shift_fits(&flow->shift))
+		return false;
 	if (!flow->snat)
 		return fb_addr_equal(&client, &to) &&
 		       fb_tuple_sport(&flow->client) == fb_tuple_dport(&flow->reply);
@@ -126,6 +129,8 @@ static void place(struct fb_peer *peer, const struct fb_sync_flow *flow)
 		.reply = flow->reply,
 		.idle_ms = flow->idle_s * 1000,
 		.flags = flow->snat ? FB_FLOW_SNAT : 0,
+		.state = flow->shifted ? FB_FLOW_PROXIED : FB_FLOW_FREE,
+		.shift = flow->shift,
 		.client_port = flow->client_port,
 	};
 	const char *rule;

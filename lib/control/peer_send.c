@@ -83,8 +83,8 @@ static bool is_old(struct fb_peer *peer, const struct fb_flow_row *row)
 
 static bool is_established(const struct fb_flow_row *row)
 {
-	return row->state == FB_FLOW_ESTABLISHED || row->state == FB_FLOW_ASSOCIATED ||
-	       row->state == FB_FLOW_UDP;
+	return row->state == FB_FLOW_ESTABLISHED || row->state == FB_FLOW_PROXIED ||
+	       row->state == FB_FLOW_ASSOCIATED || row->state == FB_FLOW_UDP;
 }
 
 /* Would the peer choose the same endpoint? */
@@ -109,8 +109,8 @@ static bool is_worth_it(struct fb_peer *peer, const struct fb_flow_row *row)
 	svc = fb_table_lookup(snap, &row->client);
 	if (svc == NULL)
 		return false;
-	/* Nobody picks those up midway, as one of the peer's own might have begun with a cookie. */
-	if (svc->proxied || !is_default(snap, svc, row))
+	/* Nobody picks those up midway: they have numbers of their own, or might have, as they began with a cookie. */
+	if (row->state == FB_FLOW_PROXIED || svc->proxied || !is_default(snap, svc, row))
 		return true;
 	/* What the hash finds again it finds by the client's packets. */
 	if ((row->flags & FB_FLOW_SNAT) == 0 && !peer->c->p.config->sync_dnat)
@@ -126,6 +126,8 @@ static bool take_row(void *arg, struct fb_control *c, const struct fb_flow_row *
 		.reply = row->reply,
 		.idle_s = (row->idle_ms + 999) / 1000,
 		.snat = (row->flags & FB_FLOW_SNAT) != 0,
+		.shifted = row->state == FB_FLOW_PROXIED,
+		.shift = row->shift,
 		.client_port = row->client_port,
 	};
 

@@ -18,11 +18,30 @@
 /* A quarter of the table is left to flows of this box: the peer's alone are no pressure (flows.pressure). */
 #define LEFT_SHIFT 2
 
-static enum fb_flow_state mirrored_state(uint8_t proto)
+static enum fb_flow_state mirrored_state(const struct fb_flow_row *row)
 {
-	return proto == IPPROTO_TCP    ? FB_FLOW_ESTABLISHED
-	       : proto == IPPROTO_SCTP ? FB_FLOW_ASSOCIATED
-				       : FB_FLOW_UDP;
+	return row->state == FB_FLOW_PROXIED	     ? FB_FLOW_PROXIED
+	       : row->client.proto == IPPROTO_TCP  ? FB_FLOW_ESTABLISHED
+	       : row->client.proto == IPPROTO_SCTP ? FB_FLOW_ASSOCIATED
+						   : FB_FLOW_UDP;
+}
+
+/* Nothing else is ever in that place of a flow that is, or becomes, a mirrored one. */
+static void set_shift(struct fb_flow *flow, const struct fb_flow_row *row)
+{
+	flow->link = 0;
+	flow->older = 0;
+	if (row->state == FB_FLOW_PROXIED)
+		fb_flow_shift_set(flow, &row->shift);
+	fb_flow_begin(flow, mirrored_state(row));
+}
+
+/* Of the same tuples, but of another connection of theirs, which has other numbers. */
+static void renew(struct fb_flow *flow, const struct fb_flow_row *row)
+{
+	if (flow->packets == 0 &&
+	    (flow->state == FB_FLOW_ESTABLISHED || flow->state == FB_FLOW_PROXIED))
+		set_shift(flow, row);
 }
 
 static bool same_reply(const struct fb_flow_table *t, const struct fb_flow *flow,
@@ -47,11 +66,11 @@ static void fill(struct fb_worker *w, const struct fb_snapshot *snap, struct fb_
 	flow->nh_idx = fb_table_info(snap, row->ep_id)->nh_idx;
 	flow->client_port = row->client_port;
 	memcpy(flow->client_mac, row->client_mac, sizeof(flow->client_mac));
-	flow->state = (uint8_t)mirrored_state(row->client.proto);
 	flow->flags = (uint8_t)((row->flags & FB_FLOW_SNAT) | FB_FLOW_HEARD_CLIENT |
 				FB_FLOW_HEARD_ENDPOINT);
 	flow->last_use_ms = w->now_ms - row->idle_ms;
 	fb_flow_count_open(w, flow);
+	set_shift(flow, row);
 	w->endpoint_counters[row->ep_id].live++;
 	w->counters.flows_created++;
 }
@@ -67,6 +86,7 @@ static void mirror(struct fb_worker *w, const struct fb_snapshot *snap,
 	if (flow != NULL && same_reply(t, flow, dir, row)) {
 		if (w->now_ms - flow->last_use_ms > row->idle_ms)
 			flow->last_use_ms = w->now_ms - row->idle_ms;
+		renew(flow, row);
 		ret->n_known++;
 		return;
 	}

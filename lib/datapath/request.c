@@ -24,6 +24,8 @@ static void fill_row(const struct fb_worker *w, const struct fb_flow_table *t,
 		.client_port = flow->client_port,
 	};
 	memcpy(row->client_mac, flow->client_mac, sizeof(row->client_mac));
+	if (fb_flow_is_shifted(flow))
+		row->shift = fb_flow_shift(flow);
 }
 
 static bool serve_find(struct fb_worker *w, struct fb_request *r)

@@ -15,6 +15,7 @@
 
 #include "flow/table.h"
 #include "net/packet.h"
+#include "net/tcp_shift.h"
 
 struct fb_flow_row {
 	struct fb_tuple client; /* key of the client's packets */
@@ -26,6 +27,7 @@ struct fb_flow_row {
 	uint16_t worker;
 	uint8_t state; /* enum fb_flow_state */
 	uint8_t flags; /* FB_FLOW_* */
+	struct fb_tcp_shift shift; /* of a flow that has one: fb_flow_is_shifted() */
 	uint8_t client_port;
 	uint8_t client_mac[6];
 };

@@ -67,7 +67,14 @@ static inline struct fb_tcp_shift fb_flow_shift(const struct fb_flow *flow)
 	};
 }
 
-/** Of a flow that will be shifted and is in no queue. shift->ts is a multiple of FB_FLOW_SHIFT_TS_STEP. */
+/** Whether a flow can keep it. */
+static inline bool fb_flow_shift_fits(const struct fb_tcp_shift *shift)
+{
+	return shift->ts % FB_FLOW_SHIFT_TS_STEP == 0 && shift->window >= -FB_FLOW_SHIFT_WINDOW &&
+	       shift->window <= FB_FLOW_SHIFT_WINDOW;
+}
+
+/** Of a flow that will be shifted and is in no queue; the shift fits. */
 static inline void fb_flow_shift_set(struct fb_flow *flow, const struct fb_tcp_shift *shift)
 {
 	flow->link = shift->seq;

@@ -12,7 +12,8 @@
 #include "net/wire.h"
 
 #define MAGIC   UINT32_C(0x46425359) /* "FBSY" */
-#define VERSION 1
+#define VERSION 2
+#define VERSION_LEAST 1 /* without flows that are shifted */
 
 /* Where things are in the head. */
 #define KIND_OFF     5
@@ -24,8 +25,9 @@
 
 #define FLAG_IPV6 0x01
 #define FLAG_SNAT 0x02
+#define FLAG_SHIFTED 0x04
 
-#define FLOW_FIXED_LEN 12 /* flags, protocol, silence, port, spare, MAC address */
+#define FLOW_FIXED_LEN 12 /* flags, protocol, silence, port, shift of windows, MAC address */
 
 static void store64(uint8_t *p, uint64_t v)
 {
@@ -53,7 +55,7 @@ void fb_sync_begin(struct fb_sync_writer *w, const struct fb_sync_head *head)
 	w->len = FB_SYNC_HEAD_LEN;
 	w->n = 0;
 	fb_store32(w->bytes, MAGIC);
-	w->bytes[4] = VERSION;
+	w->bytes[4] = VERSION_LEAST;
 	w->bytes[KIND_OFF] = (uint8_t)head->kind;
 	store64(w->bytes + FROM_OFF, head->from);
 	store64(w->bytes + TO_OFF, head->to);
@@ -68,22 +70,33 @@ static uint32_t key_len(bool ipv6)
 	return ipv6 ? sizeof(struct fb_tuple6) : sizeof(struct fb_tuple4);
 }
 
+static uint32_t flow_len(bool ipv6, bool shifted)
+{
+	return FLOW_FIXED_LEN + 2 * key_len(ipv6) + (shifted ? FB_SYNC_SHIFT_LEN : 0);
+}
+
 bool fb_sync_put(struct fb_sync_writer *w, const struct fb_sync_flow *flow)
 {
 	bool ipv6 = flow->client.family == FB_IPV6;
-	uint32_t len = FLOW_FIXED_LEN + 2 * key_len(ipv6);
+	uint32_t len = flow_len(ipv6, flow->shifted);
 	uint8_t *p = w->bytes + w->len;
 
 	if (w->len + len + FB_SYNC_MAC_LEN > FB_SYNC_MESSAGE_MAX)
 		return false;
-	p[0] = (uint8_t)((ipv6 ? FLAG_IPV6 : 0) | (flow->snat ? FLAG_SNAT : 0));
+	p[0] = (uint8_t)((ipv6 ? FLAG_IPV6 : 0) | (flow->snat ? FLAG_SNAT : 0) |
+			 (flow->shifted ? FLAG_SHIFTED : 0));
 	p[1] = flow->client.proto;
 	fb_store16(p + 2, (uint16_t)(flow->idle_s < UINT16_MAX ? flow->idle_s : UINT16_MAX));
 	p[4] = flow->client_port;
-	p[5] = 0;
+	p[5] = flow->shifted ? (uint8_t)flow->shift.window : 0;
 	memcpy(p + 6, flow->client_mac, 6);
 	memcpy(p + FLOW_FIXED_LEN, &flow->client, key_len(ipv6));
 	memcpy(p + FLOW_FIXED_LEN + key_len(ipv6), &flow->reply, key_len(ipv6));
+	if (flow->shifted) {
+		w->bytes[4] = VERSION;
+		fb_store32(p + len - 8, flow->shift.seq);
+		fb_store32(p + len - 4, flow->shift.ts);
+	}
 	w->len += len;
 	w->n++;
 	return true;
@@ -110,7 +123,7 @@ int fb_sync_open(const struct fb_sync_key *key, const uint8_t *bytes, uint32_t l
 	if (!memeql_sec(mac, bytes + len, sizeof(mac)))
 		return -EBADMSG;
 	/* From here on it is the peer's, which may be of another version. */
-	if (fb_load32(bytes) != MAGIC || bytes[4] != VERSION ||
+	if (fb_load32(bytes) != MAGIC || bytes[4] < VERSION_LEAST || bytes[4] > VERSION ||
 	    (bytes[KIND_OFF] != FB_SYNC_HELLO && bytes[KIND_OFF] != FB_SYNC_FLOWS))
 		return -EBADMSG;
 	head.kind = (enum fb_sync_kind)bytes[KIND_OFF];
@@ -135,7 +148,8 @@ static bool is_sane(const struct fb_sync_flow *f)
 {
 	uint8_t proto = f->client.proto;
 
-	return (proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP) &&
+	return (proto == IPPROTO_TCP ||
+		(!f->shifted && (proto == IPPROTO_UDP || proto == IPPROTO_SCTP))) &&
 	       fb_tuple_is_sane(&f->client) && fb_tuple_is_sane(&f->reply);
 }
 
@@ -150,10 +164,15 @@ int fb_sync_next(struct fb_sync_reader *r, struct fb_sync_flow *ret)
 	if (r->end - p < FLOW_FIXED_LEN)
 		return -EBADMSG;
 	ipv6 = (p[0] & FLAG_IPV6) != 0;
-	len = FLOW_FIXED_LEN + 2 * key_len(ipv6);
-	if ((p[0] & ~(FLAG_IPV6 | FLAG_SNAT)) != 0 || r->end - p < (ptrdiff_t)len)
+	len = flow_len(ipv6, (p[0] & FLAG_SHIFTED) != 0);
+	if ((p[0] & ~(FLAG_IPV6 | FLAG_SNAT | FLAG_SHIFTED)) != 0 || r->end - p < (ptrdiff_t)len)
 		return -EBADMSG;
 	memset(ret, 0, sizeof(*ret));
+	ret->shifted = (p[0] & FLAG_SHIFTED) != 0;
+	if (ret->shifted)
+		ret->shift = (struct fb_tcp_shift){.seq = fb_load32(p + len - 8),
+						   .ts = fb_load32(p + len - 4),
+						   .window = (int8_t)p[5]};
 	ret->snat = (p[0] & FLAG_SNAT) != 0;
 	ret->idle_s = fb_load16(p + 2);
 	ret->client_port = p[4];

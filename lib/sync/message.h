@@ -8,9 +8,13 @@
  *     magic  version  kind  count  from  to  sequence  first  last | flows | MAC
  *       4       1       1     2     8    8      8        2      2     ...     16
  *
- * Everything is in network order. A flow is its two tuples, how long it has been silent, and where its client
- * was last. Which endpoint that is, whoever reads it finds in a table of its own: nothing here depends on how
+ * Everything is in network order. A flow is its two tuples, how long it has been silent, where its client
+ * was last, and by how much its endpoint's numbers are others than its client's, where it began with a cookie. Which
+ * endpoint that is, whoever reads it finds in a table of its own: nothing here depends on how
  * either box numbers things, but for ports, which both list in one order.
+ *
+ * A message is of the least version that it needs, and of a later one than its reader's it is none: 2 is for those
+ * that tell of such a difference.
  *
  * A message is believed if its MAC (HMAC-SHA256 of all before it, cut to 128 bits) is right, if it is for this
  * run of this box (`to`: drawn at the start, learned by the peer from a greeting), and if its sequence number
@@ -24,11 +28,13 @@
 #include <stdint.h>
 
 #include "net/packet.h"
+#include "net/tcp_shift.h"
 
 #define FB_SYNC_HEAD_LEN  36
 #define FB_SYNC_MAC_LEN   16
 #define FB_SYNC_FLOW4_LEN 36
 #define FB_SYNC_FLOW6_LEN 84
+#define FB_SYNC_SHIFT_LEN 8 /* more */
 /* Within the least IPv6 MTU, so nothing is in fragments. */
 #define FB_SYNC_MESSAGE_MAX 1232
 #define FB_SYNC_FLOWS_MAX \
@@ -57,6 +63,8 @@ struct fb_sync_flow {
 	struct fb_tuple reply;  /* key of the endpoint's packets */
 	uint32_t idle_s;        /* rounded up; more than the wire holds counts as most */
 	bool snat;
+	bool shifted; /* TCP only */
+	struct fb_tcp_shift shift; /* all zero where it is not */
 	uint8_t client_port; /* index of the port on which the client's packets came in */
 	uint8_t client_mac[6];
 };

@@ -29,11 +29,13 @@ static void same_again(const struct fb_sync_flow *flow, const uint8_t *at, size_
 {
 	static struct fb_sync_writer w;
 	const struct fb_sync_head head = {.kind = FB_SYNC_FLOWS, .from = 1};
-	uint8_t was[FB_SYNC_FLOW6_LEN];
+	const size_t shift_len = flow->shifted ? FB_SYNC_SHIFT_LEN : 0;
+	uint8_t was[FB_SYNC_FLOW6_LEN + FB_SYNC_SHIFT_LEN];
 
-	fuzz_require(len == FB_SYNC_FLOW4_LEN || len == FB_SYNC_FLOW6_LEN);
+	fuzz_require(len == FB_SYNC_FLOW4_LEN + shift_len || len == FB_SYNC_FLOW6_LEN + shift_len);
 	memcpy(was, at, len);
-	was[5] = 0; /* spare */
+	if (!flow->shifted)
+		was[5] = 0; /* spare */
 	fb_sync_begin(&w, &head);
 	fuzz_require(fb_sync_put(&w, flow));
 	fuzz_require(w.len == FB_SYNC_HEAD_LEN + len);

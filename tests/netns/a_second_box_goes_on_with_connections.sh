@@ -10,7 +10,7 @@ source "$(dirname "$0")/cases.sh"
 
 DOWNLOADS=${DOWNLOADS:-24}
 SNAT4=10.7.0.1 SNAT6=fd00:7::1
-LASTING=3 # connections of each family and mode that outlive both; their clients only listen
+LASTING=3 # connections of each family and mode, and through a SYN proxy, that outlive both; their clients only listen
 FILE_BYTES=${FILE_BYTES:-300000} RATE=${RATE:-40k}
 
 lab_up 2
@@ -114,7 +114,7 @@ downloads() {
 
 lasting() {
 	local host n
-	for host in 192.0.2.20 2001:db8:f::20 192.0.2.30 2001:db8:f::30; do
+	for host in 192.0.2.20 2001:db8:f::20 192.0.2.30 2001:db8:f::30 192.0.2.40 2001:db8:f::40; do
 		for n in $(seq "$LASTING"); do
 			lab_bg client "lasting-$host-$n" "$(dirname "$0")/steady.py" tcp "$host" 9000
 			LASTING_PIDS+=("$LAB_BG_PID")
@@ -130,23 +130,24 @@ lasting_end() {
 		lab_wait 20 gone "$pid"
 	done
 	cat "$LAB_DIR"/lasting-*.log
-	[ "$(cat "$LAB_DIR"/lasting-*.log | grep -c '"came": [1-9][0-9]*, "missing": 0')" -eq $((4 * LASTING)) ]
+	[ "$(cat "$LAB_DIR"/lasting-*.log | grep -c '"came": [1-9][0-9]*, "missing": 0')" -eq $((6 * LASTING)) ]
 }
 
-# How many flows of either Service the box has.
+# has_flows NUMBER [STATE]: so many flows of any Service the box has, in that state or in either.
 has_flows() {
 	[ "$(lab_ctl get flows -o json --limit 100000 | python3 -c '
 import json, sys
 flows = json.load(sys.stdin)["items"]
-print(len({f["client"] for f in flows if f["state"] == "established"}))')" -ge "$1" ]
+print(len({f["client"] for f in flows if f["state"] in sys.argv[1:]}))' "${2-established}" "${2-proxied}")" -ge "$1" ]
 }
 
 are_told() {
-	has_flows $((4 * (DOWNLOADS + LASTING)))
+	has_flows "$ALL"
 	(
 		second_box
 		peer_is True
-		lab_wait 10 has_flows $((4 * (DOWNLOADS + LASTING)))
+		lab_wait 10 has_flows "$ALL"
+		has_flows $((2 * LASTING)) proxied
 		[ "$(peer_says refused)" -eq 0 ]
 		[ "$(peer_says not_believed)" -eq 0 ]
 	)
@@ -175,7 +176,7 @@ survived() {
 
 # Its own ports are among what it is told of.
 is_told_again() {
-	lab_wait 20 has_flows $((4 * LASTING))
+	lab_wait 20 has_flows $((6 * LASTING))
 	[ "$(peer_says refused)" -eq 0 ]
 }
 
@@ -205,6 +206,8 @@ for n in 1 2; do
 done
 service web snat 20 http:TCP:80:8080 steady:TCP:9000:9000 -- 1 2
 service kept dnat 30 http:TCP:80:8080 steady:TCP:9000:9000 -- 1 2
+service proxied snat 40 steady:TCP:9000:9000 -- 1 2
+sed -i 's|forebay.io/mode: [a-z]*|&, forebay.io/syn-proxy: always|' "$LAB_DIR"/manifests/*proxied*.yaml
 lab_forebay
 lab_bg box2 forebay2 "$FB_BUILD/app/forebay/forebay" --config "$LAB_CONFIG.2" --foreground
 SECOND_PID=$LAB_BG_PID
@@ -214,7 +217,8 @@ lab_wait 10 peer_is True || lab_die "the boxes do not find each other: $(tail -2
 LASTING_PIDS=()
 lasting
 downloads
-lab_wait 20 has_flows $((4 * (DOWNLOADS + LASTING)))
+ALL=$((4 * DOWNLOADS + 6 * LASTING))
+lab_wait 20 has_flows "$ALL"
 # Packets are on their way all the time: the counters add up once they are through.
 FIRST_PID=$LAB_FOREBAY_PID LAB_FOREBAY_PID=
 check "established flows are told to the second box, and it takes them" are_told

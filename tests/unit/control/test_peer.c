@@ -44,6 +44,7 @@ static struct fixture {
 	uint32_t n_mirrored;
 	uint32_t walked;
 	bool walks_kept; /* the Service's that keeps clients' addresses */
+	bool walks_proxied;
 } fix;
 
 const struct fb_nat_ports *__wrap_fb_datapath_nat_ports(const struct fb_datapath *dp);
@@ -125,7 +126,8 @@ bool __wrap_fb_flow_walk_poll(struct fb_flow_walk *walk, struct fb_control *c)
 			.ep_id = fix.walks_kept, /* numbered in the order of add_service() */
 			.packets = 10,
 			.place = i,
-			.state = FB_FLOW_ESTABLISHED,
+			.state = fix.walks_proxied ? FB_FLOW_PROXIED : FB_FLOW_ESTABLISHED,
+			.shift = {.seq = fix.walks_proxied ? i : 0},
 			.flags = fix.walks_kept ? 0 : FB_FLOW_SNAT,
 		};
 
@@ -331,6 +333,28 @@ static void a_hidden_client_has_an_address_and_a_port_that_can_be(void **state)
 	assert_int_equal(fix.n_mirrored, 0);
 }
 
+/* By as much as can be, and as a flow can keep it. */
+static void what_began_with_a_cookie_is_kept_with_its_numbers(void **state)
+{
+	struct fb_sync_flow flow = flow_of(1, false, 0);
+
+	flow.shifted = true;
+	flow.shift = (struct fb_tcp_shift){7, 64, -14};
+	tell(LAST_PORT + 1, &flow, 1);
+	assert_int_equal(fix.n_mirrored, 1);
+	assert_int_equal(fix.mirrored[0].state, FB_FLOW_PROXIED);
+	assert_memory_equal(&fix.mirrored[0].shift, &flow.shift, sizeof(flow.shift));
+	flow.shift.ts = 65;
+	tell(LAST_PORT + 1, &flow, 1);
+	flow.shift.ts = 64;
+	flow.shift.window = -15;
+	tell(LAST_PORT + 1, &flow, 1);
+	flow.shift.window = 15;
+	tell(LAST_PORT + 1, &flow, 1);
+	assert_int_equal(counted(FB_METRICS_SYNC_UNFIT), 3);
+	assert_int_equal(counted(FB_METRICS_SYNC_NEW), 1);
+}
+
 /* The peer reads what was told. @return bytes, with their headers; each flow is noted in told */
 static uint64_t listen_to(uint8_t told[FLOWS])
 {
@@ -345,8 +369,13 @@ static uint64_t listen_to(uint8_t told[FLOWS])
 		sum += (uint64_t)n + 28;
 		assert_int_equal(fb_sync_open(&fix.peer.key, bytes, (uint32_t)n, &head, &reader),
 				 0);
-		while (fb_sync_next(&reader, &flow) == 1)
-			told[rte_be_to_cpu_16(fb_tuple_sport(&flow.client)) - 10000]++;
+		while (fb_sync_next(&reader, &flow) == 1) {
+			const uint32_t i = rte_be_to_cpu_16(fb_tuple_sport(&flow.client)) - 10000u;
+
+			told[i]++;
+			assert_int_equal(flow.shifted, fix.walks_proxied);
+			assert_int_equal(flow.shift.seq, fix.walks_proxied ? i : 0);
+		}
 	}
 	return sum;
 }
@@ -379,6 +408,25 @@ static void flows_of_dnat_are_told_of_when_they_are_old_unless_it_is_off(void **
 		(void)listen_to(told);
 		assert_int_equal(fix.peer.counts.sent_flows, round >= 3 ? FLOWS : 0);
 	}
+	for (uint32_t i = 0; i < FLOWS; i++)
+		assert_int_equal(told[i], 1);
+}
+
+/* The hash finds its endpoint, but not its numbers. */
+static void what_began_with_a_cookie_is_always_told_of(void **state)
+{
+	static uint8_t told[FLOWS];
+
+	fix.peer.peer_run = PEER_RUN;
+	fix.config.sync_bandwidth = 1000000000;
+	fix.config.sync_age_s = 1000;
+	fix.walks_kept = true;
+	fix.walks_proxied = true;
+	while (fix.peer.counts.rounds == 0) {
+		pass();
+		(void)listen_to(told);
+	}
+	(void)listen_to(told);
 	for (uint32_t i = 0; i < FLOWS; i++)
 		assert_int_equal(told[i], 1);
 }
@@ -451,6 +499,8 @@ int main(void)
 		WITH_PEER(with_ports_that_overlap_hidden_flows_are_refused_and_kept_ones_are_not),
 		WITH_PEER(a_box_that_comes_back_gets_the_flows_by_its_own_ports),
 		WITH_PEER(a_hidden_client_has_an_address_and_a_port_that_can_be),
+		WITH_PEER(what_began_with_a_cookie_is_kept_with_its_numbers),
+		WITH_PEER(what_began_with_a_cookie_is_always_told_of),
 		WITH_PEER(flows_of_dnat_are_told_of_when_they_are_old_unless_it_is_off),
 		WITH_PEER(with_too_little_bandwidth_a_round_takes_longer_and_leaves_nobody_out),
 		WITH_PEER(what_the_kernel_does_not_take_is_counted_and_told_in_the_next_round),

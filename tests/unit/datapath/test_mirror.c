@@ -150,6 +150,46 @@ static void a_mirrored_flow_is_established_and_has_no_packet(void **state)
 	assert_int_equal(f->endpoints[1].open, 0);
 }
 
+/* Its endpoint's numbers are others here, too; a later connection of the same tuples has later ones. */
+static void a_mirrored_flow_has_the_numbers_that_it_was_told_with(void **state)
+{
+	static const struct fb_tcp_shift shifts[] = {{5, 64, 2}, {UINT32_MAX, 0xffffffe0, -14}};
+	struct fixture *f = *state;
+
+	for (int family = 0; family < FB_FAMILY_COUNT; family++) {
+		struct fb_flow_row row = row_of(family, 0);
+		struct fb_flow *flow;
+
+		row.state = FB_FLOW_PROXIED;
+		for (int i = 0; i < 2; i++) {
+			struct fb_tcp_shift shift;
+			struct fb_mirrored did;
+
+			row.shift = shifts[i];
+			did = mirror(f, row);
+			assert_int_equal(i == 0 ? did.n_new : did.n_known, 1);
+			flow = find(f, &row.client);
+			assert_int_equal(flow->state, FB_FLOW_PROXIED);
+			assert_int_equal(flow->packets, 0);
+			shift = fb_flow_shift(flow);
+			assert_int_equal(shift.seq, shifts[i].seq);
+			assert_int_equal(shift.ts, shifts[i].ts);
+			assert_int_equal(shift.window, shifts[i].window);
+		}
+		/* What has been seen here is this box's to know. */
+		flow->packets = 1;
+		row.shift = shifts[0];
+		assert_int_equal(mirror(f, row).n_known, 1);
+		assert_int_equal(fb_flow_seq_shift(flow), shifts[1].seq);
+		/* The next one had no cookie. */
+		flow->packets = 0;
+		row.state = FB_FLOW_FREE;
+		assert_int_equal(mirror(f, row).n_known, 1);
+		assert_int_equal(flow->state, FB_FLOW_ESTABLISHED);
+		assert_int_equal(flow->link | flow->older, 0);
+	}
+}
+
 static void a_known_flow_is_never_older_than_both_boxes_say(void **state)
 {
 	struct fixture *f = *state;
@@ -211,6 +251,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_mirrored_flow_is_established_and_has_no_packet,
 						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_mirrored_flow_has_the_numbers_that_it_was_told_with, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_known_flow_is_never_older_than_both_boxes_say,
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_flow_of_this_box_keeps_its_tuples, set_up,

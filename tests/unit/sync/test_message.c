@@ -88,6 +88,58 @@ static void a_message_is_read_as_it_was_written(void **state)
 	assert_int_equal(fb_sync_next(&r, &f), 0);
 }
 
+/* The numbers of a connection that began with a cookie. Without one, an older box reads it, too. */
+static void a_shift_is_told_with_its_flow(void **state)
+{
+	static const struct fb_tcp_shift shifts[] = {
+		{0, 0, 0}, {UINT32_MAX, 0xffffffe0, -14}, {0x01020304, 0x80000020, 14}};
+	struct fb_sync_flow flows[] = {flow4(), flow6(), flow4()};
+	struct fb_sync_writer w;
+	struct fb_sync_reader r;
+	struct fb_sync_head h;
+	struct fb_sync_flow f;
+	uint32_t len;
+
+	(void)message_of(&w, flows, 3);
+	assert_int_equal(w.bytes[4], 1);
+	flows[1].client.proto = flows[1].reply.proto = IPPROTO_TCP;
+	for (size_t i = 0; i < sizeof(shifts) / sizeof(shifts[0]); i++) {
+		flows[0].shifted = flows[1].shifted = true;
+		flows[0].shift = flows[1].shift = shifts[i];
+		len = message_of(&w, flows, 3);
+		assert_int_equal(w.bytes[4], 2);
+		assert_int_equal(fb_sync_open(&key, w.bytes, len, &h, &r), 0);
+		for (int k = 0; k < 3; k++) {
+			assert_int_equal(fb_sync_next(&r, &f), 1);
+			assert_memory_equal(&f.reply, &flows[k].reply, sizeof(f.reply));
+			assert_int_equal(f.shifted, k < 2);
+			assert_int_equal(f.shift.seq, k < 2 ? shifts[i].seq : 0);
+			assert_int_equal(f.shift.ts, k < 2 ? shifts[i].ts : 0);
+			assert_int_equal(f.shift.window, k < 2 ? shifts[i].window : 0);
+		}
+		assert_int_equal(fb_sync_next(&r, &f), 0);
+	}
+}
+
+static void another_version_is_not_read(void **state)
+{
+	const struct fb_sync_flow f = flow4();
+	struct fb_sync_writer w;
+	struct fb_sync_reader r;
+	struct fb_sync_head h;
+
+	for (int version = 0; version < 256; version++) {
+		uint32_t len;
+
+		fb_sync_begin(&w, &head);
+		assert_true(fb_sync_put(&w, &f));
+		w.bytes[4] = (uint8_t)version;
+		len = fb_sync_end(&w, &key);
+		assert_int_equal(fb_sync_open(&key, w.bytes, len, &h, &r),
+				 version == 1 || version == 2 ? 0 : -EBADMSG);
+	}
+}
+
 static void whatever_is_changed_or_cut_is_not_believed(void **state)
 {
 	const struct fb_sync_flow flows[] = {flow4(), flow6()};
@@ -138,6 +190,12 @@ static void a_flow_that_cannot_be_ends_the_message(void **state)
 	assert_int_equal(fb_sync_next(&r, &f), -EBADMSG);
 	bad = flow4();
 	bad.reply.v4.dport = 0;
+	len = message_of(&w, &bad, 1);
+	assert_int_equal(fb_sync_open(&key, w.bytes, len, &h, &r), 0);
+	assert_int_equal(fb_sync_next(&r, &f), -EBADMSG);
+	/* Nobody else than TCP has numbers. */
+	bad = flow6();
+	bad.shifted = true;
 	len = message_of(&w, &bad, 1);
 	assert_int_equal(fb_sync_open(&key, w.bytes, len, &h, &r), 0);
 	assert_int_equal(fb_sync_next(&r, &f), -EBADMSG);
@@ -195,6 +253,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_message_is_read_as_it_was_written),
+		cmocka_unit_test(a_shift_is_told_with_its_flow),
+		cmocka_unit_test(another_version_is_not_read),
 		cmocka_unit_test(whatever_is_changed_or_cut_is_not_believed),
 		cmocka_unit_test(a_full_message_is_within_the_least_mtu),
 		cmocka_unit_test(a_flow_that_cannot_be_ends_the_message),
