@@ -219,7 +219,11 @@ static int fill(struct names *n, struct fb_dns_service_spec *spec)
 	}
 	if (fill_hosts(n, spec) != 0)
 		return -ENOMEM;
-	return spec->n_hosts > 0 || !(spec->headless || n->settings->ignore_empty);
+	if (spec->n_hosts > 0)
+		return 1;
+	/* What a ClusterIP is called CoreDNS says all the same. */
+	spec->unknown = n->settings->ignore_empty;
+	return !spec->headless;
 }
 
 int fb_names_build(const struct fb_store *store, const struct fb_names_settings *settings,

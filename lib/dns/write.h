@@ -34,7 +34,7 @@ struct fb_dns_host_spec {
 struct fb_dns_service_spec {
 	const char *namespace_;
 	const char *name;
-	bool unknown;                /* no Service: its hosts have names, which only PTR leads to */
+	bool unknown;                /* no Service, or none to be found: only PTR leads to its names */
 	const char *external_name;   /* "": none; then nothing below counts */
 	bool headless;               /* addresses are those of hosts, ports theirs */
 	const struct fb_addr *addrs; /* clusterIPs */

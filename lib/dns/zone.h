@@ -90,7 +90,7 @@ struct fb_dns_service {
 	uint32_t nodes;   /* offset */
 	uint32_t slots;   /* offset: uint32_t, place of a node, 0 is free; open addressing */
 	uint32_t slot_mask;
-	bool unknown; /* there is no such Service, only slices of it: they are for PTR */
+	bool unknown; /* there is no such Service, only slices of it, or it is hidden: for PTR alone */
 	uint8_t pad[3];
 	/* Node 0's, again: what is asked for most is found in the piece's first lines. */
 	uint32_t addrs[2];

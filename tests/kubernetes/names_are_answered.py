@@ -258,6 +258,24 @@ POD_ROWS = [
     ("not below one", "x.10-2-0-1.#", "A", NONE),
 ]  # fmt: skip
 
+# Where the config hides Services without a ready endpoint.
+EMPTY_OBJECTS = [
+    service("empty", "172.30.0.1", PORTS),
+    slice_of(endpoint("10.0.0.1", conditions={"ready": False}), name="empty-a", of="empty", ports=TARGETS),
+    service("full", "172.30.0.2", PORTS),
+    slice_of("10.0.0.2", name="full-a", of="full", ports=TARGETS),
+    alias("out", "www.example.com"),
+    alias("in", f"empty.{HERE}"),
+]  # fmt: skip
+EMPTY_ROWS = [
+    ("without a ready endpoint: there is no such name", "empty.@", "A", NONE),
+    ("nor its ports", "_http._tcp.empty.@", "SRV", NONE),
+    ("nor what leads there", "in.@", "A", NAME),
+    ("but its ClusterIP has one", "1.0.30.172.in-addr.arpa.", "PTR", NAME, ["PTR empty.@"]),
+    ("with one: as ever", "full.@", "A", NAME, ["A 172.30.0.2"]),
+    ("an ExternalName has none anyway", "out.@", "CNAME", NAME, ["CNAME www.example.com."]),
+]  # fmt: skip
+
 CONFIG = {"ttl": 5, "pods": "disabled", "existingNamespaces": ["ns"], "reverseZones": ["172.0.0.0/8"]}
 
 
@@ -284,6 +302,7 @@ def main():
     for config, objects, rows in (
         (CONFIG, OBJECTS, ROWS),
         (CONFIG | {"pods": "verified"}, POD_OBJECTS, POD_ROWS),
+        (CONFIG | {"ignoreEmptyService": True}, EMPTY_OBJECTS, EMPTY_ROWS),
     ):
         cases = [as_case(*row) for row in rows]
         with tempfile.TemporaryDirectory() as folder:
