@@ -28,6 +28,7 @@ PORTS = [{"port": 80, "nodePort": 30080}]
 INGRESS = [{"ip": "198.51.100.1"}]
 EXTERNAL_IPS = ["198.51.100.7"]
 RANGES = ["10.9.0.0/16"]
+BEFORE = "service.beta.kubernetes.io/load-balancer-source-ranges"
 
 
 def balancer(*args, ingress=tuple(INGRESS), **spec):
@@ -180,6 +181,13 @@ SOURCES = [
                    ingress=[*INGRESS, {"ip": "2001:db8:9::1"}]), slice_of(A), slice_of("fd10::1", name="b")],
          {BALANCER: AT_A, "[2001:db8:9::1]:80": NOT_ALLOWED,
           "[2001:db8:9::1]:80 from 2001:db8:5::7": AT_SIX}),
+    case("source ranges of the annotation that was there before the field",
+         balanced(metadata={"annotations": {BEFORE: "10.9.0.0/16, 2001:db8:5::/48"}}),
+         {BALANCER: NOT_ALLOWED, f"{BALANCER} from 10.9.0.1": AT_A}),
+    case("where the field has some, the annotation has none",
+         balanced(metadata={"annotations": {BEFORE: "10.9.0.0/16"}},
+                  loadBalancerSourceRanges=["203.0.113.0/24"]),
+         {BALANCER: AT_A, f"{BALANCER} from 10.9.0.1": NOT_ALLOWED}),
     case("a range of everything beside a narrow one",
          balanced(loadBalancerSourceRanges=[*RANGES, "0.0.0.0/0"]), {BALANCER: AT_A}),
     case("a range of one address", balanced(loadBalancerSourceRanges=["203.0.113.3/32"]),
