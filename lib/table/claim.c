@@ -130,18 +130,21 @@ void fb_place_leave(struct fb_table *t, const struct fb_service_part *svc)
 	}
 	last->place = svc->place;
 	t->places[svc->place] = last;
+	t->place_ids[svc->place] = last->pub.id;
 }
 
 void fb_place_take(struct fb_table *t, struct fb_service_part *svc, uint32_t place)
 {
 	svc->place = place;
 	t->places[place] = svc;
+	t->place_ids[place] = svc->pub.id;
 }
 
 int fb_place_reserve(struct fb_table *t, uint32_t n)
 {
 	uint32_t cap = t->places_cap != 0 ? t->places_cap : 16;
 	struct fb_service_part **places;
+	uint32_t *ids;
 
 	if (n <= t->places_cap)
 		return 0;
@@ -151,6 +154,10 @@ int fb_place_reserve(struct fb_table *t, uint32_t n)
 	if (places == NULL)
 		return -ENOMEM;
 	t->places = places;
+	ids = realloc(t->place_ids, cap * sizeof(*ids));
+	if (ids == NULL)
+		return -ENOMEM;
+	t->place_ids = ids;
 	t->places_cap = cap;
 	return 0;
 }

@@ -172,6 +172,23 @@ static void free_chunk(struct fb_table *t, struct fb_info_chunk *chunk)
 	fb_part_free(chunk);
 }
 
+static int draft_serving(const struct fb_table *t, struct draft *d)
+{
+	struct fb_serving_index *index = fb_serving_draft(&t->ids, t->parts[FB_PART_SERVING]);
+
+	if (index == NULL)
+		return -ENOMEM;
+	d->parts[FB_PART_SERVING] = index;
+	return 0;
+}
+
+static int draft_places(const struct fb_table *t, struct draft *d)
+{
+	d->parts[FB_PART_PLACES] = fb_service_places_create(t->place_ids, t->n_places,
+							    t->ids.service_pool.high);
+	return d->parts[FB_PART_PLACES] != NULL ? 0 : -ENOMEM;
+}
+
 static int draft_next_hops(const struct fb_table *t, struct draft *d)
 {
 	const struct fb_table_router *router = &t->ids.router;
@@ -246,6 +263,7 @@ static void free_draft(struct fb_table *t, struct draft *d)
 {
 	each_other_chunk(d->parts[FB_PART_INFOS], n_chunks(d->n_endpoints),
 			 t->parts[FB_PART_INFOS], n_chunks(t->n_endpoints), free_chunk, t);
+	fb_serving_free_chunks(d->parts[FB_PART_SERVING], t->parts[FB_PART_SERVING]);
 	for (int i = 0; i < FB_PART_COUNT; i++) {
 		if (d->parts[i] != t->parts[i])
 			fb_part_free(d->parts[i]);
@@ -269,6 +287,10 @@ static int make_draft(struct fb_table *t, struct draft *d)
 		rc = draft_services(t, d);
 	if (rc == 0)
 		rc = draft_endpoints(t, d);
+	if (rc == 0)
+		rc = draft_serving(t, d);
+	if (rc == 0 && (first || t->places_changed))
+		rc = draft_places(t, d);
 	if (rc == 0 && (first || t->reroute || t->rehop || t->endpoint_added))
 		rc = draft_next_hops(t, d);
 	if (rc == 0 && (first || t->frontends_changed))
@@ -353,6 +375,7 @@ static void clear_staged(struct fb_table *t)
 {
 	t->services_changed = false;
 	t->frontends_changed = false;
+	t->places_changed = false;
 	t->addresses_changed = false;
 	t->snat_changed = false;
 	t->endpoint_added = false;
@@ -364,12 +387,21 @@ static void retire_chunk(struct fb_table *t, struct fb_info_chunk *chunk)
 	retire(&t->retired_parts, chunk, t->generation);
 }
 
+static void retire_serving_chunk(void *arg, void *chunk)
+{
+	struct fb_table *t = arg;
+
+	retire(&t->retired_parts, chunk, t->generation);
+}
+
 static void apply_draft(struct fb_table *t, const struct draft *d)
 {
 	t->generation++;
 	t->ep_epoch = (t->ep_epoch + d->epoch_moves) & FB_TABLE_EPOCH_MAX;
 	each_other_chunk(t->parts[FB_PART_INFOS], n_chunks(t->n_endpoints),
 			 d->parts[FB_PART_INFOS], n_chunks(d->n_endpoints), retire_chunk, t);
+	fb_serving_each_other_chunk(t->parts[FB_PART_SERVING], d->parts[FB_PART_SERVING],
+				    retire_serving_chunk, t);
 	for (int i = 0; i < FB_PART_COUNT; i++) {
 		if (d->parts[i] != t->parts[i])
 			retire(&t->retired_parts, t->parts[i], t->generation);
@@ -437,6 +469,8 @@ struct fb_snapshot *fb_table_commit(struct fb_table *t)
 			.frontends = t->parts[FB_PART_FRONTENDS],
 			.ranges = t->parts[FB_PART_RANGES],
 			.addresses = t->parts[FB_PART_ADDRESSES],
+			.serving = t->parts[FB_PART_SERVING],
+			.places = t->parts[FB_PART_PLACES],
 			.dns = d.dns,
 		},
 		.next = t->snapshots,
@@ -483,6 +517,7 @@ void fb_table_abort(struct fb_table *t)
 	for (uint32_t i = 0; i < t->n_services; i++) {
 		t->places[i] = fb_service_part_of(services[i]);
 		t->places[i]->place = i;
+		t->place_ids[i] = services[i]->id;
 		t->n_refused += t->places[i]->n_refused;
 		t->n_clamping += services[i]->tcp_mss != FB_MSS_OFF;
 	}

@@ -27,7 +27,8 @@ int fb_ids_init(struct fb_ids *ids, const struct fb_hash_secret *secret,
 	ids->services = calloc((size_t)max_services + 1, sizeof(*ids->services));
 	ids->infos = calloc((size_t)max_endpoints + 1, sizeof(*ids->infos));
 	ids->changed = calloc((size_t)max_endpoints / FB_INFO_CHUNK + 1, sizeof(*ids->changed));
-	if (pool_init(&ids->endpoint_pool, max_endpoints) != 0 ||
+	if (fb_serving_init(&ids->serving, max_endpoints) != 0 ||
+	    pool_init(&ids->endpoint_pool, max_endpoints) != 0 ||
 	    pool_init(&ids->service_pool, max_services) != 0 || ids->endpoints == NULL ||
 	    ids->services == NULL || ids->infos == NULL || ids->changed == NULL)
 		return -ENOMEM;
@@ -54,6 +55,7 @@ void fb_ids_fini(struct fb_ids *ids)
 	free(ids->services);
 	free(ids->infos);
 	free(ids->changed);
+	fb_serving_fini(&ids->serving);
 	fb_source_sets_fini(&ids->source_sets);
 }
 
@@ -211,6 +213,7 @@ static int make_endpoint(struct fb_ids *ids, uint32_t *bucket, uint32_t id, uint
 	};
 	ids->services[service_id].n_endpoints++;
 	*bucket = id + 1;
+	fb_serving_add(ids, id);
 	fb_kept_write_endpoint(&ids->kept, ids, id);
 	return 0;
 }
@@ -243,6 +246,7 @@ static void free_endpoint(struct fb_ids *ids, uint32_t id, uint32_t *list)
 	while (*link != id + 1)
 		link = &ids->endpoints[*link - 1].next;
 	*link = e->next;
+	fb_serving_remove(ids, id);
 	release_address(ids, &e->addr);
 	ids->services[e->service_id].n_endpoints--;
 	ids->changed[id / FB_INFO_CHUNK] = true;
@@ -424,6 +428,7 @@ void fb_ids_recycle(struct fb_ids *ids)
 	}
 	memset(ids->changed, 0,
 	       (ids->endpoint_pool.high / FB_INFO_CHUNK + 1) * sizeof(*ids->changed));
+	fb_serving_settle(&ids->serving);
 	while (ids->service_pool.reaped != 0) {
 		uint32_t id = ids->service_pool.reaped - 1;
 

@@ -16,6 +16,7 @@
  */
 
 #include "table/kept.h"
+#include "table/serving.h"
 #include "table/sources.h"
 #include "table/write.h"
 
@@ -67,6 +68,7 @@ struct fb_ids {
 	struct fb_id_endpoint *endpoints;
 	struct fb_id_service *services;
 	struct fb_endpoint_info *infos; /* what the next snapshot says; by endpoint */
+	struct fb_serving serving; /* endpoints by address and port, for the next snapshot */
 	struct fb_kept kept; /* written with each change of an identity */
 	bool *changed; /* by chunk of infos: something since the last commit */
 	bool times_changed; /* of some service: when its endpoints' flows are over; since the last commit */

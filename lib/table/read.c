@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 
 #include "table/index.h"
+#include "table/serving.h"
 #include "table/sources.h"
 
 /*
@@ -168,6 +169,45 @@ bool fb_table_keeps_flow(const struct fb_snapshot *snap, const struct fb_tuple *
 		return false;
 	svc = fb_table_lookup(snap, client);
 	return svc != NULL && svc->id == info->service_id;
+}
+
+/* The services of a service port, behind the n that are there. @return how many these are then */
+static uint32_t add_services(const struct fb_snapshot *snap, uint32_t id, enum fb_family family,
+			     uint8_t proto, const struct fb_service **ret, uint32_t n, uint32_t most)
+{
+	const struct fb_service_places *places = snap->places;
+	uint32_t place = id < places->n_ids ? places->v[id] : 0;
+
+	for (; place != 0 && n < most; place = places->v[places->n_ids + place - 1]) {
+		const struct fb_service *svc = snap->services[place - 1];
+
+		if (svc->proto != proto || svc->family != family)
+			break;
+		ret[n++] = svc;
+	}
+	return n;
+}
+
+uint32_t fb_table_serves(const struct fb_snapshot *snap, const struct fb_addr *addr,
+			 rte_be16_t port_be, uint8_t proto, const struct fb_service **ret,
+			 uint32_t most)
+{
+	const struct fb_serving_index *index = snap->serving;
+	const uint64_t hash = fb_serving_hash(&snap->secret, addr, port_be);
+	const struct fb_serving_chunk *chunk = index->chunks[(uint32_t)(hash >> 32) & index->mask];
+	const enum fb_family family = fb_addr_family(addr);
+	const uint32_t tag = (uint32_t)hash;
+	uint32_t n = 0;
+
+	if (chunk == NULL)
+		return 0;
+	for (uint32_t i = tag & chunk->mask; chunk->entries[i].service != 0;
+	     i = (i + 1) & chunk->mask) {
+		if (chunk->entries[i].tag == tag)
+			n = add_services(snap, chunk->entries[i].service - 1, family, proto, ret, n,
+					 most);
+	}
+	return n;
 }
 
 uint64_t fb_table_select_hash(const struct fb_snapshot *snap, const struct fb_service *svc,

@@ -153,6 +153,8 @@ struct fb_snapshot {
 	const struct fb_frontend_index *frontends; /* opaque */
 	const struct fb_frontend_ranges *ranges;   /* opaque */
 	const struct fb_address_index *addresses;  /* opaque */
+	const struct fb_serving_index *serving;	   /* opaque: fb_table_serves() */
+	const struct fb_service_places *places;	   /* opaque, for the same */
 	struct fb_prefix cluster[FB_FAMILY_COUNT]; /* service CIDRs */
 	uint32_t n_cluster;
 	const struct fb_dns_zone *dns;		   /* dns/zone.h; NULL: DNS is not answered */
@@ -265,6 +267,18 @@ bool fb_table_source_is_forged(const struct fb_snapshot *snap, const struct fb_t
  */
 bool fb_table_keeps_flow(const struct fb_snapshot *snap, const struct fb_tuple *client,
 			 uint32_t ep_id);
+
+/**
+ * The services of a protocol that may have an endpoint of this address and port: all that have, as far as there
+ * is room, and perhaps one that has not or no longer. Its family is the address'.
+ * Cost: an address and port that no endpoint has, three lines; else two more for each service.
+ *
+ * @param ret  room for `most`
+ * @return how many
+ */
+uint32_t fb_table_serves(const struct fb_snapshot *snap, const struct fb_addr *addr,
+			 rte_be16_t port_be, uint8_t proto, const struct fb_service **ret,
+			 uint32_t most);
 
 /**
  * Hash for selection, the same on every box: client's address and port, service address and port,

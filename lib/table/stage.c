@@ -64,6 +64,7 @@ static void replace_services(struct fb_table *t, struct fb_group *g, struct fb_s
 		for (uint32_t i = 0; i < n; i++) {
 			if (v[i] == old[i])
 				continue;
+			t->places_changed |= v[i]->pub.id != old[i]->pub.id;
 			fb_place_take(t, v[i], old[i]->place);
 			v[i]->pub.n_frontends = old[i]->pub.n_frontends;
 			v[i]->n_refused = old[i]->n_refused;
@@ -90,6 +91,7 @@ static void replace_services(struct fb_table *t, struct fb_group *g, struct fb_s
 				fb_claim_take(t, v[i], v[i]->wanted, v[i]->n_wanted);
 		}
 		t->frontends_changed = true;
+		t->places_changed = true;
 		t->addresses_changed = true;
 		t->frontend_freed |= n_old > 0;
 	}

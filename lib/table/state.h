@@ -54,6 +54,8 @@ enum fb_part_kind {
 	FB_PART_FRONTENDS,
 	FB_PART_RANGES,
 	FB_PART_ADDRESSES,
+	FB_PART_SERVING, /* with pointers to chunks, which are parts too */
+	FB_PART_PLACES,
 	FB_PART_COUNT,
 };
 
@@ -85,6 +87,7 @@ struct fb_table {
 	struct fb_frontend_index *index;
 	struct fb_frontend_ranges *ranges;
 	struct fb_service_part **places;
+	uint32_t *place_ids; /* of these, their service ports */
 	uint32_t n_places;
 	uint32_t places_cap;
 	struct fb_group *staged_groups;
@@ -96,6 +99,7 @@ struct fb_table {
 	bool frontend_freed;       /* somebody may take one over, and flows look again */
 	bool services_changed;
 	bool frontends_changed;
+	bool places_changed; /* some service port is at another place */
 	bool addresses_changed;
 	bool snat_changed;
 	bool endpoint_added;

@@ -62,6 +62,7 @@ void fb_table_free(struct fb_table *t)
 	infos = t->parts[FB_PART_INFOS];
 	for (uint32_t c = 0; c * FB_INFO_CHUNK < t->n_endpoints; c++)
 		fb_part_free(fb_info_chunk_of(infos[c]));
+	fb_serving_free_chunks(t->parts[FB_PART_SERVING], NULL);
 	for (int i = 0; i < FB_PART_COUNT; i++)
 		fb_part_free(t->parts[i]);
 	for (int port = 0; port < FB_MAX_PORTS; port++) {
@@ -73,6 +74,7 @@ void fb_table_free(struct fb_table *t)
 	fb_part_free(t->index);
 	fb_part_free(t->ranges);
 	free(t->places);
+	free(t->place_ids);
 	free(t->extras.v);
 	free(t->committed_extras.v);
 	free(t->buckets);
