@@ -379,7 +379,8 @@ static const struct setting limit_rows[] = {
 	 .unit = "packets per second and worker",
 	 .help = "TCP resets and ICMP unreachables for ports without service and services without "
 		 "endpoints. Enough for people to see it at once, too few to serve a reflection. "
-		 "0: none."},
+		 "Copies of an endpoint's packet for a client that may have asked several addresses "
+		 "have the same rate. 0: none."},
 	{"icmp-rate", NUMBER(icmp_rate), .most = 1000000, .standard = "1000",
 	 .unit = "packets per second and worker",
 	 .help = "Other ICMP errors and answers to ping (RFC 4443, 2.4 f, wants a limit). 0: none."},

@@ -61,6 +61,7 @@ static json_t *get_workers(struct fb_control *c, const json_t *request)
 					    v.flows_evicted[FB_EVICTED_PORTS]);
 		(void)json_object_set_new(o, "bounds", fb_bounds_json(&v));
 		fb_json_set_integer(o, "stateless", v.stateless);
+		fb_json_set_integer(o, "asked", v.asked);
 		fb_json_set_integer(o, "mss_lowered", v.mss_lowered);
 		fb_json_set_integer(o, "cookies_sent", v.cookies_sent);
 		fb_json_set_integer(o, "cookies_accepted", v.cookies_accepted);
@@ -74,6 +75,7 @@ static json_t *get_workers(struct fb_control *c, const json_t *request)
 		fb_json_set_integer(o, "twin_tx", v.twin_tx);
 		fb_json_set_integer(o, "resets", v.resets);
 		fb_json_set_integer(o, "pieces", v.pieces);
+		fb_json_set_integer(o, "copies", v.copies);
 		fb_json_set_integer(o, "datagrams", v.datagrams_live);
 		fb_json_set_integer(o, "fragments_held", v.fragments_held);
 		fb_json_set_integer(o, "polls", v.polls);

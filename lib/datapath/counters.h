@@ -10,7 +10,8 @@
  * the kernel twin or that control makes itself are counted under twin_tx, and those that tell the
  * other side of a drained flow under resets, acknowledge an endpoint under proxy_acks or ask it again under
  * proxy_syns_repeated, outside the law; so are, under pieces, what a packet too large for its link became beside its
- * first piece. Fragments that wait have no end yet.
+ * first piece, and under copies, what went to a client from other addresses beside the first. Fragments that wait have
+ * no end yet.
  */
 
 #include <stdint.h>
@@ -41,6 +42,7 @@ struct fb_worker_counters {
 	uint64_t flows_expired;
 	uint64_t flows_evicted[FB_EVICTED_COUNT];
 	uint64_t stateless; /* packets forwarded without a flow, both directions */
+	uint64_t asked; /* of these, of endpoints, to clients that may have asked them: datapath/ask.c */
 	uint64_t mss_lowered; /* SYNs forwarded with another MSS option than they came with */
 	uint64_t cookies_sent;     /* SYNs answered for endpoints, under answers */
 	uint64_t cookies_accepted; /* connections that came of it */
@@ -54,6 +56,7 @@ struct fb_worker_counters {
 	uint64_t twin_tx;
 	uint64_t resets;     /* frames made here to end drained flows, beside answers */
 	uint64_t pieces;     /* frames made here of forwarded packets that were too large, but the first */
+	uint64_t copies;     /* frames made here of packets under asked, but the first */
 	uint64_t polls;      /* receive calls */
 	uint64_t busy_polls; /* of which returned packets */
 	uint64_t busy_tsc;   /* cycles in bursts that had packets */

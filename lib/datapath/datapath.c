@@ -108,6 +108,7 @@ static void set_clock(struct fb_worker *w)
 	w->expire_ms = w->now_ms;
 	w->drain_ms = w->now_ms;
 	w->reject_limit.last_ms = w->now_ms;
+	w->copy_limit.last_ms = w->now_ms;
 	w->icmp_limit.last_ms = w->now_ms;
 	w->icmp_error_limit.last_ms = w->now_ms;
 }
@@ -172,6 +173,7 @@ static struct fb_worker *worker_create(struct fb_datapath *dp, uint16_t idx,
 						    1u);
 	w->reject_limit.rate = config->reject_rate;
 	w->reject_limit.credit = (uint64_t)config->reject_rate * 1000;
+	w->copy_limit = w->reject_limit;
 	w->icmp_limit.rate = config->icmp_rate;
 	w->icmp_limit.credit = (uint64_t)config->icmp_rate * 1000;
 	w->icmp_error_limit.rate = config->icmp_error_rate;

@@ -52,7 +52,8 @@ static void no_service(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 	if (!(bits & (FB_ADDR_BOX | FB_ADDR_SNAT)) &&
 	    handed_to_owner(w, b, i, fb_nat_client_owner(&w->dp->nat, &dst, dport)))
 		return;
-	if (!(bits & (FB_ADDR_BOX | FB_ADDR_SNAT)) && fb_stateless_reply(w, b, i))
+	if (!(bits & (FB_ADDR_BOX | FB_ADDR_SNAT)) &&
+	    (fb_stateless_reply(w, b, i) || fb_ask_client(w, b, i)))
 		return;
 	if (bits & FB_ADDR_BOX)
 		fb_end_punt(w, b, i);
@@ -295,6 +296,13 @@ static bool proxied(struct fb_worker *w, struct fb_burst *b, uint16_t i, const s
 	return true;
 }
 
+/* For packets that go to clients without a flow (ask.c). Most clients come by one hop, so few are looked at. */
+static void note_hop(struct fb_worker *w, const struct fb_burst *b, uint16_t i)
+{
+	if (unlikely(w->counters.flows_created % 16 == 0 || w->stateless->votes == 0))
+		fb_stateless_note_hop(w, b, i);
+}
+
 static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct fb_candidate *c)
 {
 	const struct fb_packet *pkt = &b->pkts[i];
@@ -364,6 +372,8 @@ static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct fb_
 	b->dirs[i] = FB_DIR_CLIENT;
 	b->hits[b->n_hits++] = i;
 	b->made |= bit_of(b->hashes[i]) | bit_of(c->reply_hash);
+	if (svc->mode == FB_MODE_DNAT)
+		note_hop(w, b, i);
 }
 
 /*

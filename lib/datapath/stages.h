@@ -269,6 +269,12 @@ static inline bool fb_mss_is_asked(const struct fb_worker *w, uint8_t tcp_flags)
 	       (w->snap->n_clamping != 0 || w->dp->ports_clamp);
 }
 
+/*
+ * ask.c: an endpoint's packet that no flow has: lead it to its client by all that the client may have asked.
+ * @return whether the packet came to its end
+ */
+bool fb_ask_client(struct fb_worker *w, struct fb_burst *b, uint16_t i);
+
 /* mirror.c: FB_REQUEST_MIRROR. */
 void fb_mirror(struct fb_worker *w, struct fb_request *r);
 

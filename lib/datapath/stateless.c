@@ -143,6 +143,21 @@ static uint64_t client_key(const struct fb_worker *w, const struct fb_addr *clie
 	return fb_hash_2(&w->dp->nat.secret, v[0], v[1]) | 1;
 }
 
+void fb_stateless_note_hop(struct fb_worker *w, const struct fb_burst *b, uint16_t i)
+{
+	const struct fb_addr client = fb_tuple_src(&b->pkts[i].tuple);
+	const uint8_t *data = rte_pktmbuf_mtod(b->mbufs[i], const uint8_t *);
+
+	fb_stateless_learn_hop(w->stateless, client_key(w, &client), fb_ingress(b->mbufs[i]),
+			       data + RTE_ETHER_ADDR_LEN);
+}
+
+const struct fb_client_hop *fb_stateless_hop_of(const struct fb_worker *w,
+						const struct fb_addr *client)
+{
+	return fb_stateless_hop(w->stateless, client_key(w, client));
+}
+
 /* Its ports are those of the first piece; the packet has none. */
 static bool is_later_piece(const struct fb_packet *pkt)
 {
@@ -164,13 +179,9 @@ static void rewrite(struct rte_mbuf *m, const struct fb_packet *pkt, const struc
 	fb_rewrite_apply(data, pkt, &answer, &rw);
 }
 
-/*
- * Rewrite the packet in hand to `to` and send it. Nobody is told of what becomes of later pieces.
- *
- * @param client  the tuple of the client's packets: the packet's own, or of those that it answers
- */
-static void send_as(struct fb_worker *w, struct fb_burst *b, uint16_t i, const struct fb_tuple *to,
-		    const struct fb_tuple *client, uint32_t ep_id, const struct fb_way_out *out)
+void fb_stateless_send(struct fb_worker *w, struct fb_burst *b, uint16_t i,
+		       const struct fb_tuple *to, const struct fb_tuple *client, uint32_t ep_id,
+		       const struct fb_way_out *out)
 {
 	const struct fb_packet *pkt = &b->pkts[i];
 	struct fb_endpoint_counters *ec = &w->endpoint_counters[ep_id];
@@ -205,8 +216,7 @@ static void send_as(struct fb_worker *w, struct fb_burst *b, uint16_t i, const s
 		fb_end_split(w, b, i, out);
 }
 
-/* Nothing but the table decides where its flows go, so that every packet of one goes alike. */
-static bool can_do_without(const struct fb_service *svc)
+bool fb_stateless_is_enough(const struct fb_service *svc)
 {
 	return svc->mode == FB_MODE_DNAT && svc->affinity_s == 0 && !svc->ranged && !svc->proxied &&
 	       fb_selection_by_hash(svc->selection);
@@ -226,7 +236,7 @@ static const struct fb_next_hop *lead(const struct fb_worker *w, const struct fb
 	const struct fb_endpoint *ep;
 	struct fb_tuple reply;
 
-	if (!can_do_without(svc))
+	if (!fb_stateless_is_enough(svc))
 		return NULL;
 	ep = fb_table_select(svc, fb_table_select_hash(w->snap, svc, client), NULL);
 	/* An endpoint that is its own client would answer itself past the box (insert_flow()). */
@@ -261,15 +271,13 @@ static void send_to_endpoint(struct fb_worker *w, struct fb_burst *b, uint16_t i
 		.mac = hop->mac,
 	};
 
-	send_as(w, b, i, to, &b->pkts[i].tuple, ep_id, &out);
+	fb_stateless_send(w, b, i, to, &b->pkts[i].tuple, ep_id, &out);
 }
 
 bool fb_stateless_request(struct fb_worker *w, struct fb_burst *b, uint16_t i,
 			  const struct fb_service *svc)
 {
 	const struct fb_tuple *client = &b->pkts[i].tuple;
-	const struct fb_addr src = fb_tuple_src(client);
-	const uint8_t *data = rte_pktmbuf_mtod(b->mbufs[i], const uint8_t *);
 	struct fb_stateless_endpoint want;
 	const struct fb_next_hop *hop;
 	struct fb_tuple out;
@@ -281,8 +289,7 @@ bool fb_stateless_request(struct fb_worker *w, struct fb_burst *b, uint16_t i,
 				endpoint_hash(w, &want.endpoint, want.endpoint_port_be, want.proto),
 				&want, w->now_ms))
 		return false;
-	fb_stateless_learn_hop(w->stateless, client_key(w, &src), fb_ingress(b->mbufs[i]),
-			       data + RTE_ETHER_ADDR_LEN);
+	fb_stateless_note_hop(w, b, i);
 	send_to_endpoint(w, b, i, &out, want.ep_id, hop);
 	return true;
 }
@@ -339,7 +346,7 @@ bool fb_stateless_translate_reply(const struct fb_worker *w, const struct fb_tup
 	asked = fb_tuple_make(tuple->proto, &dst, fb_tuple_dport(tuple), &e->frontend,
 			      e->frontend_port_be);
 	svc = fb_table_lookup(w->snap, &asked);
-	if (svc == NULL || !can_do_without(svc) || e->ep_id >= w->snap->n_endpoints ||
+	if (svc == NULL || !fb_stateless_is_enough(svc) || e->ep_id >= w->snap->n_endpoints ||
 	    fb_table_info(w->snap, e->ep_id)->service_id != svc->id)
 		return false;
 	*ret_out = fb_tuple_reverse(&asked);
@@ -358,9 +365,9 @@ bool fb_stateless_reply(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 	if (!fb_stateless_translate_reply(w, &b->pkts[i].tuple, &out, &ep_id, &hop))
 		return false;
 	client = fb_tuple_reverse(&out);
-	send_as(w, b, i, &out, &client, ep_id,
-		&(struct fb_way_out){.port = hop->port,
-				     .mtu = w->tx[hop->port].mtu,
-				     .mac = hop->mac});
+	fb_stateless_send(w, b, i, &out, &client, ep_id,
+			  &(struct fb_way_out){.port = hop->port,
+					       .mtu = w->tx[hop->port].mtu,
+					       .mac = hop->mac});
 	return true;
 }

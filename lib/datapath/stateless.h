@@ -3,7 +3,7 @@
 #define FB_DATAPATH_STATELESS_H
 
 /*
- * `dnat` without a flow, while the flow table is under pressure.
+ * `dnat` without a flow, while the flow table is under pressure; and what ask.c has in common with that.
  *
  * The way there needs nothing but the consistent hash. The way back needs two things that a packet of the
  * endpoint does not say, and both are learnt from packets of clients:
@@ -21,10 +21,13 @@
 
 #include "datapath/worker.h"
 
+struct fb_way_out;
+
 #define FB_STATELESS_IDLE_MS   300000 /* what a UDP flow may be silent for by default (RFC 4787) */
 #define FB_STATELESS_ENDPOINTS 4096   /* a power of two; 64 bytes each */
 #define FB_STATELESS_PROBES    4
 #define FB_STATELESS_HOPS      4096 /* a power of two; 16 bytes each, four on a line */
+#define FB_ASK_NOTES	       4096 /* a power of two; 16 bytes each, four on a line */
 
 struct fb_stateless_endpoint {
 	struct fb_addr endpoint;
@@ -49,10 +52,22 @@ struct fb_client_hop {
 
 _Static_assert(sizeof(struct fb_client_hop) == 16, "four on a line");
 
+/* Of a connection whose endpoint's packets were led to its client, as ask.c says. */
+struct fb_ask_note {
+	uint32_t tag; /* of the connection */
+	uint32_t began_ms;
+	uint32_t last_ms;
+	uint16_t n; /* packets */
+	bool used;
+};
+
+_Static_assert(sizeof(struct fb_ask_note) == 16, "four on a line");
+
 struct fb_stateless {
 	struct fb_stateless_endpoint endpoints[FB_STATELESS_ENDPOINTS];
 	struct fb_client_hop
 		hops[FB_STATELESS_HOPS]; /* of clients that do not come by the usual one */
+	struct fb_ask_note notes[FB_ASK_NOTES];
 	struct fb_client_hop usual;
 	uint32_t
 		votes; /* for the usual one: how many more came by it than by others, 1024 at most */
@@ -65,6 +80,23 @@ void fb_stateless_learn_hop(struct fb_stateless *s, uint64_t key, uint16_t port,
 
 /** By which hop that client is reached; NULL before the first packet of any. */
 const struct fb_client_hop *fb_stateless_hop(const struct fb_stateless *s, uint64_t key);
+
+/** Both for the client whose packet is in hand, or who has this address. */
+void fb_stateless_note_hop(struct fb_worker *w, const struct fb_burst *b, uint16_t i);
+const struct fb_client_hop *fb_stateless_hop_of(const struct fb_worker *w,
+						const struct fb_addr *client);
+
+/** Whether nothing but the table decides where the service's flows go, so that every packet of one goes alike. */
+bool fb_stateless_is_enough(const struct fb_service *svc);
+
+/**
+ * Rewrite the packet in hand to `to` and send it. Nobody is told of what becomes of later pieces.
+ *
+ * @param client  the tuple of the client's packets: the packet's own, or of those that it answers
+ */
+void fb_stateless_send(struct fb_worker *w, struct fb_burst *b, uint16_t i,
+		       const struct fb_tuple *to, const struct fb_tuple *client, uint32_t ep_id,
+		       const struct fb_way_out *out);
 
 /**
  * The frontend may be used for this endpoint without flows, from now on.

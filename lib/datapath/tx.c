@@ -45,6 +45,7 @@ static void count(struct fb_worker *w, uint16_t port, const struct tally *all,
 	w->counters.twin_tx += sent.packets[FB_TX_TWIN];
 	w->counters.resets += sent.packets[FB_TX_RESET];
 	w->counters.pieces += sent.packets[FB_TX_PIECE];
+	w->counters.copies += sent.packets[FB_TX_COPY];
 	w->counters.proxy_acks += sent.packets[FB_TX_PROXY];
 	w->counters.proxy_syns_repeated += sent.packets[FB_TX_SYN];
 	w->counters.drops[FB_REASON_TX_FULL] +=

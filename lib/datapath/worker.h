@@ -50,6 +50,7 @@ enum fb_tx_kind {
 	FB_TX_TWIN, /* from the kernel twin or control */
 	FB_TX_RESET, /* ends a drained flow, beside the answer */
 	FB_TX_PIECE, /* of a forwarded packet that was too large, beside the first */
+	FB_TX_COPY, /* of an endpoint's packet, from another address that its client may have asked */
 	FB_TX_PROXY, /* acknowledges an endpoint's SYN+ACK, beside what its client is sent */
 	FB_TX_SYN, /* asks an endpoint again that has not answered */
 	FB_TX_KIND_COUNT,
@@ -184,6 +185,7 @@ struct fb_worker {
 	uint16_t n_punted;
 
 	struct fb_rate_limit reject_limit;
+	struct fb_rate_limit copy_limit; /* ask.c, at the same rate */
 	struct fb_rate_limit icmp_limit;
 	struct fb_rate_limit icmp_error_limit;
 	struct fb_level_state levels[FB_BOUND_COUNT];

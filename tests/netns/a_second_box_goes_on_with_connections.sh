@@ -4,13 +4,15 @@
 # Two boxes with one key between the same clients and backends. One is killed while downloads run, the routes
 # move to the other, and the downloads end whole, since their flows were told to the other box. DOWNLOADS (24) of
 # each family and mode. Then the first box comes back with nothing in its memory, is told of what lives on, and the
-# second is killed.
+# second is killed. At last a second box knows nothing of the first: then connections of `dnat` go on as soon as either
+# side speaks, and where the client only listens that is the endpoint.
 
 source "$(dirname "$0")/cases.sh"
 
 DOWNLOADS=${DOWNLOADS:-24}
 SNAT4=10.7.0.1 SNAT6=fd00:7::1
 LASTING=3 # connections of each family and mode, and through a SYN proxy, that outlive both; their clients only listen
+LISTENING=8 # connections of each family
 FILE_BYTES=${FILE_BYTES:-300000} RATE=${RATE:-40k}
 
 lab_up 2
@@ -180,6 +182,48 @@ is_told_again() {
 	[ "$(peer_says refused)" -eq 0 ]
 }
 
+# The second box as it would be without `sync`.
+strangers() {
+	sed -i '/^sync:/,/age:/d' "$LAB_CONFIG.2"
+	lab_bg box2 forebay3 "$FB_BUILD/app/forebay/forebay" --config "$LAB_CONFIG.2" --foreground
+	SECOND_PID=$LAB_BG_PID
+	(second_box && lab_wait 20 lab_ctl version) || lab_die "the second box does not come up: $(tail -20 "$LAB_DIR/forebay3.log")"
+}
+
+listeners() {
+	local host n
+	LISTENING_PIDS=()
+	for host in 192.0.2.30 2001:db8:f::30; do
+		for n in $(seq "$LISTENING"); do
+			lab_bg client "listening-$host-$n" "$(dirname "$0")/steady.py" tcp "$host" 9000
+			LISTENING_PIDS+=("$LAB_BG_PID")
+		done
+	done
+	lab_wait 20 has_flows $((2 * LISTENING))
+}
+
+# Nobody sends but the endpoints, which do so again. Somebody's request says where clients are.
+endpoints_are_heard() {
+	requests http://192.0.2.30 20
+	lab_wait 20 has_flows $((2 * LISTENING))
+	[ "$(counted asked)" -ge $((2 * LISTENING)) ]
+}
+
+counted() {
+	lab_ctl get workers -o json |
+		python3 -c 'import json, sys; print(sum(w[sys.argv[1]] for w in json.load(sys.stdin)["items"]))' "$1"
+}
+
+listening_end() {
+	local pid
+	kill -TERM "${LISTENING_PIDS[@]}"
+	for pid in "${LISTENING_PIDS[@]}"; do
+		lab_wait 20 gone "$pid"
+	done
+	cat "$LAB_DIR"/listening-*.log
+	[ "$(cat "$LAB_DIR"/listening-*.log | grep -c '"came": [1-9][0-9]*, "missing": 0')" -eq $((2 * LISTENING)) ]
+}
+
 # From the address of the peer, which is gone.
 is_not_believed() {
 	lab_wait 10 peer_is False
@@ -240,4 +284,13 @@ LAB_FOREBAY_PID=$FIRST_PID
 check "new connections go over the box that is left" requests http://192.0.2.20 10
 check "connections outlive the loss of one box and then the other" lasting_end
 check "what is not signed with the key is counted and not believed" is_not_believed
+strangers
+listeners
+LAB_FOREBAY_PID=
+kill -KILL "$FIRST_PID"
+sleep 0.3 # what clients had yet to acknowledge is lost with it
+routes_by 3
+second_box
+check "connections of a box that is unknown to the second go on when their endpoints speak" endpoints_are_heard
+check "and nothing of what was sent is missing" listening_end
 done_testing

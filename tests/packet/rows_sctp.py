@@ -33,6 +33,7 @@ from packets import (
     sent,
     vip,
 )
+from rows_ageing import forgotten
 
 FAMILY = {"family": (4, 6)}
 BOTH = {"family": (4, 6), "mode": ("snat", "dnat")}
@@ -277,7 +278,7 @@ def established_gone(t):
     t.proto = "sctp"
     flow = yield from t.establish(at_s=0)
     result = yield Step("pods", flow.reply(l4=sctp(SACK_BYTES)), 33)
-    ended(result, "punt")
+    forgotten(t, result)
 
 
 @row("SCTP over {family} by {mode}: after {what} it is forgotten sooner",
@@ -289,7 +290,7 @@ def closed(t):
     yield from there(t, flow, chunk(kind, bytes(4) if kind == SHUTDOWN else b""), 0)
     yield from back(flow, SACK_BYTES, 3)
     result = yield Step("pods", flow.reply(l4=sctp(SACK_BYTES)), 9)
-    ended(result, "punt")
+    forgotten(t, result)
 
 
 @row("SCTP over {family} by {mode}: the same ports again lead to the same endpoint", bench="short", **BOTH)
