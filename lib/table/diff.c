@@ -204,8 +204,8 @@ static void compare_slots(struct comparison *c, struct fb_table_diff *ret)
 		uint64_t end_k = slot_end(k, new->n_slots);
 		uint64_t end = end_i < end_k ? end_i : end_k;
 
-		left += (end - at) * left_of(c, old->slots[i]);
-		same += (end - at) * same_of(c, old->slots[i], new->slots[k]);
+		left += (end - at) * left_of(c, fb_table_slot(old, i));
+		same += (end - at) * same_of(c, fb_table_slot(old, i), fb_table_slot(new, k));
 		at = end;
 		i += end == end_i;
 		k += end == end_k;

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <rte_branch_prediction.h>
 #include <rte_byteorder.h>
@@ -54,11 +55,12 @@ struct fb_service {
 	bool limited : 1;     /* by new_flow_rate; else as many flows as come */
 	bool elsewhere : 1;   /* with n_slots 0: drop, since other nodes have endpoints */
 	bool proxied : 1;     /* by cookies, always or at times: syn_proxy */
+	uint8_t slot_bits : 5; /* of a slot: 4, 8 or 16 */
 	bool ranged;          /* some frontend is more than one port: fb_table_port_be() */
 	uint8_t part;         /* parts of a port share id; each has the same endpoints, in other states */
 	uint8_t selection;    /* enum fb_selection */
 	uint32_t n_slots;     /* 0: no endpoint takes new flows */
-	const uint16_t *slots; /* Maglev table: place in endpoints; with groups, the group */
+	const uint8_t *slots; /* Maglev table, see fb_table_slot(): place in endpoints; with groups, the group */
 	const struct fb_endpoint *endpoints; /* active first; each by (addr, port) */
 	uint32_t n_endpoints;
 	uint32_t n_sources; /* 0: everybody may be a client */
@@ -206,7 +208,22 @@ static inline void fb_table_prefetch_service(const struct fb_service *svc)
 
 static inline void fb_table_prefetch_slot(const struct fb_service *svc, uint64_t hash)
 {
-	rte_prefetch0(&svc->slots[fb_hash_reduce((uint32_t)(hash >> 32), svc->n_slots)]);
+	rte_prefetch0(&svc->slots[(size_t)fb_hash_reduce((uint32_t)(hash >> 32), svc->n_slots) *
+				  svc->slot_bits / 8]);
+}
+
+/**
+ * What stands in a slot below n_slots. Slots lie side by side with as few bits as their numbers take, so that the
+ * tables of many small services are near the core; the last one has another byte behind it.
+ */
+static inline uint32_t fb_table_slot(const struct fb_service *svc, uint32_t slot)
+{
+	const size_t bit = (size_t)slot * svc->slot_bits;
+	uint16_t v;
+
+	_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the lower bits come first");
+	memcpy(&v, svc->slots + bit / 8, sizeof(v));
+	return (uint32_t)v >> bit % 8 & ((1u << svc->slot_bits) - 1);
 }
 
 rte_be16_t fb_table_port_in_range(const struct fb_snapshot *snap, const struct fb_tuple *tuple,
@@ -294,7 +311,7 @@ uint64_t fb_table_select_hash(const struct fb_snapshot *snap, const struct fb_se
  */
 static inline uint32_t fb_table_place(const struct fb_service *svc, uint64_t hash)
 {
-	uint32_t place = svc->slots[fb_hash_reduce((uint32_t)(hash >> 32), svc->n_slots)];
+	uint32_t place = fb_table_slot(svc, fb_hash_reduce((uint32_t)(hash >> 32), svc->n_slots));
 
 	if (likely(svc->groups == NULL))
 		return place;

@@ -195,6 +195,7 @@ static void use_slots(struct fb_service_part *svc, struct fb_slots *slots)
 		return;
 	slots->n_users++;
 	svc->pub.slots = slots->v;
+	svc->pub.slot_bits = slots->bits & 0x1f;
 	svc->pub.n_slots = slots->n;
 	svc->pub.groups = slots->tables;
 	svc->pub.members = slots->members;

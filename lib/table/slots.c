@@ -107,13 +107,23 @@ static void sort_into_groups(const struct fb_slots_source *from, uint32_t n_grou
 		groups->changed[from->old->groups[next_old]] = true;
 }
 
-/* One allocation: slots and turns, groups' tables, who is where. */
-static struct fb_slots *alloc_slots(uint32_t n, uint32_t n_turns, uint32_t n_groups,
+static uint32_t bits_for(uint32_t n_values)
+{
+	return n_values <= 16 ? 4 : n_values <= 256 ? 8 : 16;
+}
+
+/*
+ * One allocation: slots and turns, groups' tables, who is where.
+ *
+ * @param n_values  what slots say is below
+ */
+static struct fb_slots *alloc_slots(uint32_t n, uint32_t n_values, uint32_t n_turns, uint32_t n_groups,
 				    uint32_t stride, uint32_t n_members)
 {
-	size_t tables_at =
-		(sizeof(struct fb_slots) + ((size_t)n + n_turns) * sizeof(uint16_t) + 63) &
-		~(size_t)63;
+	const uint32_t bits = bits_for(n_values);
+	/* And a byte that is read with the last one. */
+	size_t turns_at = (sizeof(struct fb_slots) + (size_t)n * bits / 8 + 3) & ~(size_t)1;
+	size_t tables_at = (turns_at + n_turns * sizeof(uint16_t) + 63) & ~(size_t)63;
 	size_t members_at = tables_at + n_groups * sizeof(uint16_t *);
 	size_t groups_at = members_at + (size_t)n_groups * stride * sizeof(uint16_t);
 	struct fb_slots *slots = fb_part_alloc(groups_at + (n_groups > 0 ? n_members : 0));
@@ -121,16 +131,34 @@ static struct fb_slots *alloc_slots(uint32_t n, uint32_t n_turns, uint32_t n_gro
 	if (slots == NULL)
 		return NULL;
 	slots->n = n;
+	slots->bits = (uint8_t)bits;
 	slots->n_turns = n_turns;
 	slots->n_groups = n_groups;
 	slots->stride = stride;
-	slots->turns = n_turns > 0 ? slots->v + n : NULL;
+	slots->turns = n_turns > 0 ? (uint16_t *)((char *)slots + turns_at) : NULL;
 	if (n_groups > 0) {
 		slots->tables = (const uint16_t **)((char *)slots + tables_at);
 		slots->members = (uint16_t *)((char *)slots + members_at);
 		slots->groups = (uint8_t *)slots + groups_at;
 	}
 	return slots;
+}
+
+/* Into as many bits as slots have. */
+static void pack(const uint16_t *values, struct fb_slots *slots)
+{
+	switch (slots->bits) {
+	case 4:
+		for (uint32_t s = 0; s < slots->n; s++)
+			slots->v[s / 2] |= (uint8_t)(values[s] << s % 2 * 4);
+		break;
+	case 8:
+		for (uint32_t s = 0; s < slots->n; s++)
+			slots->v[s] = (uint8_t)values[s];
+		break;
+	default:
+		memcpy(slots->v, values, slots->n * sizeof(*values));
+	}
 }
 
 static int build_group(const struct fb_slots_source *from, const uint16_t *places, uint32_t n,
@@ -154,7 +182,11 @@ static int fill_groups(const struct fb_slots_source *from, const struct groups *
 {
 	bool has_old = has_old_groups(from, slots->n_groups);
 	uint32_t counts[FB_MAGLEV_MAX_GROUPS] = {0};
+	uint16_t *first = malloc(slots->n * sizeof(*first));
 	int rc;
+
+	if (first == NULL)
+		return -ENOMEM;
 
 	memset(slots->members, 0xff,
 	       (size_t)slots->n_groups * slots->stride * sizeof(*slots->members));
@@ -163,7 +195,10 @@ static int fill_groups(const struct fb_slots_source *from, const struct groups *
 
 		slots->members[g * slots->stride + counts[g]++] = (uint16_t)i;
 	}
-	rc = fb_maglev_build_first(groups->weights, slots->n_groups, slots->v);
+	rc = fb_maglev_build_first(groups->weights, slots->n_groups, first);
+	if (rc == 0)
+		pack(first, slots);
+	free(first);
 	for (uint32_t g = 0; g < slots->n_groups && rc == 0; g++) {
 		if (groups->counts[g] == 0)
 			continue;
@@ -192,7 +227,7 @@ static int build_groups(const struct fb_slots_source *from, uint32_t n_groups, u
 	sort_into_groups(from, n_groups, group_of, &groups);
 	for (uint32_t g = 0; g < n_groups; g++)
 		most = groups.counts[g] > most ? groups.counts[g] : most;
-	slots = alloc_slots(FB_MAGLEV_FIRST_SLOTS, n_turns, n_groups, most, from->n);
+	slots = alloc_slots(FB_MAGLEV_FIRST_SLOTS, n_groups, n_turns, n_groups, most, from->n);
 	if (slots != NULL) {
 		memcpy(slots->groups, group_of, from->n);
 		rc = fill_groups(from, &groups, slots);
@@ -204,10 +239,17 @@ static int build_groups(const struct fb_slots_source *from, uint32_t n_groups, u
 
 static int build_one(const struct fb_slots_source *from, uint32_t n_turns, struct fb_slots **ret)
 {
-	struct fb_slots *slots = alloc_slots(fb_maglev_size(from->n), n_turns, 0, 0, from->n);
+	const uint32_t n = fb_maglev_size(from->n);
+	uint16_t *values = malloc(n * sizeof(*values));
+	int rc = -ENOMEM;
 
-	*ret = slots;
-	return slots != NULL ? fill(from, NULL, from->n, slots->v, slots->n) : -ENOMEM;
+	*ret = values != NULL ? alloc_slots(n, from->n, n_turns, 0, 0, from->n) : NULL;
+	if (*ret != NULL)
+		rc = fill(from, NULL, from->n, values, n);
+	if (rc == 0)
+		pack(values, *ret);
+	free(values);
+	return rc;
 }
 
 static void free_slots(struct fb_slots *slots)

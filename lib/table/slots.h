@@ -18,6 +18,7 @@
 struct fb_slots {
 	uint32_t n_users;  /* services that point here */
 	uint32_t n;        /* slots; with groups, those of the first level */
+	uint8_t bits;      /* of each: fb_table_slot() */
 	uint32_t n_turns;  /* 0: each endpoint has one, in order */
 	uint32_t n_groups; /* 0: one level */
 	uint32_t stride;   /* room for members of each group */
@@ -27,7 +28,7 @@ struct fb_slots {
 		members; /* a group's behind the other's: places of endpoints, ascending; then FB_NO_MEMBER */
 	uint8_t *groups; /* by place of an endpoint, the group it is in */
 	uint16_t *turns;
-	uint16_t v[] __attribute__((aligned(64)));
+	uint8_t v[] __attribute__((aligned(64)));
 };
 
 /* What a table is built of. */

@@ -65,7 +65,8 @@ static void open_bed(struct bed *b, enum fb_selection selection, uint32_t n,
 	};
 	b->slots = calloc(b->svc.n_slots, sizeof(*b->slots));
 	assert_int_equal(fb_maglev_build(members, n, b->slots, b->svc.n_slots), 0);
-	b->svc.slots = b->slots;
+	b->svc.slots = (const uint8_t *)b->slots;
+	b->svc.slot_bits = 16;
 	if (weights != NULL && selection == FB_SELECT_ROUND_ROBIN) {
 		b->svc.n_turns = fb_turns_count(b->specs, n);
 		b->turns = calloc(b->svc.n_turns, sizeof(*b->turns));
@@ -247,7 +248,7 @@ static void regroup(struct bed *b, uint16_t *first, uint16_t members[GROUPS][STR
 					 0);
 	}
 	assert_int_equal(fb_maglev_build_first(sums, GROUPS, first), 0);
-	b->svc.slots = first;
+	b->svc.slots = (const uint8_t *)first;
 	b->svc.n_slots = FB_MAGLEV_FIRST_SLOTS;
 	b->svc.groups = groups;
 	b->svc.members = members[0];

@@ -182,7 +182,7 @@ static void check_service(struct run *r, const struct fb_service *svc, int g, in
 		*id = ep->id;
 	}
 	for (uint32_t s = 0; s < svc->n_slots; s++)
-		assert_int_equal(svc->endpoints[svc->slots[s]].state, FB_EP_ACTIVE);
+		assert_int_equal(svc->endpoints[fb_table_slot(svc, s)].state, FB_EP_ACTIVE);
 }
 
 static void check(struct run *r)
