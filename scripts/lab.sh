@@ -166,9 +166,14 @@ lab_down() {
 	local ns pids
 	[ -n "${LAB_ID-}" ] || return 0
 	for ns in $(ip netns list 2>/dev/null | awk -v id="$LAB_ID-" 'index($1, id) == 1 { print $1 }'); do
-		pids=$(ip netns pids "$ns" 2>/dev/null) || pids=
-		# shellcheck disable=SC2086 # one word per process
-		[ -z "$pids" ] || kill -KILL $pids 2>/dev/null || true
+		# More than once: one that was just forked is in no list yet.
+		for _ in $(seq 100); do
+			pids=$(ip netns pids "$ns" 2>/dev/null) || pids=
+			[ -n "$pids" ] || break
+			# shellcheck disable=SC2086 # one word per process
+			kill -KILL $pids 2>/dev/null || true
+			sleep 0.01
+		done
 		ip netns del "$ns" 2>/dev/null || true
 	done
 	rm -rf "$LAB_DIR" "/dev/shm/$LAB_ID"
