@@ -113,6 +113,12 @@ static bool has_ended(const struct fb_flow *flow)
 	       flow->state == FB_FLOW_CLOSED;
 }
 
+/* The endpoint's SYN+ACK went by, and the client has not said yet that it has it. */
+static bool is_accepted(const struct fb_flow *flow)
+{
+	return flow->state == FB_FLOW_OPENING && (flow->flags & FB_FLOW_SYN_ENDPOINT) != 0;
+}
+
 /*
  * With affinity a connection goes where the client had its last one, which need not be where this port had
  * one; and the client's time begins again.
@@ -157,7 +163,8 @@ bool fb_flow_look_again(struct fb_worker *w, struct fb_flow *flow, const struct 
 	if (!fb_table_keeps_flow(snap, &client, flow->ep_id))
 		return false;
 	info = fb_table_info(snap, flow->ep_id);
-	if (new_syn && info->state != FB_EP_ACTIVE)
+	/* What its endpoint has accepted is none: the answer was late, or lost, and the SYN went again. */
+	if (new_syn && info->state != FB_EP_ACTIVE && !is_accepted(flow))
 		return false;
 	if (new_syn && has_ended(flow) && !is_led_here(w, flow, &client))
 		return false;
