@@ -145,28 +145,6 @@ def kept(t):
     yield from c.goes_on(45, host)
 
 
-@row("tcp over {family} by {mode}: a SYN that comes again when its endpoint {leaves} goes there if that has accepted",
-     leaves=("terminates", "is gone"), **AXES)  # fmt: skip
-def accepted(t):
-    kind = "plain" if t.leaves == "terminates" else "timeout"
-    yield from others_go_to(t, kind, 1, "11")  # from which on the changes are counted
-    c, silent = Connection(t, kind, 6), Connection(t, kind, 7)
-    for one in (c, silent):
-        first = yield one.from_client(CHANGE_S - 1, "S")
-        ended(first, "forward")
-        one.out = Ether(first.frames[0][1])
-        one.host = host_of(first)
-    ended((yield c.from_endpoint(CHANGE_S - 1, "SA")), "forward")
-    again = yield c.from_client(CHANGE_S + 1, "S")
-    ended(again, "forward")
-    equal(host_of(again), c.host, "endpoint that has accepted")
-    ended((yield c.from_endpoint(CHANGE_S + 1, "SA")), "forward")
-    again = yield silent.from_client(CHANGE_S + 1, "S")
-    ended(again, "forward")
-    equal(host_of(again), "12", "endpoint of who was not answered")
-    yield from c.goes_on(CHANGE_S + 2, c.host)
-
-
 @row("tcp over {family} by {mode}: at the deadline a silent client is asked, and both sides reset", **AXES)
 def deadline(t):
     c = Connection(t, "deadline", 2)
@@ -247,3 +225,25 @@ def used_again(t):
     again = yield old.from_client(BACK_S + 1, "S")
     ended(again, "forward")
     equal(host_of(again), "12", "endpoint of the port's second connection")
+
+
+@row("tcp over {family} by {mode}: a SYN that comes again when its endpoint {leaves} goes there if that has accepted",
+     leaves=("terminates", "is gone"), **AXES)  # fmt: skip
+def accepted(t):
+    kind = "plain" if t.leaves == "terminates" else "timeout"
+    yield from others_go_to(t, kind, 1, "11")  # from which on the changes are counted
+    c, silent = Connection(t, kind, 6), Connection(t, kind, 7)
+    for one in (c, silent):
+        first = yield one.from_client(CHANGE_S - 1, "S")
+        ended(first, "forward")
+        one.out = Ether(first.frames[0][1])
+        one.host = host_of(first)
+    ended((yield c.from_endpoint(CHANGE_S - 1, "SA")), "forward")
+    again = yield c.from_client(CHANGE_S + 1, "S")
+    ended(again, "forward")
+    equal(host_of(again), c.host, "endpoint that has accepted")
+    ended((yield c.from_endpoint(CHANGE_S + 1, "SA")), "forward")
+    again = yield silent.from_client(CHANGE_S + 1, "S")
+    ended(again, "forward")
+    equal(host_of(again), "12", "endpoint of who was not answered")
+    yield from c.goes_on(CHANGE_S + 2, c.host)
