@@ -112,15 +112,11 @@ static uint32_t bits_for(uint32_t n_values)
 	return n_values <= 16 ? 4 : n_values <= 256 ? 8 : 16;
 }
 
-/*
- * One allocation: slots and turns, groups' tables, who is where.
- *
- * @param n_values  what slots say is below
- */
-static struct fb_slots *alloc_slots(uint32_t n, uint32_t n_values, uint32_t n_turns, uint32_t n_groups,
+/* One allocation: slots and turns, groups' tables, who is where. Slots name groups, or members where there are none. */
+static struct fb_slots *alloc_slots(uint32_t n, uint32_t n_turns, uint32_t n_groups,
 				    uint32_t stride, uint32_t n_members)
 {
-	const uint32_t bits = bits_for(n_values);
+	const uint32_t bits = bits_for(n_groups > 0 ? n_groups : n_members);
 	/* And a byte that is read with the last one. */
 	size_t turns_at = (sizeof(struct fb_slots) + (size_t)n * bits / 8 + 3) & ~(size_t)1;
 	size_t tables_at = (turns_at + n_turns * sizeof(uint16_t) + 63) & ~(size_t)63;
@@ -187,7 +183,6 @@ static int fill_groups(const struct fb_slots_source *from, const struct groups *
 
 	if (first == NULL)
 		return -ENOMEM;
-
 	memset(slots->members, 0xff,
 	       (size_t)slots->n_groups * slots->stride * sizeof(*slots->members));
 	for (uint32_t i = 0; i < from->n; i++) {
@@ -227,7 +222,7 @@ static int build_groups(const struct fb_slots_source *from, uint32_t n_groups, u
 	sort_into_groups(from, n_groups, group_of, &groups);
 	for (uint32_t g = 0; g < n_groups; g++)
 		most = groups.counts[g] > most ? groups.counts[g] : most;
-	slots = alloc_slots(FB_MAGLEV_FIRST_SLOTS, n_groups, n_turns, n_groups, most, from->n);
+	slots = alloc_slots(FB_MAGLEV_FIRST_SLOTS, n_turns, n_groups, most, from->n);
 	if (slots != NULL) {
 		memcpy(slots->groups, group_of, from->n);
 		rc = fill_groups(from, &groups, slots);
@@ -243,7 +238,7 @@ static int build_one(const struct fb_slots_source *from, uint32_t n_turns, struc
 	uint16_t *values = malloc(n * sizeof(*values));
 	int rc = -ENOMEM;
 
-	*ret = values != NULL ? alloc_slots(n, from->n, n_turns, 0, 0, from->n) : NULL;
+	*ret = values != NULL ? alloc_slots(n, n_turns, 0, 0, from->n) : NULL;
 	if (*ret != NULL)
 		rc = fill(from, NULL, from->n, values, n);
 	if (rc == 0)
