@@ -124,15 +124,16 @@ lasting() {
 	done
 }
 
-# All at once, so that none waits for another to end.
-lasting_end() {
-	local pid
-	kill -TERM "${LASTING_PIDS[@]}"
-	for pid in "${LASTING_PIDS[@]}"; do
+# they_end NAME NUMBER PID...: all at once, so that none waits for another to end; each of so many got what it was sent.
+they_end() {
+	local name=$1 number=$2 pid
+	shift 2
+	kill -TERM "$@"
+	for pid in "$@"; do
 		lab_wait 20 gone "$pid"
 	done
-	cat "$LAB_DIR"/lasting-*.log
-	[ "$(cat "$LAB_DIR"/lasting-*.log | grep -c '"came": [1-9][0-9]*, "missing": 0')" -eq $((6 * LASTING)) ]
+	cat "$LAB_DIR/$name"-*.log
+	[ "$(cat "$LAB_DIR/$name"-*.log | grep -c '"came": [1-9][0-9]*, "missing": 0')" -eq "$number" ]
 }
 
 # has_flows NUMBER [STATE]: so many flows of any Service the box has, in that state or in either.
@@ -206,22 +207,7 @@ listeners() {
 endpoints_are_heard() {
 	requests http://192.0.2.30 20
 	lab_wait 20 has_flows $((2 * LISTENING))
-	[ "$(counted asked)" -ge $((2 * LISTENING)) ]
-}
-
-counted() {
-	lab_ctl get workers -o json |
-		python3 -c 'import json, sys; print(sum(w[sys.argv[1]] for w in json.load(sys.stdin)["items"]))' "$1"
-}
-
-listening_end() {
-	local pid
-	kill -TERM "${LISTENING_PIDS[@]}"
-	for pid in "${LISTENING_PIDS[@]}"; do
-		lab_wait 20 gone "$pid"
-	done
-	cat "$LAB_DIR"/listening-*.log
-	[ "$(cat "$LAB_DIR"/listening-*.log | grep -c '"came": [1-9][0-9]*, "missing": 0')" -eq $((2 * LISTENING)) ]
+	[ "$(sum_of asked)" -ge $((2 * LISTENING)) ]
 }
 
 # From the address of the peer, which is gone.
@@ -282,7 +268,7 @@ kill -KILL "$SECOND_PID"
 routes_by 1
 LAB_FOREBAY_PID=$FIRST_PID
 check "new connections go over the box that is left" requests http://192.0.2.20 10
-check "connections outlive the loss of one box and then the other" lasting_end
+check "connections outlive the loss of one box and then the other" they_end lasting $((6 * LASTING)) "${LASTING_PIDS[@]}"
 check "what is not signed with the key is counted and not believed" is_not_believed
 strangers
 listeners
@@ -292,5 +278,5 @@ sleep 0.3 # what clients had yet to acknowledge is lost with it
 routes_by 3
 second_box
 check "connections of a box that is unknown to the second go on when their endpoints speak" endpoints_are_heard
-check "and nothing of what was sent is missing" listening_end
+check "and nothing of what was sent is missing" they_end listening $((2 * LISTENING)) "${LISTENING_PIDS[@]}"
 done_testing

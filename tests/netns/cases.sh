@@ -46,6 +46,12 @@ check() {
 	} 2>&1 | sed 's/^/# /'
 }
 
+# One of the counters that `forebayctl get workers` has, over all workers.
+sum_of() {
+	lab_ctl get workers -o json |
+		python3 -c 'import json, sys; print(sum(w[sys.argv[1]] for w in json.load(sys.stdin)["items"]))' "$1"
+}
+
 skip() {
 	CASES=$((CASES + 1))
 	echo "ok $CASES - $1 # SKIP $2"

@@ -28,11 +28,6 @@ for role in client b1; do
 done
 lab_forebay
 
-sum_of() {
-	lab_ctl get workers -o json |
-		python3 -c 'import json, sys; print(sum(w[sys.argv[1]] for w in json.load(sys.stdin)["items"]))' "$1"
-}
-
 # What a side's kernel counts of its connections, by name: the last three are blocks, echoes and timestamps that
 # nobody here can have meant.
 kernel_says() {

@@ -388,6 +388,16 @@ static void pass(void)
 	fb_peer_send(&fix.peer);
 }
 
+/* Until so many rounds are over; told counts what the peer hears. */
+static void tell_rounds(uint64_t rounds, uint8_t told[FLOWS])
+{
+	while (fix.peer.counts.rounds < rounds) {
+		pass();
+		(void)listen_to(told);
+	}
+	(void)listen_to(told);
+}
+
 /* A flow of dnat is found again by the hash, but not by what its endpoint sends. */
 static void flows_of_dnat_are_told_of_when_they_are_old_unless_it_is_off(void **state)
 {
@@ -401,11 +411,7 @@ static void flows_of_dnat_are_told_of_when_they_are_old_unless_it_is_off(void **
 	for (int round = 1; round <= 4; round++) {
 		fix.config.sync_dnat = round <= 3;
 		fix.walked = 0;
-		while (fix.peer.counts.rounds < (uint64_t)round) {
-			pass();
-			(void)listen_to(told);
-		}
-		(void)listen_to(told);
+		tell_rounds((uint64_t)round, told);
 		assert_int_equal(fix.peer.counts.sent_flows, round >= 3 ? FLOWS : 0);
 	}
 	for (uint32_t i = 0; i < FLOWS; i++)
@@ -422,11 +428,7 @@ static void what_began_with_a_cookie_is_always_told_of(void **state)
 	fix.config.sync_age_s = 1000;
 	fix.walks_kept = true;
 	fix.walks_proxied = true;
-	while (fix.peer.counts.rounds == 0) {
-		pass();
-		(void)listen_to(told);
-	}
-	(void)listen_to(told);
+	tell_rounds(1, told);
 	for (uint32_t i = 0; i < FLOWS; i++)
 		assert_int_equal(told[i], 1);
 }
