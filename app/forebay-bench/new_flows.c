@@ -153,7 +153,7 @@ static int fill(struct state *s, const struct kind *kind)
 	s->batches_per_8_ms = kind->batches_per_8_ms / 2;
 	err = go_on(s, kind, 3000);
 	s->batches_per_8_ms = kind->batches_per_8_ms;
-	return err == 0 ? go_on(s, kind, 4100) : err;
+	return err == 0 ? go_on(s, kind, 9000) : err;
 }
 
 /* The bare loop's own connections: established, none of them is the worker's. */

@@ -184,6 +184,8 @@ static __rte_always_inline bool is_hit(struct fb_worker *w, struct fb_burst *b, 
 	struct fb_flow *flow = b->flows[i];
 
 	if (unlikely(flow == NULL || !fb_flow_key_equal(flow, family, dir, &pkt->tuple))) {
+		if (b->dirs[i] == FB_FLOW_NOWHERE)
+			return false;
 		flow = fb_flow_find_as(w->flows[family], family, &pkt->tuple, b->hashes[i], &dir);
 		b->flows[i] = flow;
 		b->dirs[i] = (uint8_t)dir;
@@ -202,11 +204,9 @@ void fb_stage_flow(struct fb_worker *w, struct fb_burst *b)
 
 	for (uint16_t k = 0; k < n; k++) {
 		const uint16_t i = b->lookups[k];
-		enum fb_flow_dir dir = FB_DIR_CLIENT;
 
-		b->flows[i] =
-			fb_flow_prefetch_record(w->flows[b->pkts[i].family], b->hashes[i], &dir);
-		b->dirs[i] = (uint8_t)dir;
+		b->flows[i] = fb_flow_prefetch_record(w->flows[b->pkts[i].family], b->hashes[i],
+						      &b->dirs[i]);
 	}
 	for (uint16_t k = 0; k < n; k++) {
 		const uint16_t i = b->lookups[k];

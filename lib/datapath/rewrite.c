@@ -82,12 +82,14 @@ static __rte_noinline void lower_mss(struct fb_worker *w, struct fb_burst *b, ui
  * (flow/state.h), and few others. @return whether the packet goes on; else it came to its end
  */
 static __rte_always_inline bool note(struct fb_worker *w, struct fb_burst *b, uint16_t i,
-				     enum fb_family family, uint8_t tcp_flags, uint16_t egress)
+				     enum fb_family family, enum fb_flow_touched what,
+				     uint16_t egress)
 {
 	if (unlikely(b->flows[i]->state >= FB_FLOW_PROXY_OPENING) && !fb_proxy_pass(w, b, i))
 		return false;
-	fb_flow_note(w, family, b->flows[i]);
-	if (unlikely(fb_mss_is_asked(w, tcp_flags)))
+	if (what == FB_TOUCHED_STATE)
+		fb_flow_note(w, family, b->flows[i]);
+	if (unlikely(fb_mss_is_asked(w, b->pkts[i].tcp_flags)))
 		lower_mss(w, b, i, egress);
 	return true;
 }
@@ -99,14 +101,15 @@ static __rte_noinline void too_large(struct fb_worker *w, struct fb_burst *b, ui
 	const enum fb_flow_dir dir = b->dirs[i];
 	struct fb_flow *flow = b->flows[i];
 	struct fb_endpoint_counters *ec = &w->endpoint_counters[flow->ep_id];
+	enum fb_flow_touched what;
 	struct fb_way_out out;
 
 	if (!fb_may_split(pkt) || fb_find_way_out(w, flow, dir, &out) != FB_REASON_NONE) {
 		fb_end_too_big(w, b, i, mtu);
 		return;
 	}
-	if (fb_flow_touch(flow, dir, pkt->tcp_flags, w->now_ms) &&
-	    !note(w, b, i, FB_IPV4, pkt->tcp_flags, out.port))
+	what = fb_flow_touch(flow, dir, pkt->tcp_flags, w->now_ms);
+	if (what != FB_TOUCHED_NOTHING && !note(w, b, i, FB_IPV4, what, out.port))
 		return;
 	flow->packets++;
 	ec->packets++;
@@ -128,6 +131,7 @@ static __rte_always_inline void forward(struct fb_worker *w, struct fb_burst *b,
 	struct fb_endpoint_counters *ec = &w->endpoint_counters[flow->ep_id];
 	const struct fb_next_hop *hop = &w->snap->next_hops[flow->nh_idx];
 	const uint64_t mask = mask_of(dir);
+	enum fb_flow_touched what;
 	uint64_t bytes;
 	struct way way;
 	uint16_t mtu;
@@ -149,8 +153,9 @@ static __rte_always_inline void forward(struct fb_worker *w, struct fb_burst *b,
 		too_large(w, b, i, mtu);
 		return;
 	}
-	if (unlikely(fb_flow_touch(flow, dir, tcp_flags, w->now_ms)) &&
-	    unlikely(!note(w, b, i, family, tcp_flags, way.port)))
+	what = fb_flow_touch(flow, dir, tcp_flags, w->now_ms);
+	if (unlikely(what != FB_TOUCHED_NOTHING) &&
+	    unlikely(!note(w, b, i, family, what, way.port)))
 		return;
 	flow->packets++;
 	ec->packets++;

@@ -119,14 +119,15 @@ static int insert(struct fb_worker *w, const struct fb_tuple *client, struct fb_
 /* The same with the reply yet to be found. */
 static int search_and_insert(struct fb_worker *w, const struct fb_tuple *client,
 			     struct fb_flow_hash hash, struct fb_candidate *c,
-			     const struct fb_endpoint *ep, const struct fb_next_hop *hop,
 			     struct fb_flow **ret)
 {
+	const struct fb_endpoint *ep = c->ep;
 	rte_be16_t port_be = fb_table_port_be(w->snap, c->svc, client, ep);
 	int err = 0;
 
 	if (c->snat)
-		err = choose_port(w, client, &ep->addr, port_be, hop, &c->reply);
+		err = choose_port(w, client, &ep->addr, port_be, &w->snap->next_hops[c->nh_idx],
+				  &c->reply);
 	else
 		fb_tuple_set_answer(&c->reply, client->proto, (enum fb_family)client->family,
 				    &ep->addr, port_be, client, fb_tuple_sport(client));
@@ -143,36 +144,26 @@ static int search_and_insert(struct fb_worker *w, const struct fb_tuple *client,
  */
 static enum fb_reason insert_flow(struct fb_worker *w, const struct fb_tuple *client,
 				  struct fb_flow_hash hash, struct fb_candidate *c,
-				  const struct fb_endpoint *ep, const struct fb_next_hop *hop,
 				  struct fb_flow **ret)
 {
-	struct fb_rewrite rw;
 	int err;
 
 	if (unlikely(fb_flow_queued(w->flows[client->family], fb_flow_queue_of(client->proto)) >=
 		     w->half_open_most[client->family]))
 		fb_room_in_share(w, (enum fb_family)client->family, client->proto);
-	if (likely(c->has_reply)) {
+	if (likely(c->has_reply))
 		err = insert(w, client, hash, &c->reply, c->reply_hash, ret);
-	} else {
-		c->snat = fb_hides_client(c->svc, ep, client);
-		err = search_and_insert(w, client, hash, c, ep, hop, ret);
-	}
+	else
+		err = search_and_insert(w, client, hash, c, ret);
 	if (unlikely(err == -EEXIST)) {
 		c->snat = true;
-		err = search_and_insert(w, client, hash, c, ep, hop, ret);
+		err = search_and_insert(w, client, hash, c, ret);
 	}
-	if (unlikely(err != 0))
-		return err == -ENOSPC ? FB_REASON_FLOW_TABLE_FULL :
-		       err == -ENOENT ? FB_REASON_NO_SNAT_ADDRESS :
-					FB_REASON_SNAT_PORTS;
-	/* Sums do not care which of the two is the source. */
-	fb_rewrite_prepare(client, &c->reply, &rw);
-	(*ret)->ip_delta = rw.ip_delta;
-	(*ret)->l4_delta = rw.l4_delta;
-	(*ret)->flags = (uint8_t)((c->snat ? FB_FLOW_SNAT : 0) |
-				  (c->svc->affinity_s > 0 ? FB_FLOW_AFFINE : 0));
-	return FB_REASON_NONE;
+	if (likely(err == 0))
+		return FB_REASON_NONE;
+	return err == -ENOSPC ? FB_REASON_FLOW_TABLE_FULL :
+	       err == -ENOENT ? FB_REASON_NO_SNAT_ADDRESS :
+				FB_REASON_SNAT_PORTS;
 }
 
 static uint8_t first_state(uint8_t proto)
@@ -182,39 +173,60 @@ static uint8_t first_state(uint8_t proto)
 				       : FB_FLOW_UDP_NEW;
 }
 
+/* What warm.c leaves open of a packet: where the hash does not choose, or the next hop is not ready, or no port was found. */
+static enum fb_reason find_endpoint(struct fb_worker *w, const struct fb_tuple *client,
+				    struct fb_candidate *c, bool waits_for_hop)
+{
+	uint8_t state;
+
+	if (c->ep == NULL)
+		c->ep = fb_select(w, c->svc, client);
+	if (c->ep == NULL)
+		return FB_REASON_NO_ENDPOINTS;
+	c->nh_idx = fb_table_info(w->snap, c->ep->id)->nh_idx;
+	c->snat = fb_hides_client(c->svc, c->ep, client);
+	state = w->snap->next_hops[c->nh_idx].state;
+	if (state == FB_HOP_NONE)
+		return FB_REASON_NO_ROUTE;
+	return state == FB_HOP_READY || waits_for_hop ? FB_REASON_NONE : FB_REASON_NEXT_HOP;
+}
+
 /* start: of a connection that began with a cookie; NULL: of all others. */
 static enum fb_reason create_flow(struct fb_worker *w, const struct fb_packet *pkt,
 				  struct fb_flow_hash hash, struct fb_candidate *c,
 				  const struct fb_flow_opening *start, struct fb_flow **ret)
 {
-	const struct fb_endpoint *ep = c->ep;
-	const struct fb_endpoint_info *info;
-	const struct fb_next_hop *hop;
+	struct fb_endpoint_counters *ec;
 	enum fb_reason reason;
+	struct fb_rewrite rw;
 	struct fb_flow *flow;
 
-	if (unlikely(ep == NULL))
-		ep = fb_select(w, c->svc, &pkt->tuple);
-	if (unlikely(ep == NULL))
-		return FB_REASON_NO_ENDPOINTS;
-	info = fb_table_info(w->snap, ep->id);
-	hop = &w->snap->next_hops[info->nh_idx];
 	/* A cookie does not come again: the flow waits until its endpoint can be asked (fb_proxy_ask_again()). */
-	if (unlikely(hop->state == FB_HOP_NONE || (hop->state != FB_HOP_READY && start == NULL)))
-		return hop->state == FB_HOP_NONE ? FB_REASON_NO_ROUTE : FB_REASON_NEXT_HOP;
-	reason = insert_flow(w, &pkt->tuple, hash, c, ep, hop, &flow);
-	if (reason != FB_REASON_NONE)
+	if (unlikely(!c->has_reply)) {
+		reason = find_endpoint(w, &pkt->tuple, c, start != NULL);
+		if (reason != FB_REASON_NONE)
+			return reason;
+	}
+	reason = insert_flow(w, &pkt->tuple, hash, c, &flow);
+	if (unlikely(reason != FB_REASON_NONE))
 		return reason;
-	flow->ep_id = ep->id;
-	flow->ep_epoch = fb_table_epoch(w->snap, ep->id);
-	flow->nh_idx = info->nh_idx;
-	fb_flow_count_open(w, flow);
+	/* Sums do not care which of the two is the source. */
+	fb_rewrite_prepare(&pkt->tuple, &c->reply, &rw);
+	flow->ip_delta = rw.ip_delta;
+	flow->l4_delta = rw.l4_delta;
+	flow->flags = (uint8_t)((c->snat ? FB_FLOW_SNAT : 0) |
+				(c->svc->affinity_s > 0 ? FB_FLOW_AFFINE : 0) | FB_FLOW_COUNTED);
+	flow->ep_id = c->ep->id;
+	flow->ep_epoch = fb_table_epoch(w->snap, c->ep->id);
+	flow->nh_idx = c->nh_idx;
 	if (unlikely(start != NULL))
 		fb_flow_opening_begin(flow, start);
 	fb_flow_begin(flow, start == NULL ? first_state(pkt->proto) : FB_FLOW_PROXY_OPENING);
 	fb_flow_enqueue(w->flows[pkt->family], flow);
-	w->endpoint_counters[ep->id].flows++;
-	w->endpoint_counters[ep->id].live++;
+	ec = &w->endpoint_counters[c->ep->id];
+	ec->flows++;
+	ec->live++;
+	ec->open++;
 	w->counters.flows_created++;
 	*ret = flow;
 	return FB_REASON_NONE;
@@ -263,7 +275,7 @@ static bool is_admitted(const struct fb_service *svc, const struct fb_tuple *cli
 {
 	struct fb_addr src;
 
-	if (likely(svc->n_sources == 0))
+	if (svc->n_sources == 0)
 		return true;
 	src = fb_tuple_src(client);
 	return fb_table_admits(svc, &src);
@@ -296,6 +308,43 @@ static bool proxied(struct fb_worker *w, struct fb_burst *b, uint16_t i, const s
 	return true;
 }
 
+static void drop(struct fb_worker *w, struct fb_burst *b, uint16_t i, const struct fb_service *svc,
+		 enum fb_reason reason)
+{
+	w->service_counters[svc->id].dropped++;
+	fb_end_drop(w, b, i, reason);
+}
+
+/*
+ * Of a service that is not open to all. @return whether the packet came to its end; else it begins a flow, with
+ * *ret_start where *ret_started
+ */
+static __rte_noinline bool turned_away(struct fb_worker *w, struct fb_burst *b, uint16_t i,
+				       const struct fb_service *svc,
+				       struct fb_flow_opening *ret_start, bool *ret_started)
+{
+	const struct fb_packet *pkt = &b->pkts[i];
+
+	if (svc->n_slots == 0) {
+		if (svc->elsewhere)
+			drop(w, b, i, svc, FB_REASON_NO_LOCAL_ENDPOINT);
+		else
+			reject(w, b, i, svc, FB_REASON_NO_ENDPOINTS);
+		return true;
+	}
+	if (!is_admitted(svc, &pkt->tuple)) {
+		drop(w, b, i, svc, FB_REASON_SOURCE_RANGE);
+		return true;
+	}
+	if (svc->proxied && pkt->proto == IPPROTO_TCP) {
+		if (proxied(w, b, i, svc, ret_start))
+			return true;
+		/* A SYN, while nothing presses, is like any other. */
+		*ret_started = !fb_packet_opens(pkt);
+	}
+	return false;
+}
+
 /* For packets that go to clients without a flow (ask.c). Most clients come by one hop, so few are looked at. */
 static void note_hop(struct fb_worker *w, const struct fb_burst *b, uint16_t i)
 {
@@ -307,8 +356,8 @@ static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct fb_
 {
 	const struct fb_packet *pkt = &b->pkts[i];
 	const struct fb_service *svc = c->svc;
-	const struct fb_flow_opening *started = NULL;
 	struct fb_flow_opening start;
+	bool started = false;
 	struct fb_flow *flow;
 	enum fb_reason reason;
 
@@ -325,32 +374,12 @@ static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct fb_
 		return;
 	/* Another box may have what goes on here: a reset would end it. */
 	if (unlikely(__atomic_load_n(&w->dp->draining, __ATOMIC_RELAXED))) {
-		w->service_counters[svc->id].dropped++;
-		fb_end_drop(w, b, i, FB_REASON_BOX_DRAINING);
+		drop(w, b, i, svc, FB_REASON_BOX_DRAINING);
 		return;
 	}
-	if (svc->n_slots == 0 && svc->elsewhere) {
-		w->service_counters[svc->id].dropped++;
-		fb_end_drop(w, b, i, FB_REASON_NO_LOCAL_ENDPOINT);
+	if (unlikely(!svc->open) && turned_away(w, b, i, svc, &start, &started))
 		return;
-	}
-	if (svc->n_slots == 0) {
-		reject(w, b, i, svc, FB_REASON_NO_ENDPOINTS);
-		return;
-	}
-	if (!is_admitted(svc, &pkt->tuple)) {
-		w->service_counters[svc->id].dropped++;
-		fb_end_drop(w, b, i, FB_REASON_SOURCE_RANGE);
-		return;
-	}
-	if (unlikely(svc->proxied) && pkt->proto == IPPROTO_TCP) {
-		if (proxied(w, b, i, svc, &start))
-			return;
-		/* A SYN, while nothing presses, is like any other. */
-		if (!fb_packet_opens(pkt))
-			started = &start;
-	}
-	if (started == NULL && begins_nothing(pkt, svc)) {
+	if (!started && begins_nothing(pkt, svc)) {
 		reject(w, b, i, svc, FB_REASON_NO_FLOW);
 		return;
 	}
@@ -362,10 +391,9 @@ static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct fb_
 			 ? FB_REASON_NONE
 			 : fb_limit_new_flow(w, svc, &pkt->tuple);
 	if (likely(reason == FB_REASON_NONE))
-		reason = create_flow(w, pkt, b->hashes[i], c, started, &flow);
-	if (reason != FB_REASON_NONE) {
-		w->service_counters[svc->id].dropped++;
-		fb_end_drop(w, b, i, reason);
+		reason = create_flow(w, pkt, b->hashes[i], c, started ? &start : NULL, &flow);
+	if (unlikely(reason != FB_REASON_NONE)) {
+		drop(w, b, i, svc, reason);
 		return;
 	}
 	b->flows[i] = flow;

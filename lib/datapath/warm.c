@@ -15,64 +15,61 @@
 #include "flow/lookup.h"
 #include "flow/queue.h"
 
-static void find_services(const struct fb_worker *w, struct fb_burst *b)
+static void find_services(const struct fb_worker *w, struct fb_burst *b,
+			  const struct fb_tuple *const *clients)
 {
-	uint64_t hashes[FB_BURST_MAX];
+	const struct fb_service *services[FB_BURST_MAX];
 
-	for (uint16_t k = 0; k < b->n_misses; k++)
-		hashes[k] = fb_table_prefetch(w->snap, &b->pkts[b->misses[k]].tuple);
+	_Static_assert(FB_TABLE_BULK >= FB_BURST_MAX, "all misses of a burst at once");
+	fb_table_lookup_bulk(w->snap, clients, b->n_misses, services);
 	for (uint16_t k = 0; k < b->n_misses; k++) {
 		struct fb_candidate *c = &b->candidates[k];
 
-		c->svc = fb_table_lookup_hash(w->snap, &b->pkts[b->misses[k]].tuple, hashes[k]);
+		c->svc = services[k];
 		c->ep = NULL;
 		c->has_reply = false;
-		if (likely(c->svc != NULL))
-			fb_table_prefetch_service(c->svc);
 	}
 }
 
 /* Of services that choose by the hash alone. */
-static void find_endpoints(const struct fb_worker *w, struct fb_burst *b)
+static void find_endpoints(const struct fb_worker *w, struct fb_burst *b,
+			   const struct fb_tuple *const *clients)
 {
 	uint64_t hashes[FB_BURST_MAX];
-	bool by_hash[FB_BURST_MAX];
+	uint16_t by_hash[FB_BURST_MAX];
+	uint16_t n = 0;
 
 	for (uint16_t k = 0; k < b->n_misses; k++) {
 		const struct fb_service *svc = b->candidates[k].svc;
 
-		by_hash[k] = svc != NULL && svc->n_slots != 0 && svc->affinity_s == 0 &&
-			     fb_selection_by_hash(svc->selection);
-		if (!by_hash[k])
+		if (svc == NULL || !svc->by_hash)
 			continue;
-		hashes[k] = fb_table_select_hash(w->snap, svc, &b->pkts[b->misses[k]].tuple);
-		fb_table_prefetch_slot(svc, hashes[k]);
+		hashes[n] = fb_table_select_hash(w->snap, svc, clients[k]);
+		fb_table_prefetch_slot(svc, hashes[n]);
+		by_hash[n++] = k;
 	}
-	for (uint16_t k = 0; k < b->n_misses; k++) {
-		struct fb_candidate *c = &b->candidates[k];
+	for (uint16_t i = 0; i < n; i++) {
+		struct fb_candidate *c = &b->candidates[by_hash[i]];
 
-		if (!by_hash[k])
-			continue;
-		c->ep = &c->svc->endpoints[fb_table_place(c->svc, hashes[k])];
+		c->ep = &c->svc->endpoints[fb_table_place(c->svc, hashes[i])];
 		rte_prefetch0(c->ep);
 	}
-	for (uint16_t k = 0; k < b->n_misses; k++) {
-		const struct fb_candidate *c = &b->candidates[k];
+	for (uint16_t i = 0; i < n; i++) {
+		const uint32_t id = b->candidates[by_hash[i]].ep->id;
 
-		if (c->ep == NULL)
-			continue;
-		rte_prefetch0(fb_table_info(w->snap, c->ep->id));
-		rte_prefetch0(&w->endpoint_counters[c->ep->id]);
+		rte_prefetch0(fb_table_info(w->snap, id));
+		rte_prefetch0(&w->endpoint_counters[id]);
 	}
 }
 
 static bool find_reply(const struct fb_worker *w, const struct fb_tuple *client,
 		       struct fb_candidate *c)
 {
-	const struct fb_next_hop *hop =
-		&w->snap->next_hops[fb_table_info(w->snap, c->ep->id)->nh_idx];
 	const rte_be16_t port_be = fb_table_port_be(w->snap, c->svc, client, c->ep);
+	const struct fb_next_hop *hop;
 
+	c->nh_idx = fb_table_info(w->snap, c->ep->id)->nh_idx;
+	hop = &w->snap->next_hops[c->nh_idx];
 	if (unlikely(hop->state != FB_HOP_READY))
 		return false;
 	c->snat = fb_hides_client(c->svc, c->ep, client);
@@ -117,7 +114,8 @@ static void leave(const struct fb_worker *w, struct fb_burst *b, const struct fb
 	rte_prefetch0(*oldest); /* NULL is no fault */
 }
 
-static void find_replies(const struct fb_worker *w, struct fb_burst *b)
+static void find_replies(const struct fb_worker *w, struct fb_burst *b,
+			 const struct fb_tuple *const *clients)
 {
 	struct fb_flow *oldest[FB_FAMILY_COUNT][FB_QUEUE_COUNT];
 
@@ -125,7 +123,7 @@ static void find_replies(const struct fb_worker *w, struct fb_burst *b)
 	b->n_left = 0;
 	find_oldest(w, oldest);
 	for (uint16_t k = 0; k < b->n_misses; k++) {
-		const struct fb_tuple *client = &b->pkts[b->misses[k]].tuple;
+		const struct fb_tuple *client = clients[k];
 		const struct fb_flow_table *t = w->flows[client->family];
 		struct fb_flow **leaves = &oldest[client->family][fb_flow_queue_of(client->proto)];
 		struct fb_candidate *c = &b->candidates[k];
@@ -144,9 +142,13 @@ static void find_replies(const struct fb_worker *w, struct fb_burst *b)
 
 void fb_stage_warm(struct fb_worker *w, struct fb_burst *b)
 {
+	const struct fb_tuple *clients[FB_BURST_MAX];
+
 	if (unlikely(w->snap == NULL))
 		return;
-	find_services(w, b);
-	find_endpoints(w, b);
-	find_replies(w, b);
+	for (uint16_t k = 0; k < b->n_misses; k++)
+		clients[k] = &b->pkts[b->misses[k]].tuple;
+	find_services(w, b, clients);
+	find_endpoints(w, b, clients);
+	find_replies(w, b, clients);
 }

@@ -66,6 +66,7 @@ struct fb_candidate {
 	const struct fb_endpoint *ep;	 /* NULL: none, or not by the hash alone */
 	bool has_reply;			 /* with ep only: the next hop is ready, and these are set */
 	bool snat;
+	uint16_t nh_idx;		 /* of the endpoint */
 	struct fb_flow_hash reply_hash;
 	struct fb_tuple reply; /* of the endpoint's packets */
 };

@@ -120,36 +120,41 @@ static __rte_always_inline void fb_flow_prefetch_index(const struct fb_flow_tabl
 	rte_prefetch0(&t->buckets[hash.home]);
 }
 
+/* In place of a direction: the key is certainly in no record. */
+#define FB_FLOW_NOWHERE 2
+
 /**
  * Reads the index line. A key that spilled is not worth a second line here: find gets it, slower.
  *
- * @param ret_dir  set with a record only
+ * @param ret_dir  enum fb_flow_dir with a record; without one FB_FLOW_NOWHERE, or anything else where find has to look
  * @return the record that the key most likely is in, to be looked at by fb_flow_key_equal() when it has
  *         arrived; NULL if there is none or it is elsewhere
  */
 static __rte_always_inline struct fb_flow *
 fb_flow_prefetch_record_as(const struct fb_flow_table *t, enum fb_family family,
-			   struct fb_flow_hash hash, enum fb_flow_dir *ret_dir)
+			   struct fb_flow_hash hash, uint8_t *ret_dir)
 {
 	const struct fb_flow_bucket *b = &t->buckets[hash.home];
 	const uint32_t mask = fb_flow_match(b, hash.sig);
 	struct fb_flow *flow;
 	uint32_t entry;
 
-	if (unlikely(mask == 0))
+	if (unlikely(mask == 0)) {
+		*ret_dir = b->spilled == 0 ? FB_FLOW_NOWHERE : FB_DIR_CLIENT;
 		return NULL;
+	}
 	entry = b->entry[__builtin_ctz(mask)];
 	flow = fb_flow_record(t, family, entry >> 1);
 	rte_prefetch0(flow);
 	if (family == FB_IPV6)
 		rte_prefetch0((const uint8_t *)flow + 64);
-	*ret_dir = (enum fb_flow_dir)(entry & 1);
+	*ret_dir = entry & 1;
 	return flow;
 }
 
 static __rte_always_inline struct fb_flow *fb_flow_prefetch_record(const struct fb_flow_table *t,
 								   struct fb_flow_hash hash,
-								   enum fb_flow_dir *ret_dir)
+								   uint8_t *ret_dir)
 {
 	return t->family == FB_IPV4 ? fb_flow_prefetch_record_as(t, FB_IPV4, hash, ret_dir)
 				    : fb_flow_prefetch_record_as(t, FB_IPV6, hash, ret_dir);
@@ -202,6 +207,30 @@ fb_flow_find_as(const struct fb_flow_table *t, enum fb_family family, const stru
 		if (likely(b->spilled == 0))
 			return NULL;
 	}
+}
+
+static __rte_always_inline void fb_flow_prefetch_keys_as(const struct fb_flow_table *t,
+							 enum fb_family family,
+							 const struct fb_flow *flow,
+							 struct fb_flow_hashes *ret)
+{
+	for (uint32_t dir = FB_DIR_CLIENT; dir <= FB_DIR_ENDPOINT; dir++) {
+		const uint8_t *key = fb_flow_key(flow, family, (enum fb_flow_dir)dir);
+
+		ret->key[dir] = fb_flow_hash_key_as(t, family, key, flow->proto);
+		fb_flow_prefetch_index(t, ret->key[dir]);
+	}
+}
+
+/** Ask for the index lines of both keys, for fb_flow_remove_hashes() in a moment. */
+static __rte_always_inline void fb_flow_prefetch_keys(const struct fb_flow_table *t,
+						      const struct fb_flow *flow,
+						      struct fb_flow_hashes *ret)
+{
+	if (t->family == FB_IPV4)
+		fb_flow_prefetch_keys_as(t, FB_IPV4, flow, ret);
+	else
+		fb_flow_prefetch_keys_as(t, FB_IPV6, flow, ret);
 }
 
 /**

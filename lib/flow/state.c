@@ -86,31 +86,33 @@ static void advance_sctp(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t chu
 	}
 }
 
-bool fb_flow_advance(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t tcp_flags)
+enum fb_flow_touched fb_flow_advance(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t tcp_flags)
 {
-	switch (flow->state) {
+	const uint8_t before = flow->state;
+
+	switch (before) {
 	case FB_FLOW_PROXY_OPENING:
-		return true;
+		return FB_TOUCHED_SYN;
 	case FB_FLOW_RESET:
 	case FB_FLOW_UDP:
-		return false;
+		return FB_TOUCHED_NOTHING;
 	case FB_FLOW_UDP_NEW:
-		if (dir == FB_DIR_CLIENT)
-			return false;
-		flow->state = FB_FLOW_UDP;
-		return true;
+		if (dir == FB_DIR_ENDPOINT)
+			flow->state = FB_FLOW_UDP;
+		break;
 	case FB_FLOW_ASSOCIATED:
-		if (tcp_flags == 0)
-			return false;
-		/* fallthrough */
 	case FB_FLOW_COOKIE_WAIT:
 	case FB_FLOW_COOKIE_ECHOED:
 	case FB_FLOW_SHUTDOWN:
 	case FB_FLOW_CLOSED:
-		advance_sctp(flow, dir, tcp_flags);
-		return true;
+		if (before != FB_FLOW_ASSOCIATED || tcp_flags != 0)
+			advance_sctp(flow, dir, tcp_flags);
+		break;
 	default:
 		advance_tcp(flow, dir, tcp_flags);
-		return true;
+		if (flow->state == before &&
+		    ((tcp_flags & RTE_TCP_SYN_FLAG) || fb_flow_is_shifted(flow)))
+			return FB_TOUCHED_SYN;
 	}
+	return flow->state == before ? FB_TOUCHED_NOTHING : FB_TOUCHED_STATE;
 }

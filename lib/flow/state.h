@@ -50,8 +50,15 @@
 
 #include "flow/table.h"
 
+/* What a packet meant to its flow, beyond that it is alive. */
+enum fb_flow_touched {
+	FB_TOUCHED_NOTHING,
+	FB_TOUCHED_SYN,	  /* nothing, but it is a SYN; or the flow is in one of the proxy's states */
+	FB_TOUCHED_STATE, /* the state is another one: it may have been established, or have ended */
+};
+
 /** The uncommon half of fb_flow_touch(); returns what that returns. */
-bool fb_flow_advance(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t tcp_flags);
+enum fb_flow_touched fb_flow_advance(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t tcp_flags);
 
 /**
  * Account for a packet of the flow: changes state, flags and last_use_ms.
@@ -59,16 +66,15 @@ bool fb_flow_advance(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t tcp_fla
  * Thread: the owning worker. Cost: the first line of the record.
  *
  * @param tcp_flags  RTE_TCP_*_FLAG as parsed, for SCTP FB_SCTP_*; ignored for UDP
- * @return whether the flow may have been established by it, or have ended
  */
-static inline bool fb_flow_touch(struct fb_flow *flow, enum fb_flow_dir dir, uint8_t tcp_flags,
-				 uint32_t now_ms)
+static inline enum fb_flow_touched fb_flow_touch(struct fb_flow *flow, enum fb_flow_dir dir,
+						 uint8_t tcp_flags, uint32_t now_ms)
 {
 	flow->last_use_ms = now_ms;
 	if (likely((flow->state == FB_FLOW_ESTABLISHED &&
 		    (tcp_flags & (RTE_TCP_SYN_FLAG | RTE_TCP_FIN_FLAG | RTE_TCP_RST_FLAG)) == 0) ||
 		   flow->state == FB_FLOW_UDP))
-		return false;
+		return FB_TOUCHED_NOTHING;
 	return fb_flow_advance(flow, dir, tcp_flags);
 }
 

@@ -145,7 +145,7 @@ static int link_entry(struct fb_flow_table *t, struct fb_flow_hash hash, uint32_
 		slot = (uint32_t)__builtin_ctz(~(uint32_t)b->used);
 		b->sig[slot] = hash.sig;
 		b->entry[slot] = entry;
-		b->used |= (uint16_t)(1U << slot);
+		b->used |= (uint16_t)(b->used + 1); /* the lowest bit that was clear */
 		for (struct fb_flow_bucket *passed = home; passed < b; passed++)
 			passed->spilled++;
 		return 0;
@@ -163,7 +163,7 @@ static inline void unlink_entry(struct fb_flow_table *t, struct fb_flow_hash has
 
 			if (b->entry[slot] != entry)
 				continue;
-			b->used &= (uint16_t)~(1U << slot);
+			b->used ^= (uint16_t)(mask & -mask);
 			for (struct fb_flow_bucket *passed = home; passed < b; passed++)
 				passed->spilled--;
 			return;
@@ -264,24 +264,6 @@ void fb_flow_remove_hashes(struct fb_flow_table *t, struct fb_flow *flow,
 	flow->link = t->free_head;
 	t->free_head = place;
 	t->count--;
-}
-
-static __rte_always_inline int hashes_as(const struct fb_flow_table *t, enum fb_family family,
-					 const struct fb_flow *flow, struct fb_flow_hashes *ret)
-{
-	for (uint32_t dir = FB_DIR_CLIENT; dir <= FB_DIR_ENDPOINT; dir++) {
-		const uint8_t *key = fb_flow_key(flow, family, (enum fb_flow_dir)dir);
-
-		ret->key[dir] = fb_flow_hash_key_as(t, family, key, flow->proto);
-		fb_flow_prefetch_index(t, ret->key[dir]);
-	}
-	return 0;
-}
-
-void fb_flow_prefetch_keys(const struct fb_flow_table *t, const struct fb_flow *flow,
-			   struct fb_flow_hashes *ret)
-{
-	BY_FAMILY(t, hashes_as, flow, ret);
 }
 
 void fb_flow_remove(struct fb_flow_table *t, struct fb_flow *flow)

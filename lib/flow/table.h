@@ -189,9 +189,7 @@ struct fb_flow_hashes {
 	struct fb_flow_hash key[2];
 };
 
-/** Ask for the index lines of both keys, for fb_flow_remove_hashes() in a moment. */
-void fb_flow_prefetch_keys(const struct fb_flow_table *t, const struct fb_flow *flow,
-			   struct fb_flow_hashes *ret);
+/** fb_flow_remove() for who has the hashes already: flow/lookup.h, fb_flow_prefetch_keys(). */
 void fb_flow_remove_hashes(struct fb_flow_table *t, struct fb_flow *flow,
 			   const struct fb_flow_hashes *hashes);
 

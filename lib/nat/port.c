@@ -120,6 +120,13 @@ static inline uint32_t address_of(const struct fb_hash_secret *s, const struct f
 	return fb_hash_reduce((uint32_t)(hash_addr(s, &src, 0) >> 32), n_snat);
 }
 
+static inline rte_be16_t any_port(const struct fb_nat_ports *ports, uint16_t worker, uint64_t draw)
+{
+	return fb_nat_port_at(
+		ports, worker,
+		fb_hash_reduce((uint32_t)draw, fb_nat_port_count(ports, worker)));
+}
+
 static inline void steer_to(struct draws *d)
 {
 	if (d->steer != NULL)
@@ -162,17 +169,15 @@ static void next_address(struct draws *d)
 static inline bool draws_next(struct draws *d)
 {
 	while (d->i < FB_NAT_TRIES) {
-		const uint64_t draw = fb_hash_2(&d->ports->secret, d->seed, d->i);
+		const uint64_t draw =
+			d->i == 0 ? d->seed : fb_hash_2(&d->ports->secret, d->seed, d->i);
 		rte_be16_t port_be;
 
 		if (unlikely(d->i > 0 && d->i % TRIES_PER_TURN == 0))
 			next_address(d);
 		d->i++;
 		if (d->steer == NULL)
-			port_be = fb_nat_port_at(
-				d->ports, d->worker,
-				fb_hash_reduce((uint32_t)draw,
-					       fb_nat_port_count(d->ports, d->worker)));
+			port_be = any_port(d->ports, d->worker, draw);
 		else if (fb_nat_steer_port(d->steer, d->ports, d->worker,
 					   (enum fb_family)d->reply->family, d->rest, draw,
 					   &port_be) != 0)
@@ -195,12 +200,21 @@ int fb_nat_first(const struct fb_nat_ports *ports, uint16_t worker, const struct
 		 const struct fb_addr *ep, rte_be16_t ep_port_be, const struct fb_addr *snat,
 		 uint32_t n_snat, const struct fb_nat_steer *steer, struct fb_tuple *ret_reply)
 {
-	struct draws d;
+	const enum fb_family family = (enum fb_family)client->family;
+	const uint64_t draw = hash_tuple(&ports->secret, client);
+	rte_be16_t port_be;
 
-	if (n_snat == 0)
+	if (unlikely(n_snat == 0))
 		return -ENOENT;
-	draws_begin(&d, ports, worker, client, ep, ep_port_be, snat, n_snat, steer, ret_reply);
-	return draws_next(&d) ? 0 : -EADDRNOTAVAIL;
+	fb_tuple_set_answer(ret_reply, client->proto, family, ep, ep_port_be,
+			    fb_addr_bytes(&snat[address_of(&ports->secret, client, n_snat)], family),
+			    0);
+	if (steer == NULL || !fb_nat_rss_knows(client->proto))
+		port_be = any_port(ports, worker, draw);
+	else if (unlikely(fb_nat_steer_first(steer, ports, worker, ret_reply, draw, &port_be) != 0))
+		return -EADDRNOTAVAIL;
+	fb_tuple_set_ports(ret_reply, ep_port_be, port_be);
+	return 0;
 }
 
 int fb_nat_choose(const struct fb_nat_ports *ports, uint16_t worker,

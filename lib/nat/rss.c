@@ -214,8 +214,8 @@ uint8_t fb_nat_rss_worker(const struct fb_nat_steer *steer, const struct fb_tupl
 	return reta_entry(steer, tuple, &entry) ? steer->owner[entry] : steer->owner_unhashed;
 }
 
-struct fb_nat_steer_rest fb_nat_steer_begin(const struct fb_nat_steer *steer, uint16_t worker,
-					    const struct fb_tuple *reply)
+static __rte_always_inline struct fb_nat_steer_rest
+rest_of(const struct fb_nat_steer *steer, uint16_t worker, const struct fb_tuple *reply)
 {
 	struct fb_nat_steer_rest rest = {0};
 
@@ -230,21 +230,28 @@ struct fb_nat_steer_rest fb_nat_steer_begin(const struct fb_nat_steer *steer, ui
 	return rest;
 }
 
-int fb_nat_steer_port(const struct fb_nat_steer *steer, const struct fb_nat_ports *ports,
-		      uint16_t worker, enum fb_family family, struct fb_nat_steer_rest rest,
-		      uint64_t draw, rte_be16_t *ret_port_be)
+struct fb_nat_steer_rest fb_nat_steer_begin(const struct fb_nat_steer *steer, uint16_t worker,
+					    const struct fb_tuple *reply)
+{
+	return rest_of(steer, worker, reply);
+}
+
+static __rte_always_inline int port_of(const struct fb_nat_steer *steer,
+				       const struct fb_nat_ports *ports, uint16_t worker,
+				       enum fb_family family, struct fb_nat_steer_rest rest,
+				       uint64_t draw, rte_be16_t *ret_port_be)
 {
 	const struct worker_part *part = &steer->part[worker];
 	const struct classes *classes = &part->classes[family];
 	uint32_t at = fb_hash_reduce((uint32_t)(draw >> 32), part->n_entries);
 
-	if (rest.any_port) {
+	if (unlikely(rest.any_port)) {
 		*ret_port_be = fb_nat_port_at(
 			ports, worker,
 			fb_hash_reduce((uint32_t)draw, fb_nat_port_count(ports, worker)));
 		return 0;
 	}
-	if (rest.no_port)
+	if (unlikely(rest.no_port))
 		return -EADDRNOTAVAIL;
 	/* A class is empty only where the worker has few ports, or the key few bits. */
 	for (uint32_t n = part->n_entries; n > 0; n--) {
@@ -261,4 +268,19 @@ int fb_nat_steer_port(const struct fb_nat_steer *steer, const struct fb_nat_port
 			at = 0;
 	}
 	return -EADDRNOTAVAIL;
+}
+
+int fb_nat_steer_port(const struct fb_nat_steer *steer, const struct fb_nat_ports *ports,
+		      uint16_t worker, enum fb_family family, struct fb_nat_steer_rest rest,
+		      uint64_t draw, rte_be16_t *ret_port_be)
+{
+	return port_of(steer, ports, worker, family, rest, draw, ret_port_be);
+}
+
+int fb_nat_steer_first(const struct fb_nat_steer *steer, const struct fb_nat_ports *ports,
+		       uint16_t worker, const struct fb_tuple *reply, uint64_t draw,
+		       rte_be16_t *ret_port_be)
+{
+	return port_of(steer, ports, worker, (enum fb_family)reply->family,
+		       rest_of(steer, worker, reply), draw, ret_port_be);
 }

@@ -88,4 +88,9 @@ int fb_nat_steer_port(const struct fb_nat_steer *steer, const struct fb_nat_port
 		      uint16_t worker, enum fb_family family, struct fb_nat_steer_rest rest,
 		      uint64_t draw, rte_be16_t *ret_port_be);
 
+/** Both of these at once, for who tries one port only. */
+int fb_nat_steer_first(const struct fb_nat_steer *steer, const struct fb_nat_ports *ports,
+		       uint16_t worker, const struct fb_tuple *reply, uint64_t draw,
+		       rte_be16_t *ret_port_be);
+
 #endif

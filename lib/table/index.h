@@ -73,10 +73,23 @@ static inline uint64_t fb_index_address_hash(const struct fb_hash_secret *s,
 	return fb_hash_2(s, w[0], w[1]);
 }
 
+/* An IPv4 address fits into one word with the rest, which takes half the multiplications. */
+static inline uint64_t fb_index_frontend_hash4(const struct fb_hash_secret *s, rte_be32_t addr,
+					       rte_be16_t port_be, uint8_t proto)
+{
+	return fb_hash_2(s, addr, (uint64_t)port_be << 8 | proto);
+}
+
 static inline uint64_t fb_index_frontend_hash(const struct fb_hash_secret *s,
 					      const struct fb_addr *addr, rte_be16_t port_be,
 					      uint8_t proto)
 {
+	rte_be32_t v4;
+
+	if (fb_addr_family(addr) == FB_IPV4) {
+		memcpy(&v4, fb_addr_bytes(addr, FB_IPV4), sizeof(v4));
+		return fb_index_frontend_hash4(s, v4, port_be, proto);
+	}
 	return fb_hash_2(s, fb_index_address_hash(s, addr), (uint64_t)port_be << 8 | proto);
 }
 

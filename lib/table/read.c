@@ -8,14 +8,6 @@
 #include "table/serving.h"
 #include "table/sources.h"
 
-/*
- * Set selection apart from every other use of the secret: with the same words hashed the same way,
- * the flows of one Maglev slot would share buckets of the flow table. Any values would do.
- */
-#define SELECT_SRC UINT64_C(0x8f14e45fceea167a)
-#define SELECT_DST UINT64_C(0x5a105e8b9d40e132)
-#define SELECT_END UINT64_C(0xc9f0f895fb98ab91)
-
 static inline struct fb_addr address(enum fb_family family, const void *v4, const uint8_t *v6)
 {
 	struct fb_addr a;
@@ -26,7 +18,7 @@ static inline struct fb_addr address(enum fb_family family, const void *v4, cons
 		/* In registers: what is stored in parts is slow to be loaded as words. */
 		memcpy(&addr, v4, sizeof(addr));
 		words[0] = 0;
-		words[1] = rte_cpu_to_be_64(UINT64_C(0xffff00000000) | rte_be_to_cpu_32(addr));
+		words[1] = (uint64_t)addr << 32 | RTE_BE32(0xffff);
 	} else {
 		memcpy(words, v6, sizeof(words));
 	}
@@ -34,24 +26,38 @@ static inline struct fb_addr address(enum fb_family family, const void *v4, cons
 	return a;
 }
 
-static inline uint64_t hash_of(const struct fb_snapshot *snap, const struct fb_tuple *tuple)
+static inline struct fb_addr dst_of(const struct fb_tuple *tuple)
 {
-	struct fb_addr dst = address(tuple->family, &tuple->v4.dst, tuple->v6.dst);
-
-	return fb_index_frontend_hash(&snap->secret, &dst, fb_tuple_dport(tuple), tuple->proto);
+	return address(tuple->family, &tuple->v4.dst, tuple->v6.dst);
 }
 
-static inline const struct fb_frontend_entry *
-find(const struct fb_snapshot *snap, const struct fb_tuple *tuple, uint64_t hash)
+/* Whether the source may be the box's own, by its last byte; hardly any is. */
+static inline bool may_be_box(const struct fb_snapshot *snap, const struct fb_tuple *tuple)
 {
-	struct fb_addr dst = address(tuple->family, &tuple->v4.dst, tuple->v6.dst);
-	rte_be16_t port_be = fb_tuple_dport(tuple);
-	uint16_t port = rte_be_to_cpu_16(port_be);
-	const struct fb_frontend_entry *e =
-		fb_frontend_index_at_hash(snap->frontends, hash, &dst, port_be, tuple->proto);
+	const uint8_t *last = tuple->family == FB_IPV4 ? (const uint8_t *)&tuple->v4.src + 3
+						       : &tuple->v6.src[15];
 
-	if (likely(e->proto != 0))
-		return e;
+	return (snap->addresses->box_ends & fb_address_end_bit(*last)) != 0;
+}
+
+static inline uint64_t hash_of(const struct fb_snapshot *snap, const struct fb_tuple *tuple)
+{
+	struct fb_addr dst;
+
+	if (likely(tuple->family == FB_IPV4))
+		return fb_index_frontend_hash4(&snap->secret, tuple->v4.dst, tuple->v4.dport,
+					       tuple->proto);
+	dst = dst_of(tuple);
+	return fb_index_frontend_hash(&snap->secret, &dst, tuple->v6.dport, tuple->proto);
+}
+
+static __rte_noinline const struct fb_frontend_entry *
+find_in_ranges(const struct fb_snapshot *snap, const struct fb_tuple *tuple)
+{
+	const struct fb_addr dst = dst_of(tuple);
+	const uint16_t port = rte_be_to_cpu_16(fb_tuple_dport(tuple));
+	const struct fb_frontend_entry *e;
+
 	if (likely((fb_table_address(snap, &dst) & FB_ADDR_RANGES) == 0))
 		return NULL;
 	e = fb_frontend_ranges_at(snap->ranges, &dst, tuple->proto, port, port);
@@ -61,29 +67,45 @@ find(const struct fb_snapshot *snap, const struct fb_tuple *tuple, uint64_t hash
 	return e->proto != 0 ? e : NULL;
 }
 
-uint64_t fb_table_prefetch(const struct fb_snapshot *snap, const struct fb_tuple *tuple)
+static inline const struct fb_frontend_entry *
+find(const struct fb_snapshot *snap, const struct fb_tuple *tuple, uint64_t hash)
 {
-	struct fb_addr src = address(tuple->family, &tuple->v4.src, tuple->v6.src);
-	const uint64_t hash = hash_of(snap, tuple);
+	const struct fb_addr dst = dst_of(tuple);
+	const struct fb_frontend_entry *e = fb_frontend_index_at_hash(
+		snap->frontends, hash, &dst, fb_tuple_dport(tuple), tuple->proto);
 
-	rte_prefetch0(&snap->frontends->entries[(uint32_t)hash & snap->frontends->mask]);
-	if ((snap->addresses->box_ends & fb_address_end_bit(src.bytes[15])) != 0)
-		fb_address_index_prefetch(snap->addresses, &snap->secret, &src);
-	return hash;
+	return likely(e->proto != 0) ? e : find_in_ranges(snap, tuple);
 }
 
-const struct fb_service *fb_table_lookup_hash(const struct fb_snapshot *snap,
-					      const struct fb_tuple *tuple, uint64_t hash)
+void fb_table_lookup_bulk(const struct fb_snapshot *snap, const struct fb_tuple *const *tuples,
+			  uint32_t n, const struct fb_service **ret)
 {
-	const struct fb_frontend_entry *e = find(snap, tuple, hash);
+	uint64_t hashes[FB_TABLE_BULK];
 
-	return e != NULL ? snap->services[e->place] : NULL;
+	for (uint32_t i = 0; i < n; i++) {
+		hashes[i] = hash_of(snap, tuples[i]);
+		rte_prefetch0(
+			&snap->frontends->entries[(uint32_t)hashes[i] & snap->frontends->mask]);
+		if (unlikely(may_be_box(snap, tuples[i]))) {
+			const struct fb_addr src = fb_tuple_src(tuples[i]);
+
+			fb_address_index_prefetch(snap->addresses, &snap->secret, &src);
+		}
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		const struct fb_frontend_entry *e = find(snap, tuples[i], hashes[i]);
+
+		ret[i] = likely(e != NULL) ? snap->services[e->place] : NULL;
+		rte_prefetch0(ret[i]); /* NULL is no fault */
+	}
 }
 
 const struct fb_service *fb_table_lookup(const struct fb_snapshot *snap,
 					 const struct fb_tuple *tuple)
 {
-	return fb_table_lookup_hash(snap, tuple, hash_of(snap, tuple));
+	const struct fb_frontend_entry *e = find(snap, tuple, hash_of(snap, tuple));
+
+	return e != NULL ? snap->services[e->place] : NULL;
 }
 
 rte_be16_t fb_table_port_in_range(const struct fb_snapshot *snap, const struct fb_tuple *tuple,
@@ -139,17 +161,16 @@ bool fb_table_admits(const struct fb_service *svc, const struct fb_addr *client)
 
 bool fb_table_source_is_forged(const struct fb_snapshot *snap, const struct fb_tuple *tuple)
 {
-	const bool is_ipv4 = tuple->family == FB_IPV4;
-	const uint8_t *src = is_ipv4 ? (const uint8_t *)&tuple->v4.src : tuple->v6.src;
-	struct fb_addr a;
+	struct fb_addr src;
 
-	if (is_ipv4 ? tuple->v4.src == tuple->v4.dst
+	if (tuple->family == FB_IPV4
+		    ? tuple->v4.src == tuple->v4.dst
 		    : memcmp(tuple->v6.src, tuple->v6.dst, sizeof(tuple->v6.src)) == 0)
 		return true;
-	if (likely((snap->addresses->box_ends & fb_address_end_bit(src[is_ipv4 ? 3 : 15])) == 0))
+	if (likely(!may_be_box(snap, tuple)))
 		return false;
-	a = address(tuple->family, &tuple->v4.src, tuple->v6.src);
-	return (fb_address_index_at(snap->addresses, &snap->secret, &a)->bits & FB_ADDR_BOX) != 0;
+	src = fb_tuple_src(tuple);
+	return (fb_address_index_at(snap->addresses, &snap->secret, &src)->bits & FB_ADDR_BOX) != 0;
 }
 
 bool fb_table_keeps_flow(const struct fb_snapshot *snap, const struct fb_tuple *client,
@@ -208,27 +229,6 @@ uint32_t fb_table_serves(const struct fb_snapshot *snap, const struct fb_addr *a
 					 most);
 	}
 	return n;
-}
-
-uint64_t fb_table_select_hash(const struct fb_snapshot *snap, const struct fb_service *svc,
-			      const struct fb_tuple *tuple)
-{
-	const struct fb_hash_secret *s = &snap->secret;
-	struct fb_addr src = address(tuple->family, &tuple->v4.src, tuple->v6.src);
-	struct fb_addr dst = address(tuple->family, &tuple->v4.dst, tuple->v6.dst);
-	uint64_t w[4];
-	uint64_t h;
-
-	memcpy(&w[0], src.bytes, 16);
-	memcpy(&w[2], dst.bytes, 16);
-	h = fb_hash_2(s, w[0] ^ SELECT_SRC, w[1]);
-	if (svc->by_client)
-		return h;
-	h = fb_hash_2(s, h ^ w[2], w[3] ^ SELECT_DST);
-	h = fb_hash_2(s, h,
-		      SELECT_END ^ ((uint64_t)fb_tuple_sport(tuple) << 32 |
-				    (uint64_t)fb_tuple_dport(tuple) << 16 | tuple->proto));
-	return h;
 }
 
 const struct fb_endpoint *fb_table_endpoint(const struct fb_service *svc, uint32_t ep_id)

@@ -51,12 +51,14 @@ struct fb_service {
 	uint8_t family;
 	uint8_t proto;
 	uint8_t mode;         /* enum fb_service_mode */
-	bool by_client;       /* the hash is of the client's address alone */
+	bool by_hash : 1;     /* n_slots is not 0, and the hash alone says which endpoint: no affinity */
+	bool by_client : 1;   /* the hash is of the client's address alone */
+	bool ranged : 1;      /* some frontend is more than one port: fb_table_port_be() */
+	bool open : 1;	      /* n_slots is not 0, and whoever comes gets a flow: no n_sources, none of these: */
 	bool limited : 1;     /* by new_flow_rate; else as many flows as come */
-	bool elsewhere : 1;   /* with n_slots 0: drop, since other nodes have endpoints */
 	bool proxied : 1;     /* by cookies, always or at times: syn_proxy */
-	uint8_t slot_bits : 5; /* of a slot: 4, 8 or 16 */
-	bool ranged;          /* some frontend is more than one port: fb_table_port_be() */
+	bool elsewhere : 1;   /* with n_slots 0: drop, since other nodes have endpoints */
+	uint8_t slot_bits;    /* of a slot: 4, 8 or 16 */
 	uint8_t part;         /* parts of a port share id; each has the same endpoints, in other states */
 	uint8_t selection;    /* enum fb_selection */
 	uint32_t n_slots;     /* 0: no endpoint takes new flows */
@@ -190,22 +192,18 @@ static inline uint32_t fb_table_epoch(const struct fb_snapshot *snap, uint32_t e
 const struct fb_service *fb_table_lookup(const struct fb_snapshot *snap,
 					 const struct fb_tuple *tuple);
 
+#define FB_TABLE_BULK 64
+
 /**
- * Ask for the lines that fb_table_lookup() and fb_table_source_is_forged() read first of this tuple; of a
- * service; of its slot for a hash (of one level, or the first), svc->n_slots not 0. Nothing is read here but
- * what the step before has brought. Thread: as for the rest.
+ * fb_table_lookup() of up to FB_TABLE_BULK tuples, whose lines are on their way together. The lines that
+ * fb_table_source_is_forged() reads, and the services' first ones, are asked for. Thread: as for the rest.
  *
- * @return what fb_table_lookup_hash() takes, which is fb_table_lookup() for who has asked before
+ * @param ret  n services, each may be NULL
  */
-uint64_t fb_table_prefetch(const struct fb_snapshot *snap, const struct fb_tuple *tuple);
-const struct fb_service *fb_table_lookup_hash(const struct fb_snapshot *snap,
-					      const struct fb_tuple *tuple, uint64_t hash);
+void fb_table_lookup_bulk(const struct fb_snapshot *snap, const struct fb_tuple *const *tuples,
+			  uint32_t n, const struct fb_service **ret);
 
-static inline void fb_table_prefetch_service(const struct fb_service *svc)
-{
-	rte_prefetch0(svc);
-}
-
+/** Ask for the slot of a hash (of one level, or the first); svc->n_slots is not 0. */
 static inline void fb_table_prefetch_slot(const struct fb_service *svc, uint64_t hash)
 {
 	rte_prefetch0(&svc->slots[(size_t)fb_hash_reduce((uint32_t)(hash >> 32), svc->n_slots) *
@@ -297,12 +295,56 @@ uint32_t fb_table_serves(const struct fb_snapshot *snap, const struct fb_addr *a
 			 rte_be16_t port_be, uint8_t proto, const struct fb_service **ret,
 			 uint32_t most);
 
+/*
+ * Set selection apart from every other use of the secret: with the same words hashed the same way,
+ * the flows of one Maglev slot would share buckets of the flow table. Any values would do.
+ */
+#define FB_SELECT_SRC UINT64_C(0x8f14e45fceea167a)
+#define FB_SELECT_DST UINT64_C(0x5a105e8b9d40e132)
+#define FB_SELECT_END UINT64_C(0xc9f0f895fb98ab91)
+
+static inline uint64_t fb_table_select_hash4(const struct fb_hash_secret *s, bool by_client,
+					     const struct fb_tuple *tuple)
+{
+	uint64_t addrs;
+	uint32_t ports;
+
+	if (by_client)
+		return fb_hash_2(s, tuple->v4.src ^ FB_SELECT_SRC, FB_SELECT_END);
+	memcpy(&addrs, &tuple->v4.src, sizeof(addrs));
+	memcpy(&ports, &tuple->v4.sport, sizeof(ports));
+	return fb_hash_2(s, addrs ^ FB_SELECT_SRC,
+			 FB_SELECT_END ^ ((uint64_t)tuple->proto << 32 | ports));
+}
+
+static inline uint64_t fb_table_select_hash6(const struct fb_hash_secret *s, bool by_client,
+					     const struct fb_tuple *tuple)
+{
+	uint64_t w[4];
+	uint32_t ports;
+	uint64_t h;
+
+	memcpy(w, tuple->v6.src, sizeof(w));
+	memcpy(&ports, &tuple->v6.sport, sizeof(ports));
+	h = fb_hash_2(s, w[0] ^ FB_SELECT_SRC, w[1]);
+	if (by_client)
+		return h;
+	h = fb_hash_2(s, h ^ w[2], w[3] ^ FB_SELECT_DST);
+	return fb_hash_2(s, h, FB_SELECT_END ^ ((uint64_t)tuple->proto << 32 | ports));
+}
+
 /**
  * Hash for selection, the same on every box: client's address and port, service address and port,
  * protocol; of a service by_client the client's address alone, whichever of its addresses is asked.
  */
-uint64_t fb_table_select_hash(const struct fb_snapshot *snap, const struct fb_service *svc,
-			      const struct fb_tuple *tuple);
+static inline uint64_t fb_table_select_hash(const struct fb_snapshot *snap,
+					    const struct fb_service *svc,
+					    const struct fb_tuple *tuple)
+{
+	return likely(tuple->family == FB_IPV4)
+		       ? fb_table_select_hash4(&snap->secret, svc->by_client, tuple)
+		       : fb_table_select_hash6(&snap->secret, svc->by_client, tuple);
+}
 
 /**
  * The place in svc->endpoints for a hash, whose higher half chooses the slot, or the group; and the lower

@@ -189,20 +189,24 @@ static void link_names(struct fb_service_part *svc)
 
 static void use_slots(struct fb_service_part *svc, struct fb_slots *slots)
 {
+	struct fb_service *pub = &svc->pub;
+
 	svc->slots = slots;
-	svc->pub.n_turns = svc->pub.n_active;
+	pub->n_turns = pub->n_active;
 	if (slots == NULL)
 		return;
 	slots->n_users++;
-	svc->pub.slots = slots->v;
-	svc->pub.slot_bits = slots->bits & 0x1f;
-	svc->pub.n_slots = slots->n;
-	svc->pub.groups = slots->tables;
-	svc->pub.members = slots->members;
-	svc->pub.stride = slots->stride;
-	svc->pub.turns = slots->turns;
+	pub->slots = slots->v;
+	pub->slot_bits = slots->bits;
+	pub->n_slots = slots->n;
+	pub->groups = slots->tables;
+	pub->members = slots->members;
+	pub->stride = slots->stride;
+	pub->turns = slots->turns;
 	if (slots->n_turns > 0)
-		svc->pub.n_turns = slots->n_turns;
+		pub->n_turns = slots->n_turns;
+	pub->by_hash = fb_selection_by_hash(pub->selection) && pub->affinity_s == 0;
+	pub->open = pub->n_sources == 0 && !pub->limited && !pub->proxied;
 }
 
 static int compare_places(const void *a, const void *b)

@@ -149,23 +149,25 @@ static void prefetching_tells_the_likely_record_and_changes_nothing(void **state
 		struct fb_tuple client = numbered_tuple(f, 3, FB_DIR_CLIENT);
 		struct fb_tuple reply = numbered_tuple(f, 3, FB_DIR_ENDPOINT);
 		struct fb_flow_hash hash = fb_flow_hash_tuple(t, &client);
-		enum fb_flow_dir dir = FB_DIR_ENDPOINT;
+		uint8_t likely_dir = FB_DIR_ENDPOINT;
+		enum fb_flow_dir dir;
 		struct fb_flow *flow;
 
 		for (int present = 0; present < 2; present++) {
 			struct fb_flow *likely_flow;
 
 			fb_flow_prefetch_index(t, hash);
-			likely_flow = fb_flow_prefetch_record(t, hash, &dir);
+			likely_flow = fb_flow_prefetch_record(t, hash, &likely_dir);
 			if (!present) {
 				assert_null(likely_flow);
+				assert_int_equal(likely_dir, FB_FLOW_NOWHERE);
 				assert_int_equal(fb_flow_insert(t, &client, &reply, 0, &flow), 0);
 				continue;
 			}
 			assert_ptr_equal(likely_flow, flow);
-			assert_int_equal(dir, FB_DIR_CLIENT);
-			assert_true(fb_flow_key_equal(likely_flow, f, dir, &client));
-			assert_false(fb_flow_key_equal(likely_flow, f, dir, &reply));
+			assert_int_equal(likely_dir, FB_DIR_CLIENT);
+			assert_true(fb_flow_key_equal(likely_flow, f, FB_DIR_CLIENT, &client));
+			assert_false(fb_flow_key_equal(likely_flow, f, FB_DIR_CLIENT, &reply));
 			assert_false(fb_flow_key_equal(likely_flow, f, FB_DIR_ENDPOINT, &client));
 		}
 		assert_ptr_equal(fb_flow_find(t, &client, hash, &dir), flow);
@@ -174,6 +176,46 @@ static void prefetching_tells_the_likely_record_and_changes_nothing(void **state
 			flow);
 		fb_flow_table_free(t);
 	}
+}
+
+/* Nowhere is what is nowhere: a key that passed over a full bucket is looked for. */
+static void what_is_nowhere_for_certain_is_in_no_bucket(void **state)
+{
+	enum { CAPACITY = 3000, OTHERS = 3000 };
+	uint32_t certain = 0;
+	uint32_t elsewhere = 0;
+
+	(void)state;
+	for (enum fb_family f = FB_IPV4; f <= FB_IPV6; f++) {
+		struct fb_flow_table *t = fb_flow_table_create(f, CAPACITY, &secret, -1);
+		struct fb_flow *flow;
+
+		for (uint32_t i = 0; i < CAPACITY; i++) {
+			const struct fb_tuple client = numbered_tuple(f, i, FB_DIR_CLIENT);
+			const struct fb_tuple reply = numbered_tuple(f, i, FB_DIR_ENDPOINT);
+
+			assert_int_equal(fb_flow_insert(t, &client, &reply, 0, &flow), 0);
+		}
+		for (uint32_t i = 0; i < CAPACITY + OTHERS; i++) {
+			const struct fb_tuple client = numbered_tuple(f, i, FB_DIR_CLIENT);
+			const struct fb_flow_hash hash = fb_flow_hash_tuple(t, &client);
+			enum fb_flow_dir found_dir;
+			uint8_t dir;
+			const bool found =
+				fb_flow_find(t, &client, hash, &found_dir) != NULL;
+			const bool is_near = fb_flow_prefetch_record(t, hash, &dir) != NULL;
+
+			assert_int_equal(found, i < CAPACITY);
+			if (dir == FB_FLOW_NOWHERE)
+				assert_false(found || is_near);
+			certain += dir == FB_FLOW_NOWHERE;
+			elsewhere += found && !is_near;
+		}
+		fb_flow_table_free(t);
+	}
+	/* Of others nearly all; of those that are there a few. */
+	assert_in_range(certain, 2 * OTHERS * 9 / 10, 2 * OTHERS);
+	assert_in_range(elsewhere, 1, 2 * CAPACITY / 10);
 }
 
 static int set_up(void **state)
@@ -191,6 +233,7 @@ int main(void)
 		cmocka_unit_test(every_byte_of_a_key_and_the_protocol_reach_the_hash),
 		cmocka_unit_test(keys_that_collide_under_crc32c_do_not_pile_up),
 		cmocka_unit_test(prefetching_tells_the_likely_record_and_changes_nothing),
+		cmocka_unit_test(what_is_nowhere_for_certain_is_in_no_bucket),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, NULL);
