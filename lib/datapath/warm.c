@@ -123,19 +123,21 @@ static void find_replies(const struct fb_worker *w, struct fb_burst *b,
 	b->n_left = 0;
 	find_oldest(w, oldest);
 	for (uint16_t k = 0; k < b->n_misses; k++) {
+		struct fb_candidate *c = &b->candidates[k];
+
+		c->has_reply = c->ep != NULL && find_reply(w, clients[k], c);
+	}
+	for (uint16_t k = 0; k < b->n_misses; k++) {
 		const struct fb_tuple *client = clients[k];
 		const struct fb_flow_table *t = w->flows[client->family];
 		struct fb_flow **leaves = &oldest[client->family][fb_flow_queue_of(client->proto)];
 		struct fb_candidate *c = &b->candidates[k];
 
-		if (c->ep == NULL)
-			continue;
-		c->has_reply = find_reply(w, client, c);
 		if (unlikely(!c->has_reply))
 			continue;
 		c->reply_hash = fb_flow_hash_tuple(t, &c->reply);
 		fb_flow_prefetch_index(t, c->reply_hash);
-		if (*leaves != NULL)
+		if (unlikely(*leaves != NULL))
 			leave(w, b, t, leaves);
 	}
 }

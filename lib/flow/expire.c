@@ -2,34 +2,31 @@
 
 /*
  * Ageing by a clock hand: records are read in order, so the hand costs a line each at memory
- * bandwidth, and nothing has to be kept up to date per packet. Those that are due are freed in
- * small groups, with their index lines (which lie anywhere) on the way meanwhile.
+ * bandwidth, and nothing has to be kept up to date per packet. Those that are due are freed a few
+ * later, each while the index lines of those behind it, which lie anywhere, are on the way.
  */
 
 #include "flow/layout.h"
 #include "flow/lookup.h"
 #include "flow/table.h"
 
-#define GROUP 16 /* two index lines each: more would only queue for the core's line fill buffers */
+#define BEHIND 16 /* two index lines each: more would only queue for the core's line fill buffers */
 #define AHEAD 32 /* records: half a page, since most of them are looked at for a moment only */
 
-struct group {
-	struct fb_flow *flow[GROUP];
-	struct fb_flow_hashes hashes[GROUP];
-	uint32_t n;
+/* Flows that will be freed; the n-th at n % BEHIND. */
+struct due {
+	struct fb_flow *flow[BEHIND];
+	struct fb_flow_hashes hashes[BEHIND];
 };
 
-static uint32_t release(struct fb_flow_table *t, struct group *group, const struct fb_flow_expiry *told)
+static inline void release(struct fb_flow_table *t, const struct due *due, uint32_t n,
+			   const struct fb_flow_expiry *told)
 {
-	const uint32_t n = group->n;
+	struct fb_flow *flow = due->flow[n % BEHIND];
 
-	for (uint32_t i = 0; i < n; i++) {
-		if (told->gone != NULL)
-			told->gone(told->arg, group->flow[i]);
-		fb_flow_remove_hashes(t, group->flow[i], &group->hashes[i]);
-	}
-	group->n = 0;
-	return n;
+	if (told->gone != NULL)
+		told->gone(told->arg, flow);
+	fb_flow_remove_hashes(t, flow, &due->hashes[n % BEHIND]);
 }
 
 /* Signed, so that a record touched a moment after `now` was read is not four billion ms old. */
@@ -46,8 +43,8 @@ uint32_t fb_flow_expire(struct fb_flow_table *t, uint32_t now_ms,
 {
 	static const struct fb_flow_expiry nobody;
 	const enum fb_family family = (enum fb_family)t->family;
-	struct group group = {.n = 0};
-	uint32_t freed = 0;
+	struct due due;
+	uint32_t n_due = 0;
 
 	if (told == NULL)
 		told = &nobody;
@@ -62,12 +59,15 @@ uint32_t fb_flow_expire(struct fb_flow_table *t, uint32_t now_ms,
 				told->opening(told->arg, family, flow);
 			continue;
 		}
-		fb_flow_prefetch_keys(t, flow, &group.hashes[group.n]);
+		if (n_due >= BEHIND)
+			release(t, &due, n_due - BEHIND, told);
+		due.flow[n_due % BEHIND] = flow;
+		fb_flow_prefetch_keys(t, flow, &due.hashes[n_due % BEHIND]);
 		if (told->due != NULL)
 			told->due(told->arg, flow);
-		group.flow[group.n++] = flow;
-		if (group.n == GROUP)
-			freed += release(t, &group, told);
+		n_due++;
 	}
-	return freed + release(t, &group, told);
+	for (uint32_t n = n_due - RTE_MIN(n_due, (uint32_t)BEHIND); n < n_due; n++)
+		release(t, &due, n, told);
+	return n_due;
 }
