@@ -14,6 +14,7 @@
 #include "datapath/stages.h"
 #include "flow/lookup.h"
 #include "flow/queue.h"
+#include "nat/first.h"
 
 static void find_services(const struct fb_worker *w, struct fb_burst *b,
 			  const struct fb_tuple *const *clients)

@@ -8,7 +8,7 @@
 
 #include "flow/lookup.h"
 #include "flow/queue.h"
-#include "nat/rss.h"
+#include "nat/first.h"
 
 #define PRIVILEGED 1024
 
@@ -53,45 +53,12 @@ void fb_nat_ports_mirror(struct fb_nat_ports *ports)
 	}
 }
 
-uint32_t fb_nat_port_count(const struct fb_nat_ports *ports, uint16_t worker)
-{
-	return (uint32_t)ports->n_blocks[worker] * FB_NAT_BLOCK;
-}
-
-rte_be16_t fb_nat_port_at(const struct fb_nat_ports *ports, uint16_t worker, uint32_t i)
-{
-	const uint32_t block = i / FB_NAT_BLOCK * ports->n_workers + worker;
-
-	return rte_cpu_to_be_16((uint16_t)(ports->first + block * FB_NAT_BLOCK + i % FB_NAT_BLOCK));
-}
-
 static uint64_t hash_addr(const struct fb_hash_secret *s, const struct fb_addr *a, uint64_t more)
 {
 	uint64_t w[2];
 
 	memcpy(w, a->bytes, sizeof(w));
 	return fb_hash_2(s, fb_hash_mix(w[0] ^ s->k[2], w[1] ^ s->k[3]), more);
-}
-
-/* The client's tuple by itself: no candidate, and no hash of a table. Any value would do. */
-#define DRAWS UINT64_C(0x6c62272e07bb0142)
-
-static inline uint64_t hash_tuple(const struct fb_hash_secret *s, const struct fb_tuple *t)
-{
-	uint64_t words[4];
-	uint32_t ports;
-
-	if (t->family == FB_IPV4) {
-		memcpy(words, &t->v4.src, sizeof(words[0]));
-		memcpy(&ports, &t->v4.sport, sizeof(ports));
-		return fb_hash_2(s, words[0] ^ DRAWS, (uint64_t)t->proto << 32 | ports);
-	}
-	memcpy(words, t->v6.src, sizeof(words));
-	memcpy(&ports, &t->v6.sport, sizeof(ports));
-	return fb_hash_2(s,
-			 fb_hash_mix(words[0] ^ s->k[0], words[1] ^ s->k[1]) ^
-				 fb_hash_mix(words[2] ^ s->k[2], words[3] ^ s->k[3]) ^ DRAWS,
-			 (uint64_t)t->proto << 32 | ports);
 }
 
 /* The candidates of one search, one after the other. */
@@ -108,32 +75,21 @@ struct draws {
 	struct fb_tuple *reply; /* the candidate */
 };
 
-/* A client's SNAT address is the same whatever it asks. */
-static inline uint32_t address_of(const struct fb_hash_secret *s, const struct fb_tuple *client,
-				  uint32_t n_snat)
+uint32_t fb_nat_address_of_many(const struct fb_nat_ports *ports, const struct fb_tuple *client,
+				uint32_t n_snat)
 {
-	struct fb_addr src;
+	const struct fb_addr src = fb_tuple_src(client);
 
-	if (likely(n_snat == 1))
-		return 0;
-	src = fb_tuple_src(client);
-	return fb_hash_reduce((uint32_t)(hash_addr(s, &src, 0) >> 32), n_snat);
+	return fb_hash_reduce((uint32_t)(hash_addr(&ports->secret, &src, 0) >> 32), n_snat);
 }
 
-static inline rte_be16_t any_port(const struct fb_nat_ports *ports, uint16_t worker, uint64_t draw)
-{
-	return fb_nat_port_at(
-		ports, worker,
-		fb_hash_reduce((uint32_t)draw, fb_nat_port_count(ports, worker)));
-}
-
-static inline void steer_to(struct draws *d)
+static void steer_to(struct draws *d)
 {
 	if (d->steer != NULL)
 		d->rest = fb_nat_steer_begin(d->steer, d->worker, d->reply);
 }
 
-static inline void draws_begin(struct draws *d, const struct fb_nat_ports *ports, uint16_t worker,
+static void draws_begin(struct draws *d, const struct fb_nat_ports *ports, uint16_t worker,
 			       const struct fb_tuple *client, const struct fb_addr *ep,
 			       rte_be16_t ep_port_be, const struct fb_addr *snat, uint32_t n_snat,
 			       const struct fb_nat_steer *steer, struct fb_tuple *reply)
@@ -145,9 +101,9 @@ static inline void draws_begin(struct draws *d, const struct fb_nat_ports *ports
 		.steer = fb_nat_rss_knows(client->proto) ? steer : NULL,
 		.snat = snat,
 		.n_snat = n_snat,
-		.at = address_of(&ports->secret, client, n_snat),
+		.at = fb_nat_address_of(ports, client, n_snat),
 		.worker = worker,
-		.seed = hash_tuple(&ports->secret, client),
+		.seed = fb_nat_first_draw(ports, client),
 		.reply = reply,
 	};
 	fb_tuple_set_answer(reply, client->proto, family, ep, ep_port_be,
@@ -166,7 +122,7 @@ static void next_address(struct draws *d)
 }
 
 /* @return whether there was another one */
-static inline bool draws_next(struct draws *d)
+static bool draws_next(struct draws *d)
 {
 	while (d->i < FB_NAT_TRIES) {
 		const uint64_t draw =
@@ -177,7 +133,7 @@ static inline bool draws_next(struct draws *d)
 			next_address(d);
 		d->i++;
 		if (d->steer == NULL)
-			port_be = any_port(d->ports, d->worker, draw);
+			port_be = fb_nat_port_drawn(d->ports, d->worker, draw);
 		else if (fb_nat_steer_port(d->steer, d->ports, d->worker,
 					   (enum fb_family)d->reply->family, d->rest, draw,
 					   &port_be) != 0)
@@ -194,27 +150,6 @@ static bool is_client(const struct fb_tuple *client, const struct fb_tuple *repl
 	const size_t len = client->family == FB_IPV4 ? sizeof(client->v4) : sizeof(client->v6);
 
 	return memcmp(client, reply, len) == 0;
-}
-
-int fb_nat_first(const struct fb_nat_ports *ports, uint16_t worker, const struct fb_tuple *client,
-		 const struct fb_addr *ep, rte_be16_t ep_port_be, const struct fb_addr *snat,
-		 uint32_t n_snat, const struct fb_nat_steer *steer, struct fb_tuple *ret_reply)
-{
-	const enum fb_family family = (enum fb_family)client->family;
-	const uint64_t draw = hash_tuple(&ports->secret, client);
-	rte_be16_t port_be;
-
-	if (unlikely(n_snat == 0))
-		return -ENOENT;
-	fb_tuple_set_answer(ret_reply, client->proto, family, ep, ep_port_be,
-			    fb_addr_bytes(&snat[address_of(&ports->secret, client, n_snat)], family),
-			    0);
-	if (steer == NULL || !fb_nat_rss_knows(client->proto))
-		port_be = any_port(ports, worker, draw);
-	else if (unlikely(fb_nat_steer_first(steer, ports, worker, ret_reply, draw, &port_be) != 0))
-		return -EADDRNOTAVAIL;
-	fb_tuple_set_ports(ret_reply, ep_port_be, port_be);
-	return 0;
 }
 
 int fb_nat_choose(const struct fb_nat_ports *ports, uint16_t worker,

@@ -58,10 +58,28 @@ static inline uint8_t fb_nat_port_owner(const struct fb_nat_ports *ports, rte_be
 }
 
 /** How many ports a worker owns. */
-uint32_t fb_nat_port_count(const struct fb_nat_ports *ports, uint16_t worker);
+static inline uint32_t fb_nat_port_count(const struct fb_nat_ports *ports, uint16_t worker)
+{
+	return (uint32_t)ports->n_blocks[worker] * FB_NAT_BLOCK;
+}
 
 /** The worker's port number i of fb_nat_port_count(), network order. */
-rte_be16_t fb_nat_port_at(const struct fb_nat_ports *ports, uint16_t worker, uint32_t i);
+static inline rte_be16_t fb_nat_port_at(const struct fb_nat_ports *ports, uint16_t worker,
+					uint32_t i)
+{
+	const uint32_t block = i / FB_NAT_BLOCK * ports->n_workers + worker;
+
+	return rte_cpu_to_be_16((uint16_t)(ports->first + block * FB_NAT_BLOCK + i % FB_NAT_BLOCK));
+}
+
+/** One of them by any number. */
+static inline rte_be16_t fb_nat_port_drawn(const struct fb_nat_ports *ports, uint16_t worker,
+					   uint64_t draw)
+{
+	return fb_nat_port_at(
+		ports, worker,
+		fb_hash_reduce((uint32_t)draw, fb_nat_port_count(ports, worker)));
+}
 
 struct fb_nat_steer; /* nat/rss.h: for the device that the replies come in on */
 
@@ -82,17 +100,6 @@ int fb_nat_choose(const struct fb_nat_ports *ports, uint16_t worker,
 		  const struct fb_flow_table *flows, const struct fb_tuple *client,
 		  const struct fb_addr *ep, rte_be16_t ep_port_be, const struct fb_addr *snat,
 		  uint32_t n_snat, const struct fb_nat_steer *steer, struct fb_tuple *ret_reply);
-
-/**
- * What fb_nat_choose() would try first, whether or not it is free: for who asks for its lines while others are
- * in hand, and looks then. It is free iff fb_flow_insert() takes it.
- *
- * @param ret_reply  may be written in any case
- * @return 0; -EADDRNOTAVAIL if no port's replies come back to the worker; -ENOENT if n_snat is 0
- */
-int fb_nat_first(const struct fb_nat_ports *ports, uint16_t worker, const struct fb_tuple *client,
-		 const struct fb_addr *ep, rte_be16_t ep_port_be, const struct fb_addr *snat,
-		 uint32_t n_snat, const struct fb_nat_steer *steer, struct fb_tuple *ret_reply);
 
 /**
  * The same where fb_nat_choose() has found none: if no port is free, that of a flow which may lose it.

@@ -11,31 +11,6 @@
 
 #define TUPLE_BYTES sizeof(struct fb_tuple6) /* the longest input of the hash */
 
-/* One worker's ports of one family: class c is port[start[c]] to port[start[c + 1] - 1]. */
-struct classes {
-	uint32_t start[FB_NAT_RSS_RETA_MAX + 1];
-	uint16_t *port; /* host order */
-};
-
-struct worker_part {
-	uint32_t n_entries;
-	uint16_t entry[FB_NAT_RSS_RETA_MAX]; /* RETA entries whose queue is the worker's */
-	struct classes classes[FB_FAMILY_COUNT];
-};
-
-struct fb_nat_steer {
-	uint32_t mask; /* reta_size - 1 */
-	uint16_t n_workers;
-	uint64_t hash_types;
-	uint16_t queue[FB_NAT_RSS_RETA_MAX];
-	uint8_t owner[FB_NAT_RSS_RETA_MAX]; /* worker of each entry */
-	uint8_t owner_unhashed;             /* worker of queue 0 */
-	/* What each value of each byte of the tuple contributes to the low bits. Both families
-	 * begin at the key's first bit, so IPv4 uses the first 12 rows. */
-	uint16_t contribution[TUPLE_BYTES][256];
-	struct worker_part part[];
-};
-
 /* 32 bits of the key from any bit on. */
 static uint32_t key_window(const uint8_t *key, uint32_t bit)
 {
@@ -60,16 +35,6 @@ static void fill_contributions(struct fb_nat_steer *s, const uint8_t *key)
 	}
 }
 
-static __rte_always_inline uint32_t fold(const struct fb_nat_steer *s, const void *tuple, uint32_t begin, uint32_t end)
-{
-	const uint8_t *bytes = tuple;
-	uint32_t low_bits = 0;
-
-	for (uint32_t i = begin; i < end; i++)
-		low_bits ^= s->contribution[i][bytes[i]];
-	return low_bits;
-}
-
 static uint32_t addresses_len(uint8_t family)
 {
 	return 2 * (uint32_t)fb_family_addr_len((enum fb_family)family);
@@ -83,20 +48,14 @@ static uint32_t port_class(const struct fb_nat_steer *s, enum fb_family family, 
 	return s->contribution[at][port >> 8] ^ s->contribution[at + 1][port & 0xff];
 }
 
-static bool hashes_ports(const struct fb_nat_steer *s, const struct fb_tuple *t)
+static void set_types(struct fb_nat_steer *s, uint64_t hash_types)
 {
-	if (t->proto == IPPROTO_TCP)
-		return (s->hash_types & (t->family == FB_IPV4 ? RTE_ETH_RSS_NONFRAG_IPV4_TCP
-							      : RTE_ETH_RSS_NONFRAG_IPV6_TCP)) != 0;
-	if (t->proto == IPPROTO_UDP)
-		return (s->hash_types & (t->family == FB_IPV4 ? RTE_ETH_RSS_NONFRAG_IPV4_UDP
-							      : RTE_ETH_RSS_NONFRAG_IPV6_UDP)) != 0;
-	return false;
-}
-
-static bool hashes_addresses(const struct fb_nat_steer *s, const struct fb_tuple *t)
-{
-	return (s->hash_types & (t->family == FB_IPV4 ? RTE_ETH_RSS_IPV4 : RTE_ETH_RSS_IPV6)) != 0;
+	s->hashes_ports[FB_IPV4][0] = (hash_types & RTE_ETH_RSS_NONFRAG_IPV4_TCP) != 0;
+	s->hashes_ports[FB_IPV4][1] = (hash_types & RTE_ETH_RSS_NONFRAG_IPV4_UDP) != 0;
+	s->hashes_ports[FB_IPV6][0] = (hash_types & RTE_ETH_RSS_NONFRAG_IPV6_TCP) != 0;
+	s->hashes_ports[FB_IPV6][1] = (hash_types & RTE_ETH_RSS_NONFRAG_IPV6_UDP) != 0;
+	s->hashes_addresses[FB_IPV4] = (hash_types & RTE_ETH_RSS_IPV4) != 0;
+	s->hashes_addresses[FB_IPV6] = (hash_types & RTE_ETH_RSS_IPV6) != 0;
 }
 
 /* Ports of one worker, counted and then placed by class. */
@@ -104,7 +63,7 @@ static int sort_ports(struct fb_nat_steer *s, const struct fb_nat_ports *ports, 
 		      enum fb_family family)
 {
 	const uint32_t n = fb_nat_port_count(ports, worker);
-	struct classes *c = &s->part[worker].classes[family];
+	struct fb_nat_classes *c = &s->part[worker].classes[family];
 	uint32_t fill[FB_NAT_RSS_RETA_MAX];
 
 	c->port = malloc(n * sizeof(*c->port));
@@ -122,7 +81,7 @@ static int sort_ports(struct fb_nat_steer *s, const struct fb_nat_ports *ports, 
 	for (uint32_t i = 0; i < n; i++) {
 		const uint16_t port = rte_be_to_cpu_16(fb_nat_port_at(ports, worker, i));
 
-		c->port[fill[port_class(s, family, port)]++] = port;
+		c->port[fill[port_class(s, family, port)]++] = rte_cpu_to_be_16(port);
 	}
 	return 0;
 }
@@ -155,10 +114,10 @@ struct fb_nat_steer *fb_nat_steer_create(const struct fb_nat_rss *rss,
 		return NULL;
 	s->mask = rss->reta_size - 1;
 	s->n_workers = ports->n_workers;
-	s->hash_types = rss->hash_types;
+	set_types(s, rss->hash_types);
 	s->owner_unhashed = rss->queue_worker[0];
 	for (uint32_t i = 0; i < rss->reta_size; i++) {
-		struct worker_part *part = &s->part[rss->queue_worker[rss->reta[i]]];
+		struct fb_nat_steer_part *part = &s->part[rss->queue_worker[rss->reta[i]]];
 
 		s->queue[i] = rss->reta[i];
 		s->owner[i] = rss->queue_worker[rss->reta[i]];
@@ -191,10 +150,10 @@ static bool reta_entry(const struct fb_nat_steer *s, const struct fb_tuple *t, u
 {
 	const uint32_t len = addresses_len(t->family);
 
-	if (hashes_ports(s, t))
-		*ret = fold(s, t, 0, len + 4);
-	else if (hashes_addresses(s, t))
-		*ret = fold(s, t, 0, len);
+	if (fb_nat_steer_by_ports(s, t))
+		*ret = fb_nat_steer_fold(s, t, 0, len + 4);
+	else if (s->hashes_addresses[t->family])
+		*ret = fb_nat_steer_fold(s, t, 0, len);
 	else
 		return false;
 	return true;
@@ -212,75 +171,4 @@ uint8_t fb_nat_rss_worker(const struct fb_nat_steer *steer, const struct fb_tupl
 	uint32_t entry;
 
 	return reta_entry(steer, tuple, &entry) ? steer->owner[entry] : steer->owner_unhashed;
-}
-
-static __rte_always_inline struct fb_nat_steer_rest
-rest_of(const struct fb_nat_steer *steer, uint16_t worker, const struct fb_tuple *reply)
-{
-	struct fb_nat_steer_rest rest = {0};
-
-	if (likely(hashes_ports(steer, reply))) {
-		/* Each with its length known, so that nothing is counted. */
-		rest.low_bits = reply->family == FB_IPV4 ? fold(steer, reply, 0, 10)
-							 : fold(steer, reply, 0, 34);
-		return rest;
-	}
-	rest.any_port = fb_nat_rss_worker(steer, reply) == worker;
-	rest.no_port = !rest.any_port;
-	return rest;
-}
-
-struct fb_nat_steer_rest fb_nat_steer_begin(const struct fb_nat_steer *steer, uint16_t worker,
-					    const struct fb_tuple *reply)
-{
-	return rest_of(steer, worker, reply);
-}
-
-static __rte_always_inline int port_of(const struct fb_nat_steer *steer,
-				       const struct fb_nat_ports *ports, uint16_t worker,
-				       enum fb_family family, struct fb_nat_steer_rest rest,
-				       uint64_t draw, rte_be16_t *ret_port_be)
-{
-	const struct worker_part *part = &steer->part[worker];
-	const struct classes *classes = &part->classes[family];
-	uint32_t at = fb_hash_reduce((uint32_t)(draw >> 32), part->n_entries);
-
-	if (unlikely(rest.any_port)) {
-		*ret_port_be = fb_nat_port_at(
-			ports, worker,
-			fb_hash_reduce((uint32_t)draw, fb_nat_port_count(ports, worker)));
-		return 0;
-	}
-	if (unlikely(rest.no_port))
-		return -EADDRNOTAVAIL;
-	/* A class is empty only where the worker has few ports, or the key few bits. */
-	for (uint32_t n = part->n_entries; n > 0; n--) {
-		const uint32_t class = rest.low_bits ^ part->entry[at];
-		const uint32_t size = classes->start[class + 1] - classes->start[class];
-
-		if (likely(size > 0)) {
-			*ret_port_be = rte_cpu_to_be_16(
-				classes->port[classes->start[class] +
-					      fb_hash_reduce((uint32_t)draw, size)]);
-			return 0;
-		}
-		if (++at == part->n_entries)
-			at = 0;
-	}
-	return -EADDRNOTAVAIL;
-}
-
-int fb_nat_steer_port(const struct fb_nat_steer *steer, const struct fb_nat_ports *ports,
-		      uint16_t worker, enum fb_family family, struct fb_nat_steer_rest rest,
-		      uint64_t draw, rte_be16_t *ret_port_be)
-{
-	return port_of(steer, ports, worker, family, rest, draw, ret_port_be);
-}
-
-int fb_nat_steer_first(const struct fb_nat_steer *steer, const struct fb_nat_ports *ports,
-		       uint16_t worker, const struct fb_tuple *reply, uint64_t draw,
-		       rte_be16_t *ret_port_be)
-{
-	return port_of(steer, ports, worker, (enum fb_family)reply->family,
-		       rest_of(steer, worker, reply), draw, ret_port_be);
 }

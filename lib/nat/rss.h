@@ -16,9 +16,13 @@
  * One steer per device and set of workers. Read-only after creation: shared by all workers.
  */
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_common.h>
 
 #include "nat/port.h"
 #include "net/packet.h"
@@ -35,6 +39,33 @@ struct fb_nat_rss {
 	const uint8_t *queue_worker; /* worker that polls each queue */
 	uint32_t n_queues;
 	uint64_t hash_types; /* RTE_ETH_RSS_* as configured */
+};
+
+/* One worker's ports of one family: class c is port[start[c]] to port[start[c + 1] - 1]. */
+struct fb_nat_classes {
+	uint32_t start[FB_NAT_RSS_RETA_MAX + 1];
+	rte_be16_t *port;
+};
+
+struct fb_nat_steer_part {
+	uint32_t n_entries;
+	uint16_t entry[FB_NAT_RSS_RETA_MAX]; /* RETA entries whose queue is the worker's */
+	struct fb_nat_classes classes[FB_FAMILY_COUNT];
+};
+
+/* For this library, and for what a new flow's first port takes, which is inlined (nat/first.h). */
+struct fb_nat_steer {
+	uint32_t mask; /* reta_size - 1 */
+	uint16_t n_workers;
+	bool hashes_ports[FB_FAMILY_COUNT][2]; /* of TCP, of UDP */
+	bool hashes_addresses[FB_FAMILY_COUNT];
+	uint16_t queue[FB_NAT_RSS_RETA_MAX];
+	uint8_t owner[FB_NAT_RSS_RETA_MAX]; /* worker of each entry */
+	uint8_t owner_unhashed;             /* worker of queue 0 */
+	/* What each value of each byte of the tuple contributes to the low bits. Both families
+	 * begin at the key's first bit, so IPv4 uses the first 12 rows. */
+	uint16_t contribution[sizeof(struct fb_tuple6)][256];
+	struct fb_nat_steer_part part[];
 };
 
 /**
@@ -71,9 +102,40 @@ struct fb_nat_steer_rest {
 	bool no_port;      /* it does not, and they don't */
 };
 
+static __rte_always_inline uint32_t fb_nat_steer_fold(const struct fb_nat_steer *s,
+						      const void *tuple, uint32_t begin,
+						      uint32_t end)
+{
+	const uint8_t *bytes = tuple;
+	uint32_t low_bits = 0;
+
+	for (uint32_t i = begin; i < end; i++)
+		low_bits ^= s->contribution[i][bytes[i]];
+	return low_bits;
+}
+
+static __rte_always_inline bool fb_nat_steer_by_ports(const struct fb_nat_steer *s,
+						      const struct fb_tuple *t)
+{
+	return fb_nat_rss_knows(t->proto) && s->hashes_ports[t->family][t->proto == IPPROTO_UDP];
+}
+
 /** Thread: any. @param reply  its destination port is not looked at */
-struct fb_nat_steer_rest fb_nat_steer_begin(const struct fb_nat_steer *steer, uint16_t worker,
-					    const struct fb_tuple *reply);
+static __rte_always_inline struct fb_nat_steer_rest
+fb_nat_steer_begin(const struct fb_nat_steer *steer, uint16_t worker, const struct fb_tuple *reply)
+{
+	struct fb_nat_steer_rest rest = {0};
+
+	if (likely(fb_nat_steer_by_ports(steer, reply))) {
+		/* Each with its length known, so that nothing is counted. */
+		rest.low_bits = reply->family == FB_IPV4 ? fb_nat_steer_fold(steer, reply, 0, 10)
+							 : fb_nat_steer_fold(steer, reply, 0, 34);
+		return rest;
+	}
+	rest.any_port = fb_nat_rss_worker(steer, reply) == worker;
+	rest.no_port = !rest.any_port;
+	return rest;
+}
 
 /**
  * A port of the worker with which the reply comes in at the worker's queue.
@@ -84,13 +146,36 @@ struct fb_nat_steer_rest fb_nat_steer_begin(const struct fb_nat_steer *steer, ui
  * @param ret_port_be  set on success only
  * @return 0, or -EADDRNOTAVAIL: there is no such port
  */
-int fb_nat_steer_port(const struct fb_nat_steer *steer, const struct fb_nat_ports *ports,
-		      uint16_t worker, enum fb_family family, struct fb_nat_steer_rest rest,
-		      uint64_t draw, rte_be16_t *ret_port_be);
+static __rte_always_inline int fb_nat_steer_port(const struct fb_nat_steer *steer,
+						 const struct fb_nat_ports *ports, uint16_t worker,
+						 enum fb_family family,
+						 struct fb_nat_steer_rest rest, uint64_t draw,
+						 rte_be16_t *ret_port_be)
+{
+	const struct fb_nat_steer_part *part = &steer->part[worker];
+	const struct fb_nat_classes *classes = &part->classes[family];
+	uint32_t at = fb_hash_reduce((uint32_t)(draw >> 32), part->n_entries);
 
-/** Both of these at once, for who tries one port only. */
-int fb_nat_steer_first(const struct fb_nat_steer *steer, const struct fb_nat_ports *ports,
-		       uint16_t worker, const struct fb_tuple *reply, uint64_t draw,
-		       rte_be16_t *ret_port_be);
+	if (unlikely(rest.any_port)) {
+		*ret_port_be = fb_nat_port_drawn(ports, worker, draw);
+		return 0;
+	}
+	if (unlikely(rest.no_port))
+		return -EADDRNOTAVAIL;
+	/* A class is empty only where the worker has few ports, or the key few bits. */
+	for (uint32_t n = part->n_entries; n > 0; n--) {
+		const uint32_t class = rest.low_bits ^ part->entry[at];
+		const uint32_t start = classes->start[class];
+		const uint32_t size = classes->start[class + 1] - start;
+
+		if (likely(size > 0)) {
+			*ret_port_be = classes->port[start + fb_hash_reduce((uint32_t)draw, size)];
+			return 0;
+		}
+		if (++at == part->n_entries)
+			at = 0;
+	}
+	return -EADDRNOTAVAIL;
+}
 
 #endif

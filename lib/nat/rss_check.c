@@ -7,6 +7,8 @@
 #include <rte_ethdev.h>
 #include <rte_thash.h>
 
+#include "nat/first.h"
+
 #define GROUP 64 /* ports that are looked at with the same endpoint and SNAT address */
 
 /* What is looked at: the replies to one worker, of one protocol and family. */

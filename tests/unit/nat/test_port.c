@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
+#include "nat/first.h"
 #include "nat/port.h"
 
 static struct fb_hash_secret secret;

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef FB_NAT_FIRST_H
+#define FB_NAT_FIRST_H
+
+/*
+ * What fb_nat_choose() tries first, for who asks for its lines while others are in hand. Inlined, since every new
+ * flow that hides its client comes here. Thread: any.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include <rte_branch_prediction.h>
+#include <rte_common.h>
+
+#include "nat/port.h"
+#include "nat/rss.h"
+
+/* port.c: of more than one. */
+uint32_t fb_nat_address_of_many(const struct fb_nat_ports *ports, const struct fb_tuple *client,
+				uint32_t n_snat);
+
+/* A client's SNAT address is the same whatever it asks. */
+static __rte_always_inline uint32_t fb_nat_address_of(const struct fb_nat_ports *ports,
+						      const struct fb_tuple *client,
+						      uint32_t n_snat)
+{
+	return likely(n_snat == 1) ? 0 : fb_nat_address_of_many(ports, client, n_snat);
+}
+
+/* Sets draws apart from any other use of the secret. Any value would do. */
+#define FB_NAT_DRAWS UINT64_C(0x6c62272e07bb0142)
+
+/* The client's tuple by itself: no candidate, and no hash of a table. */
+static __rte_always_inline uint64_t fb_nat_first_draw(const struct fb_nat_ports *ports,
+						      const struct fb_tuple *t)
+{
+	const struct fb_hash_secret *s = &ports->secret;
+	uint64_t words[4];
+	uint32_t dports;
+
+	if (likely(t->family == FB_IPV4)) {
+		memcpy(words, &t->v4.src, sizeof(words[0]));
+		memcpy(&dports, &t->v4.sport, sizeof(dports));
+		return fb_hash_2(s, words[0] ^ FB_NAT_DRAWS, (uint64_t)t->proto << 32 | dports);
+	}
+	memcpy(words, t->v6.src, sizeof(words));
+	memcpy(&dports, &t->v6.sport, sizeof(dports));
+	return fb_hash_2(s,
+			 fb_hash_mix(words[0] ^ s->k[0], words[1] ^ s->k[1]) ^
+				 fb_hash_mix(words[2] ^ s->k[2], words[3] ^ s->k[3]) ^ FB_NAT_DRAWS,
+			 (uint64_t)t->proto << 32 | dports);
+}
+
+/**
+ * Free or not: it is free iff fb_flow_insert() takes it.
+ *
+ * @param ret_reply  may be written in any case
+ * @return 0; -EADDRNOTAVAIL if no port's replies come back to the worker; -ENOENT if n_snat is 0
+ */
+static __rte_always_inline int
+fb_nat_first(const struct fb_nat_ports *ports, uint16_t worker, const struct fb_tuple *client,
+	     const struct fb_addr *ep, rte_be16_t ep_port_be, const struct fb_addr *snat,
+	     uint32_t n_snat, const struct fb_nat_steer *steer, struct fb_tuple *ret_reply)
+{
+	const enum fb_family family = (enum fb_family)client->family;
+	const uint64_t draw = fb_nat_first_draw(ports, client);
+	rte_be16_t port_be;
+
+	if (unlikely(n_snat == 0))
+		return -ENOENT;
+	fb_tuple_set_answer(ret_reply, client->proto, family, ep, ep_port_be,
+			    fb_addr_bytes(&snat[fb_nat_address_of(ports, client, n_snat)], family),
+			    0);
+	if (steer == NULL || !fb_nat_rss_knows(client->proto))
+		port_be = fb_nat_port_drawn(ports, worker, draw);
+	else if (unlikely(fb_nat_steer_port(steer, ports, worker, family,
+					    fb_nat_steer_begin(steer, worker, ret_reply), draw,
+					    &port_be) != 0))
+		return -EADDRNOTAVAIL;
+	fb_tuple_set_ports(ret_reply, ep_port_be, port_be);
+	return 0;
+}
+
+#endif
