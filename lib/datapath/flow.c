@@ -12,6 +12,7 @@
 
 #include "datapath/select.h"
 #include "datapath/stages.h"
+#include "flow/expire.h"
 #include "flow/lookup.h"
 #include "flow/queue.h"
 

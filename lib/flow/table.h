@@ -193,30 +193,6 @@ struct fb_flow_hashes {
 void fb_flow_remove_hashes(struct fb_flow_table *t, struct fb_flow *flow,
 			   const struct fb_flow_hashes *hashes);
 
-/** What fb_flow_expire() tells its caller of flows, each of it optional; must not change the table. */
-struct fb_flow_expiry {
-	/* Will be freed, in a little while: time to ask for memory. */
-	void (*due)(void *arg, const struct fb_flow *flow);
-	/* Is about to be freed. */
-	void (*gone)(void *arg, const struct fb_flow *flow);
-	/* Is in FB_FLOW_PROXY_OPENING, and stays. */
-	void (*opening)(void *arg, enum fb_family family, struct fb_flow *flow);
-	void *arg;
-};
-
-/**
- * Look at the next n_records of the table, in a circle, and free those that have been idle for
- * longer than their state's timeout. The worker calls it once per burst with a small n, so that the
- * whole used part of the table is seen about once a second; records past the highest one ever used
- * are not visited.
- *
- * @param told  may be NULL
- * @return how many were freed
- */
-uint32_t fb_flow_expire(struct fb_flow_table *t, uint32_t now_ms,
-			const struct fb_flow_timeouts *timeouts, uint32_t n_records,
-			const struct fb_flow_expiry *told);
-
 /** Upper bound of places that may hold a flow; for pacing fb_flow_expire() and for walking. */
 uint32_t fb_flow_high_water(const struct fb_flow_table *t);
 

@@ -45,11 +45,12 @@ static inline void fb_rewrite_prepare(const struct fb_tuple *from, const struct 
 				      struct fb_rewrite *ret)
 {
 	if (from->family == FB_IPV4) {
-		const uint64_t addrs = fb_csum_change(&from->v4.src, &to->v4.src, 8);
+		const uint64_t ports = fb_csum_change(&from->v4.sport, &to->v4.sport, 4);
 
-		ret->ip_delta = fb_csum_fold(addrs);
-		ret->l4_delta = fb_csum_fold(
-			addrs + fb_csum_change(&from->v4.sport, &to->v4.sport, 4));
+		ret->ip_delta = fb_csum_fold(fb_csum_change(&from->v4.src, &to->v4.src, 8));
+		/* The ports' is of 33 bits. */
+		ret->l4_delta = fb_csum_fold_few(ret->ip_delta + (uint32_t)(ports & 0xffff) +
+						 (uint32_t)(ports >> 16));
 	} else {
 		ret->ip_delta = 0;
 		ret->l4_delta = fb_csum_delta(&from->v6, &to->v6, sizeof(from->v6));

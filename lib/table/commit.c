@@ -475,6 +475,7 @@ struct fb_snapshot *fb_table_commit(struct fb_table *t)
 		},
 		.next = t->snapshots,
 	};
+	snap->pub.box_ends = snap->pub.addresses->box_ends;
 	memcpy(snap->pub.snat, t->committed_snat, sizeof(snap->pub.snat));
 	memcpy(snap->pub.cluster, t->cluster, sizeof(snap->pub.cluster));
 	snap->pub.n_cluster = t->n_cluster;

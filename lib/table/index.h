@@ -55,9 +55,7 @@ struct fb_address_entry {
 struct fb_address_index {
 	uint32_t mask;
 	uint32_t n;
-	/* For each FB_ADDR_BOX a bit by its last byte: an address without its bit is not the box's, and need
-	 * not be looked for. */
-	uint64_t box_ends;
+	uint64_t box_ends; /* of each FB_ADDR_BOX: fb_snapshot.box_ends */
 	struct fb_address_entry entries[] __attribute__((aligned(64)));
 };
 
@@ -174,12 +172,6 @@ fb_address_index_at(const struct fb_address_index *index, const struct fb_hash_s
 		if (e->bits == 0 || fb_addr_equal(&e->addr, addr))
 			return e;
 	}
-}
-
-/* Of the address' last byte. */
-static inline uint64_t fb_address_end_bit(uint8_t end)
-{
-	return UINT64_C(1) << (end % 64);
 }
 
 /* Write side. Indices are parts (table/part.h): freed with fb_part_free(). */

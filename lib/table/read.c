@@ -31,15 +31,6 @@ static inline struct fb_addr dst_of(const struct fb_tuple *tuple)
 	return address(tuple->family, &tuple->v4.dst, tuple->v6.dst);
 }
 
-/* Whether the source may be the box's own, by its last byte; hardly any is. */
-static inline bool may_be_box(const struct fb_snapshot *snap, const struct fb_tuple *tuple)
-{
-	const uint8_t *last = tuple->family == FB_IPV4 ? (const uint8_t *)&tuple->v4.src + 3
-						       : &tuple->v6.src[15];
-
-	return (snap->addresses->box_ends & fb_address_end_bit(*last)) != 0;
-}
-
 static inline uint64_t hash_of(const struct fb_snapshot *snap, const struct fb_tuple *tuple)
 {
 	struct fb_addr dst;
@@ -86,7 +77,7 @@ void fb_table_lookup_bulk(const struct fb_snapshot *snap, const struct fb_tuple 
 		hashes[i] = hash_of(snap, tuples[i]);
 		rte_prefetch0(
 			&snap->frontends->entries[(uint32_t)hashes[i] & snap->frontends->mask]);
-		if (unlikely(may_be_box(snap, tuples[i]))) {
+		if (unlikely(fb_table_source_may_be_box(snap, tuples[i]))) {
 			const struct fb_addr src = fb_tuple_src(tuples[i]);
 
 			fb_address_index_prefetch(snap->addresses, &snap->secret, &src);
@@ -159,17 +150,10 @@ bool fb_table_admits(const struct fb_service *svc, const struct fb_addr *client)
 	return svc->n_sources == 0 || fb_source_set_contains(svc->sources, client);
 }
 
-bool fb_table_source_is_forged(const struct fb_snapshot *snap, const struct fb_tuple *tuple)
+bool fb_table_source_is_box(const struct fb_snapshot *snap, const struct fb_tuple *tuple)
 {
-	struct fb_addr src;
+	const struct fb_addr src = fb_tuple_src(tuple);
 
-	if (tuple->family == FB_IPV4
-		    ? tuple->v4.src == tuple->v4.dst
-		    : memcmp(tuple->v6.src, tuple->v6.dst, sizeof(tuple->v6.src)) == 0)
-		return true;
-	if (likely(!may_be_box(snap, tuple)))
-		return false;
-	src = fb_tuple_src(tuple);
 	return (fb_address_index_at(snap->addresses, &snap->secret, &src)->bits & FB_ADDR_BOX) != 0;
 }
 

@@ -157,6 +157,7 @@ struct fb_snapshot {
 	const struct fb_frontend_index *frontends; /* opaque */
 	const struct fb_frontend_ranges *ranges;   /* opaque */
 	const struct fb_address_index *addresses;  /* opaque */
+	uint64_t box_ends; /* bits by fb_address_end_bit(): an address whose own is clear is not the box's */
 	const struct fb_serving_index *serving;	   /* opaque: fb_table_serves() */
 	const struct fb_service_places *places;	   /* opaque, for the same */
 	struct fb_prefix cluster[FB_FAMILY_COUNT]; /* service CIDRs */
@@ -267,12 +268,40 @@ static inline bool fb_table_has_endpoint(const struct fb_service *svc, const str
 /** FB_ADDR_* bits of an address, 0 if it is nothing to us. */
 uint8_t fb_table_address(const struct fb_snapshot *snap, const struct fb_addr *addr);
 
+/* Of the last byte of one. */
+static inline uint64_t fb_address_end_bit(uint8_t end)
+{
+	return UINT64_C(1) << (end % 64);
+}
+
+/* Whether the source may be the box's own, by its last byte; hardly any is. */
+static inline bool fb_table_source_may_be_box(const struct fb_snapshot *snap,
+					      const struct fb_tuple *tuple)
+{
+	const uint8_t *last = tuple->family == FB_IPV4 ? (const uint8_t *)&tuple->v4.src + 3
+						       : &tuple->v6.src[15];
+
+	return (snap->box_ends & fb_address_end_bit(*last)) != 0;
+}
+
+/* Whether it is. */
+bool fb_table_source_is_box(const struct fb_snapshot *snap, const struct fb_tuple *tuple);
+
 /**
  * Whether a packet's source is an address that nobody out there has: the destination's (the land
  * attack) or one of the box's own (RFC 1122, 3.2.1.3). Other services' addresses may be somebody's:
  * external IPs often are nodes'.
  */
-bool fb_table_source_is_forged(const struct fb_snapshot *snap, const struct fb_tuple *tuple);
+static inline bool fb_table_source_is_forged(const struct fb_snapshot *snap,
+					     const struct fb_tuple *tuple)
+{
+	if (tuple->family == FB_IPV4
+		    ? tuple->v4.src == tuple->v4.dst
+		    : memcmp(tuple->v6.src, tuple->v6.dst, sizeof(tuple->v6.src)) == 0)
+		return true;
+	return unlikely(fb_table_source_may_be_box(snap, tuple)) &&
+	       fb_table_source_is_box(snap, tuple);
+}
 
 /**
  * Whether a flow may stay with its endpoint, as kube-proxy leaves connections in conntrack or not: TCP

@@ -2,6 +2,7 @@
 
 #include "unit.h"
 
+#include "flow/expire.h"
 #include "flow/lookup.h"
 #include "flow/table.h"
 #include "tuples.h"
