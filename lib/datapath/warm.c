@@ -63,26 +63,28 @@ static void find_endpoints(const struct fb_worker *w, struct fb_burst *b,
 	}
 }
 
+/* @return whether it was found; but for its port where *ret_port, on its way, is not NULL */
 static bool find_reply(const struct fb_worker *w, const struct fb_tuple *client,
-		       struct fb_candidate *c)
+		       struct fb_candidate *c, const rte_be16_t **ret_port)
 {
 	const rte_be16_t port_be = fb_table_port_be(w->snap, c->svc, client, c->ep);
+	const struct fb_snat_pool *pool;
 	const struct fb_next_hop *hop;
 
+	*ret_port = NULL;
 	c->nh_idx = fb_table_info(w->snap, c->ep->id)->nh_idx;
 	hop = &w->snap->next_hops[c->nh_idx];
 	if (unlikely(hop->state != FB_HOP_READY))
 		return false;
 	c->snat = fb_hides_client(c->svc, c->ep, client);
-	if (c->snat) {
-		const struct fb_snat_pool *pool = &w->snap->snat[hop->port][client->family];
-
-		return fb_nat_first(&w->dp->nat, w->idx, client, &c->ep->addr, port_be, pool->addrs,
-				    pool->n, w->dp->steer[hop->port], &c->reply) == 0;
+	if (!c->snat) {
+		fb_tuple_set_answer(&c->reply, client->proto, (enum fb_family)client->family,
+				    &c->ep->addr, port_be, client, fb_tuple_sport(client));
+		return true;
 	}
-	fb_tuple_set_answer(&c->reply, client->proto, (enum fb_family)client->family, &c->ep->addr,
-			    port_be, client, fb_tuple_sport(client));
-	return true;
+	pool = &w->snap->snat[hop->port][client->family];
+	return fb_nat_first(&w->dp->nat, w->idx, client, &c->ep->addr, port_be, pool->addrs,
+			    pool->n, w->dp->steer[hop->port], &c->reply, ret_port) == 0;
 }
 
 /*
@@ -119,6 +121,7 @@ static void find_replies(const struct fb_worker *w, struct fb_burst *b,
 			 const struct fb_tuple *const *clients)
 {
 	struct fb_flow *oldest[FB_FAMILY_COUNT][FB_QUEUE_COUNT];
+	const rte_be16_t *ports[FB_BURST_MAX];
 
 	b->n_leaving = 0;
 	b->n_left = 0;
@@ -126,7 +129,7 @@ static void find_replies(const struct fb_worker *w, struct fb_burst *b,
 	for (uint16_t k = 0; k < b->n_misses; k++) {
 		struct fb_candidate *c = &b->candidates[k];
 
-		c->has_reply = c->ep != NULL && find_reply(w, clients[k], c);
+		c->has_reply = c->ep != NULL && find_reply(w, clients[k], c, &ports[k]);
 	}
 	for (uint16_t k = 0; k < b->n_misses; k++) {
 		const struct fb_tuple *client = clients[k];
@@ -136,6 +139,8 @@ static void find_replies(const struct fb_worker *w, struct fb_burst *b,
 
 		if (unlikely(!c->has_reply))
 			continue;
+		if (ports[k] != NULL)
+			fb_tuple_set_ports(&c->reply, fb_tuple_sport(&c->reply), *ports[k]);
 		c->reply_hash = fb_flow_hash_tuple(t, &c->reply);
 		fb_flow_prefetch_index(t, c->reply_hash);
 		if (unlikely(*leaves != NULL))

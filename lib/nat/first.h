@@ -12,6 +12,7 @@
 
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
+#include <rte_prefetch.h>
 
 #include "nat/port.h"
 #include "nat/rss.h"
@@ -56,30 +57,32 @@ static __rte_always_inline uint64_t fb_nat_first_draw(const struct fb_nat_ports 
  * Free or not: it is free iff fb_flow_insert() takes it.
  *
  * @param ret_reply  may be written in any case
+ * @param ret_at     where the port stands that the reply lacks yet, on its way to the core; NULL: it has it
  * @return 0; -EADDRNOTAVAIL if no port's replies come back to the worker; -ENOENT if n_snat is 0
  */
 static __rte_always_inline int
 fb_nat_first(const struct fb_nat_ports *ports, uint16_t worker, const struct fb_tuple *client,
 	     const struct fb_addr *ep, rte_be16_t ep_port_be, const struct fb_addr *snat,
-	     uint32_t n_snat, const struct fb_nat_steer *steer, struct fb_tuple *ret_reply)
+	     uint32_t n_snat, const struct fb_nat_steer *steer, struct fb_tuple *ret_reply,
+	     const rte_be16_t **ret_at)
 {
 	const enum fb_family family = (enum fb_family)client->family;
 	const uint64_t draw = fb_nat_first_draw(ports, client);
-	rte_be16_t port_be;
 
 	if (unlikely(n_snat == 0))
 		return -ENOENT;
 	fb_tuple_set_answer(ret_reply, client->proto, family, ep, ep_port_be,
 			    fb_addr_bytes(&snat[fb_nat_address_of(ports, client, n_snat)], family),
 			    0);
-	if (steer == NULL || !fb_nat_rss_knows(client->proto))
-		port_be = fb_nat_port_drawn(ports, worker, draw);
-	else if (unlikely(fb_nat_steer_port(steer, ports, worker, family,
-					    fb_nat_steer_begin(steer, worker, ret_reply), draw,
-					    &port_be) != 0))
-		return -EADDRNOTAVAIL;
-	fb_tuple_set_ports(ret_reply, ep_port_be, port_be);
-	return 0;
+	if (steer == NULL || !fb_nat_rss_knows(client->proto)) {
+		fb_tuple_set_ports(ret_reply, ep_port_be, fb_nat_port_drawn(ports, worker, draw));
+		*ret_at = NULL;
+		return 0;
+	}
+	*ret_at = fb_nat_steer_port_at(steer, worker, family,
+				       fb_nat_steer_begin(steer, worker, ret_reply), draw);
+	rte_prefetch0(*ret_at); /* NULL is no fault */
+	return likely(*ret_at != NULL) ? 0 : -EADDRNOTAVAIL;
 }
 
 #endif

@@ -134,7 +134,7 @@ static bool draws_next(struct draws *d)
 		d->i++;
 		if (d->steer == NULL)
 			port_be = fb_nat_port_drawn(d->ports, d->worker, draw);
-		else if (fb_nat_steer_port(d->steer, d->ports, d->worker,
+		else if (fb_nat_steer_port(d->steer, d->worker,
 					   (enum fb_family)d->reply->family, d->rest, draw,
 					   &port_be) != 0)
 			continue;

@@ -101,11 +101,14 @@ static void check_first(struct part *p, const struct fb_addr *ep, rte_be16_t ep_
 			const struct fb_addr *snat)
 {
 	const struct fb_tuple client = random_client(p);
+	const rte_be16_t *at;
 	struct fb_tuple reply;
 
-	if (fb_nat_first(p->ports, p->worker, &client, ep, ep_port_be, snat, 1, p->steer, &reply) !=
-	    0)
+	if (fb_nat_first(p->ports, p->worker, &client, ep, ep_port_be, snat, 1, p->steer, &reply,
+			 &at) != 0)
 		return;
+	if (at != NULL)
+		fb_tuple_set_ports(&reply, ep_port_be, *at);
 	p->ret->n_chosen++;
 	expect(p, &reply, hash_of(p, &reply), (uint8_t)p->worker);
 }
@@ -130,8 +133,7 @@ static void check_group(struct part *p, uint32_t first, uint32_t n)
 		p->ret->n_ports++;
 		expect(p, &reply, hash ^ hash_of_port(p, port_be),
 		       fb_nat_rss_worker(p->steer, &reply));
-		if (fb_nat_steer_port(p->steer, p->ports, p->worker, p->family, rest, draw,
-				      &port_be) != 0)
+		if (fb_nat_steer_port(p->steer, p->worker, p->family, rest, draw, &port_be) != 0)
 			continue;
 		fb_tuple_set_ports(&reply, ep_port_be, port_be);
 		p->ret->n_chosen++;

@@ -144,6 +144,7 @@ static void the_same_client_gets_the_same_port_when_it_is_free(void **state)
 	struct fb_tuple client = client_tuple(FB_IPV4, 7);
 	struct fb_addr ep = endpoint(FB_IPV4);
 	struct fb_addr snat[4];
+	const rte_be16_t *at;
 	struct fb_nat_ports p;
 	struct fb_tuple a;
 	struct fb_tuple b;
@@ -155,7 +156,8 @@ static void the_same_client_gets_the_same_port_when_it_is_free(void **state)
 	assert_int_equal(fb_nat_choose(&p, 1, NULL, &client, &ep, 1, snat, 4, NULL, &b), 0);
 	assert_memory_equal(&a.v4, &b.v4, sizeof(a.v4));
 	/* With every port free it is the first that is tried. */
-	assert_int_equal(fb_nat_first(&p, 1, &client, &ep, 1, snat, 4, NULL, &b), 0);
+	assert_int_equal(fb_nat_first(&p, 1, &client, &ep, 1, snat, 4, NULL, &b, &at), 0);
+	assert_null(at);
 	assert_memory_equal(&a.v4, &b.v4, sizeof(a.v4));
 }
 
@@ -495,12 +497,13 @@ static void without_an_address_there_is_nothing_to_choose(void **state)
 {
 	struct fb_tuple client = client_tuple(FB_IPV4, 1);
 	struct fb_addr ep = endpoint(FB_IPV4);
+	const rte_be16_t *at;
 	struct fb_nat_ports p;
 	struct fb_tuple reply;
 
 	(void)state;
 	assert_int_equal(fb_nat_ports_init(&p, 1024, 65535, 1, &secret), 0);
-	assert_int_equal(fb_nat_first(&p, 0, &client, &ep, 1, NULL, 0, NULL, &reply), -ENOENT);
+	assert_int_equal(fb_nat_first(&p, 0, &client, &ep, 1, NULL, 0, NULL, &reply, &at), -ENOENT);
 	assert_int_equal(fb_nat_choose(&p, 0, NULL, &client, &ep, 1, NULL, 0, NULL, &reply),
 			 -ENOENT);
 }

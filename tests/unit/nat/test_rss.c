@@ -9,6 +9,7 @@
 #include <rte_ethdev.h>
 #include <rte_thash.h>
 
+#include "nat/first.h"
 #include "nat/rss.h"
 
 #define ALL_TYPES                                                                                  \
@@ -160,7 +161,9 @@ static void check_choices(const struct device *d, enum fb_family family, int n)
 		struct fb_addr ep = fb_tuple_src(&other);
 		struct fb_addr snat = fb_tuple_dst(&other);
 		uint16_t worker = (uint16_t)(i % n_workers);
+		const rte_be16_t *at;
 		struct fb_tuple reply;
+		struct fb_tuple first;
 		uint32_t hash;
 
 		assert_int_equal(fb_nat_choose(&d->ports, worker, NULL, &client, &ep, RTE_BE16(443),
@@ -168,6 +171,13 @@ static void check_choices(const struct device *d, enum fb_family family, int n)
 		hash = reference_hash(ms_key, &reply, true);
 		assert_int_equal(d->queue_worker[d->reta[hash & (d->rss.reta_size - 1)]], worker);
 		assert_int_equal(fb_nat_port_owner(&d->ports, fb_tuple_dport(&reply)), worker);
+		/* With every port free it is the first that is tried. */
+		assert_int_equal(fb_nat_first(&d->ports, worker, &client, &ep, RTE_BE16(443), &snat,
+					      1, d->steer, &first, &at), 0);
+		if (at != NULL)
+			fb_tuple_set_ports(&first, RTE_BE16(443), *at);
+		assert_memory_equal(&first, &reply,
+				    family == FB_IPV4 ? sizeof(first.v4) : sizeof(first.v6));
 	}
 }
 
@@ -229,7 +239,7 @@ static void a_small_range_leaves_classes_empty_and_still_works(void **state)
 		struct fb_tuple reply = random_tuple(FB_IPV4, IPPROTO_TCP);
 		struct fb_nat_steer_rest rest = fb_nat_steer_begin(d.steer, 0, &reply);
 
-		assert_int_equal(fb_nat_steer_port(d.steer, &d.ports, 0, FB_IPV4, rest,
+		assert_int_equal(fb_nat_steer_port(d.steer, 0, FB_IPV4, rest,
 						   next_random(), &reply.v4.dport),
 				 0);
 		assert_int_equal(fb_nat_rss_worker(d.steer, &reply), 0);
