@@ -23,6 +23,7 @@
 #include <rte_mbuf.h>
 #include <sys/resource.h>
 
+#include "base/heap.h"
 #include "box/box.h"
 #include "manifest/manifest.h"
 #include "suites.h"
@@ -500,6 +501,7 @@ int bench_publish_load(const struct bench_options *o, struct bench_world *world,
 
 	/* Changes are made in a thread of their own, but with the memory that the daemon's control thread has. */
 	(void)mallopt(M_ARENA_MAX, 1);
+	fb_heap_keep();
 	/* Changes have nothing to do with the mode: the first one will do. */
 	if (world->setup.mode != (o->modes[0] ? 0 : 1))
 		return 0;

@@ -16,6 +16,7 @@
 #include <rte_mempool.h>
 #include <rte_version.h>
 
+#include "base/heap.h"
 #include "config/config.h"
 #include "control/control.h"
 #include "eal.h"
@@ -352,6 +353,7 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	fb_heap_keep();
 	if (read_config(options.config_path, &config, &errs) != 0) {
 		print_errs(&errs);
 		fb_config_free(config);

@@ -204,7 +204,8 @@ static void collect(struct candidates *c)
 
 	c->n = 0;
 	for (uint32_t i = 0; i < view->n_slices; i++) {
-		if (fb_labels_are_for_proxies(&view->slices[i]->meta.labels))
+		/* Room is made for those of others, too: labels take as long as all the rest. */
+		if (c->v == NULL || fb_labels_are_for_proxies(&view->slices[i]->meta.labels))
 			add_slice(c, &view->slices[i]->slice);
 	}
 	if (view->n_slices > 0)
@@ -303,7 +304,9 @@ uint32_t desired_sort(struct desired_candidate *v, uint32_t n)
 		if (kept > 0 && v[kept - 1].port == v[i].port &&
 		    fb_addr_equal(&v[kept - 1].addr, &v[i].addr))
 			continue;
-		v[kept++] = v[i];
+		if (kept != i)
+			v[kept] = v[i];
+		kept++;
 	}
 	return kept;
 }
@@ -314,7 +317,7 @@ int desired_collect(struct fb_arena *arena, const struct desired_query *query,
 	struct candidates c = {.query = query};
 
 	collect(&c);
-	c.v = fb_arena_alloc(arena, c.n, sizeof(*c.v));
+	c.v = fb_arena_alloc_unset(arena, c.n, sizeof(*c.v));
 	if (c.v == NULL)
 		return -ENOMEM;
 	collect(&c);
@@ -363,7 +366,7 @@ int desired_choose(struct fb_arena *arena, const struct desired_candidates *from
 {
 	uint8_t must = set == DESIRED_LOCAL ? LOCAL : 0;
 	uint8_t hint = set == DESIRED_CLUSTER ? hint_to_follow(from) : 0;
-	struct fb_endpoint_spec *v = fb_arena_alloc(arena, from->n, sizeof(*v));
+	struct fb_endpoint_spec *v = fb_arena_alloc_unset(arena, from->n, sizeof(*v));
 	bool any_ready = false;
 	bool any_active = false;
 	bool any_usable = false;

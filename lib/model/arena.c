@@ -3,6 +3,7 @@
 #include "model/arena.h"
 
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@ struct fb_arena_chunk {
 	alignas(max_align_t) unsigned char data[];
 };
 
-void *fb_arena_alloc(struct fb_arena *arena, size_t n, size_t size)
+static void *alloc(struct fb_arena *arena, size_t n, size_t size, bool zeroed)
 {
 	struct fb_arena_chunk *chunk = arena->chunks;
 	size_t want;
@@ -29,7 +30,9 @@ void *fb_arena_alloc(struct fb_arena *arena, size_t n, size_t size)
 	if (chunk == NULL || want > arena->left_bytes) {
 		size_t size_bytes = want > CHUNK_BYTES ? want : CHUNK_BYTES;
 
-		chunk = calloc(1, sizeof(*chunk) + size_bytes);
+		/* What is left of a chunk has to be zero; of a piece that has one to itself nothing is. */
+		chunk = zeroed || want < CHUNK_BYTES ? calloc(1, sizeof(*chunk) + size_bytes)
+						     : malloc(sizeof(*chunk) + size_bytes);
 		if (chunk == NULL)
 			return NULL;
 		chunk->older = arena->chunks;
@@ -39,6 +42,16 @@ void *fb_arena_alloc(struct fb_arena *arena, size_t n, size_t size)
 	}
 	arena->left_bytes -= want;
 	return chunk->data + (chunk->size_bytes - arena->left_bytes - want);
+}
+
+void *fb_arena_alloc(struct fb_arena *arena, size_t n, size_t size)
+{
+	return alloc(arena, n, size, true);
+}
+
+void *fb_arena_alloc_unset(struct fb_arena *arena, size_t n, size_t size)
+{
+	return alloc(arena, n, size, false);
 }
 
 char *fb_arena_strdup(struct fb_arena *arena, const char *text)

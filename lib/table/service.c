@@ -9,25 +9,37 @@
 #include "maglev/maglev.h"
 #include "table/part.h"
 
+/* By address and port, as memcmp() would. For each of twenty thousand at every change. */
+static inline int compare_keys(const struct fb_addr *a, rte_be16_t a_port_be,
+			       const struct fb_addr *b, rte_be16_t b_port_be)
+{
+	uint64_t x[2];
+	uint64_t y[2];
+
+	memcpy(x, a->bytes, sizeof(x));
+	memcpy(y, b->bytes, sizeof(y));
+	for (int i = 0; i < 2; i++) {
+		if (x[i] != y[i])
+			return rte_be_to_cpu_64(x[i]) < rte_be_to_cpu_64(y[i]) ? -1 : 1;
+	}
+	return (int)rte_be_to_cpu_16(a_port_be) - (int)rte_be_to_cpu_16(b_port_be);
+}
+
 static int compare_endpoints(const void *a, const void *b)
 {
 	const struct fb_endpoint_spec *x = a;
 	const struct fb_endpoint_spec *y = b;
-	int order;
 
 	if (x->state != y->state)
 		return x->state < y->state ? -1 : 1;
-	order = memcmp(x->addr.bytes, y->addr.bytes, sizeof(x->addr.bytes));
-	return order != 0 ? order : memcmp(&x->port_be, &y->port_be, sizeof(x->port_be));
+	return compare_keys(&x->addr, x->port_be, &y->addr, y->port_be);
 }
 
 /* Within one state, as they are sorted. */
 static int compare_place(const struct fb_endpoint *e, const struct fb_addr *addr,
 			 rte_be16_t port_be)
 {
-	int order = memcmp(e->addr.bytes, addr->bytes, sizeof(addr->bytes));
-
-	return order != 0 ? order : memcmp(&e->port_be, &port_be, sizeof(port_be));
+	return compare_keys(&e->addr, e->port_be, addr, port_be);
 }
 
 const struct fb_endpoint *fb_table_find_endpoint(const struct fb_service *svc,
@@ -55,16 +67,19 @@ const struct fb_endpoint *fb_table_find_endpoint(const struct fb_service *svc,
 	return NULL;
 }
 
+bool fb_service_is_sorted(const struct fb_endpoint_spec *endpoints, uint32_t n)
+{
+	for (uint32_t i = 1; i < n; i++) {
+		if (compare_endpoints(&endpoints[i - 1], &endpoints[i]) > 0)
+			return false;
+	}
+	return true;
+}
+
 void fb_service_sort(struct fb_endpoint_spec *endpoints, uint32_t n)
 {
 	_Static_assert(FB_EP_ACTIVE < FB_EP_DRAINING, "active endpoints come first");
-	uint32_t sorted = 1;
-
-	/* As lib/desired gives them, where none drains. */
-	while (sorted < n && compare_endpoints(&endpoints[sorted - 1], &endpoints[sorted]) <= 0)
-		sorted++;
-	if (sorted < n)
-		qsort(endpoints, n, sizeof(*endpoints), compare_endpoints);
+	qsort(endpoints, n, sizeof(*endpoints), compare_endpoints);
 }
 
 static bool same_endpoint(const struct fb_endpoint *a, const struct fb_endpoint_spec *b)

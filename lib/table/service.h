@@ -41,6 +41,7 @@ static inline struct fb_service_part *fb_service_part_of(const struct fb_service
 
 /** Active first, then by (addr, port): the order of fb_service.endpoints. */
 void fb_service_sort(struct fb_endpoint_spec *endpoints, uint32_t n);
+bool fb_service_is_sorted(const struct fb_endpoint_spec *endpoints, uint32_t n);
 
 /** Whether svc is what spec asks for; spec->endpoints in the order above. */
 bool fb_service_equals(const struct fb_service_part *svc, const struct fb_service_spec *spec);

@@ -147,17 +147,20 @@ static int find_or_build(struct fb_table *t, const struct fb_group *g,
 			 const struct fb_service_spec *from, struct fb_service_part **v, uint32_t n)
 {
 	size_t size = from->n_endpoints * sizeof(*from->endpoints);
-	struct fb_endpoint_spec *endpoints = malloc(size + 1);
+	struct fb_endpoint_spec *endpoints = NULL;
 	struct fb_service_spec spec = *from;
 	const struct fb_service_part *old = NULL;
 	int rc = 0;
 
-	if (endpoints == NULL)
-		return -ENOMEM;
-	if (size > 0)
+	/* Where none drains they are as lib/desired gives them. */
+	if (!fb_service_is_sorted(from->endpoints, from->n_endpoints)) {
+		endpoints = malloc(size);
+		if (endpoints == NULL)
+			return -ENOMEM;
 		memcpy(endpoints, from->endpoints, size);
-	fb_service_sort(endpoints, from->n_endpoints);
-	spec.endpoints = endpoints;
+		fb_service_sort(endpoints, from->n_endpoints);
+		spec.endpoints = endpoints;
+	}
 	spec.namespace_ = g->namespace_;
 	spec.name = g->name;
 	v[n] = NULL;
