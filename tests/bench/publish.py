@@ -137,7 +137,7 @@ def sleep_until(when):
 
 
 class Reads:
-    """When somebody opens a file of a directory: each call of poll() notes it, with the time of the call before."""
+    """When somebody opens a file of a directory, as poll() finds out: after its call before, and before this one."""
 
     def __init__(self, directory, name):
         self.name = name.encode()
@@ -156,13 +156,13 @@ class Reads:
         while events:
             length = struct.unpack_from("iIII", events)[3]
             if events[16 : 16 + length].rstrip(b"\0") == self.name:
-                self.at.append(self.polled)
+                self.at.append((self.polled, now))
             events = events[16 + length :]
         self.polled = now
 
     def since(self, when):
-        """The first after that moment."""
-        return next((at for at in self.at if at >= when), None)
+        """The first after that moment, or the moment: no later than it was."""
+        return next((max(after, when) for after, before in self.at if before >= when), when)
 
 
 class Run:
