@@ -46,27 +46,34 @@ static __rte_always_inline uint32_t fb_flow_load32(const void *p)
 	return v;
 }
 
-/* Hash of a key as it lies in a tuple or in a record. */
+/*
+ * All 64 bits of the hash of a key as it lies in a tuple or in a record.
+ *
+ * @param apart  0 for tables; another number gives a hash that has nothing to do with theirs
+ */
+static __rte_always_inline uint64_t fb_flow_hash_bits_as(const struct fb_hash_secret *s,
+							 enum fb_family family, const void *key,
+							 uint8_t proto, uint64_t apart)
+{
+	const uint8_t *k = key;
+	uint64_t src;
+	uint64_t dst;
+
+	if (family == FB_IPV4)
+		return fb_hash_2(s, fb_flow_load64(k) ^ apart,
+				 fb_flow_load32(k + 8) | (uint64_t)proto << 32);
+	/* The two addresses do not wait for each other. */
+	src = fb_hash_mix(fb_flow_load64(k) ^ s->k[0], fb_flow_load64(k + 8) ^ s->k[1]);
+	dst = fb_hash_mix(fb_flow_load64(k + 16) ^ s->k[2], fb_flow_load64(k + 24) ^ s->k[3]);
+	return fb_hash_2(s, src ^ dst ^ apart, fb_flow_load32(k + 32) | (uint64_t)proto << 32);
+}
+
 static __rte_always_inline struct fb_flow_hash
 fb_flow_hash_key_as(const struct fb_flow_table *t, enum fb_family family, const void *key,
 		    uint8_t proto)
 {
-	const struct fb_hash_secret *s = &t->secret;
-	const uint8_t *k = key;
-	uint64_t hash;
+	const uint64_t hash = fb_flow_hash_bits_as(&t->secret, family, key, proto, 0);
 
-	if (family == FB_IPV4) {
-		hash = fb_hash_2(s, fb_flow_load64(k),
-				 fb_flow_load32(k + 8) | (uint64_t)proto << 32);
-	} else {
-		/* The two addresses do not wait for each other. */
-		uint64_t src = fb_hash_mix(fb_flow_load64(k) ^ s->k[0],
-					   fb_flow_load64(k + 8) ^ s->k[1]);
-		uint64_t dst = fb_hash_mix(fb_flow_load64(k + 16) ^ s->k[2],
-					   fb_flow_load64(k + 24) ^ s->k[3]);
-
-		hash = fb_hash_2(s, src ^ dst, fb_flow_load32(k + 32) | (uint64_t)proto << 32);
-	}
 	return (struct fb_flow_hash){
 		.home = fb_hash_reduce((uint32_t)(hash >> 32), t->n_homes),
 		.sig = (uint16_t)hash,

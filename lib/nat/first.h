@@ -8,12 +8,12 @@
  */
 
 #include <errno.h>
-#include <string.h>
 
 #include <rte_branch_prediction.h>
 #include <rte_common.h>
 #include <rte_prefetch.h>
 
+#include "flow/lookup.h"
 #include "nat/port.h"
 #include "nat/rss.h"
 
@@ -37,20 +37,10 @@ static __rte_always_inline uint64_t fb_nat_first_draw(const struct fb_nat_ports 
 						      const struct fb_tuple *t)
 {
 	const struct fb_hash_secret *s = &ports->secret;
-	uint64_t words[4];
-	uint32_t dports;
 
-	if (likely(t->family == FB_IPV4)) {
-		memcpy(words, &t->v4.src, sizeof(words[0]));
-		memcpy(&dports, &t->v4.sport, sizeof(dports));
-		return fb_hash_2(s, words[0] ^ FB_NAT_DRAWS, (uint64_t)t->proto << 32 | dports);
-	}
-	memcpy(words, t->v6.src, sizeof(words));
-	memcpy(&dports, &t->v6.sport, sizeof(dports));
-	return fb_hash_2(s,
-			 fb_hash_mix(words[0] ^ s->k[0], words[1] ^ s->k[1]) ^
-				 fb_hash_mix(words[2] ^ s->k[2], words[3] ^ s->k[3]) ^ FB_NAT_DRAWS,
-			 (uint64_t)t->proto << 32 | dports);
+	return likely(t->family == FB_IPV4)
+		       ? fb_flow_hash_bits_as(s, FB_IPV4, t, t->proto, FB_NAT_DRAWS)
+		       : fb_flow_hash_bits_as(s, FB_IPV6, t, t->proto, FB_NAT_DRAWS);
 }
 
 /**
