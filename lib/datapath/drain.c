@@ -13,6 +13,7 @@
 
 #include "datapath/select.h"
 #include "datapath/stages.h"
+#include "flow/change.h"
 #include "flow/lookup.h"
 #include "flow/shift.h"
 #include "net/answer.h"

@@ -8,6 +8,7 @@
 #include "datapath/cookie.h"
 #include "datapath/proxy_parts.h"
 #include "datapath/select.h"
+#include "flow/change.h"
 #include "flow/lookup.h"
 #include "net/rewrite.h"
 #include "net/tcp_shift.h"

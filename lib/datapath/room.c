@@ -9,6 +9,7 @@
  */
 
 #include "datapath/stages.h"
+#include "flow/change.h"
 #include "flow/queue.h"
 
 /* Out of all numbers, before it is removed. */
@@ -45,7 +46,7 @@ void fb_room_in_share(struct fb_worker *w, enum fb_family family, uint8_t proto)
 
 		leave(w, flow, FB_EVICTED_SHARE);
 		if (likely(b->n_left < b->n_leaving && l->flow == flow)) {
-			fb_flow_remove_hashes(t, flow, &l->hashes);
+			fb_flow_remove_as(t, family, flow, &l->hashes);
 			b->n_left++;
 		} else {
 			fb_flow_remove(t, flow);

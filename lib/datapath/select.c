@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 
+#include "flow/change.h"
 #include "flow/queue.h"
 
 /* So many endpoints are compared all; of more, two. */

@@ -13,6 +13,7 @@
 #include "datapath/select.h"
 #include "datapath/stages.h"
 #include "datapath/stateless.h"
+#include "flow/change.h"
 #include "flow/lookup.h"
 #include "flow/queue.h"
 #include "flow/shift.h"
@@ -105,18 +106,12 @@ static int choose_port(struct fb_worker *w, const struct fb_tuple *client,
 }
 
 static int insert(struct fb_worker *w, const struct fb_tuple *client, struct fb_flow_hash hash,
-		  const struct fb_tuple *reply, struct fb_flow_hash reply_hash, struct fb_flow **ret)
+		  const struct fb_candidate *c, struct fb_flow **ret)
 {
-	struct fb_flow_table *t = w->flows[client->family];
-	int err = fb_flow_insert_hash(t, client, hash, reply, reply_hash, w->now_ms, ret);
-
-	if (unlikely(err == -ENOSPC) &&
-	    fb_room_in_table(w, (enum fb_family)client->family, client->proto))
-		err = fb_flow_insert_hash(t, client, hash, reply, reply_hash, w->now_ms, ret);
-	return err;
+	return fb_flow_insert_any(w->flows[client->family], client, hash, &c->reply, c->reply_hash,
+				  w->now_ms, ret);
 }
 
-/* The same with the reply yet to be found. */
 static int search_and_insert(struct fb_worker *w, const struct fb_tuple *client,
 			     struct fb_flow_hash hash, struct fb_candidate *c,
 			     struct fb_flow **ret)
@@ -134,36 +129,51 @@ static int search_and_insert(struct fb_worker *w, const struct fb_tuple *client,
 	if (err != 0)
 		return err;
 	c->reply_hash = fb_flow_hash_tuple(w->flows[client->family], &c->reply);
-	return insert(w, client, hash, &c->reply, c->reply_hash, ret);
+	return insert(w, client, hash, c, ret);
 }
 
 /*
- * Insert the flow, translated as the mode says: as it was found for the burst, or else anew. In `dnat` two clients'
- * tuples can want the same reply tuple (one client port to two addresses of a service): then the flow hides the
- * client's address. In `snat` the first port may be taken.
+ * What was found for the burst did not do, or nothing was. In `dnat` two clients' tuples can want the same reply tuple
+ * (one client port to two addresses of a service): then the flow hides the client's address. In `snat` the first port
+ * may be taken.
+ *
+ * @param err  of the try before; -EAGAIN: there was none
  */
-static enum fb_reason insert_flow(struct fb_worker *w, const struct fb_tuple *client,
-				  struct fb_flow_hash hash, struct fb_candidate *c,
-				  struct fb_flow **ret)
+static __rte_noinline enum fb_reason insert_otherwise(struct fb_worker *w, enum fb_family family,
+						      const struct fb_tuple *client,
+						      struct fb_flow_hash hash,
+						      struct fb_candidate *c, int err,
+						      struct fb_flow **ret)
 {
-	int err;
-
-	if (unlikely(fb_flow_queued(w->flows[client->family], fb_flow_queue_of(client->proto)) >=
-		     w->half_open_most[client->family]))
-		fb_room_in_share(w, (enum fb_family)client->family, client->proto);
-	if (likely(c->has_reply))
-		err = insert(w, client, hash, &c->reply, c->reply_hash, ret);
-	else
+	if (err == -EAGAIN)
 		err = search_and_insert(w, client, hash, c, ret);
-	if (unlikely(err == -EEXIST)) {
+	if (err == -EEXIST) {
 		c->snat = true;
 		err = search_and_insert(w, client, hash, c, ret);
 	}
-	if (likely(err == 0))
-		return FB_REASON_NONE;
-	return err == -ENOSPC ? FB_REASON_FLOW_TABLE_FULL :
-	       err == -ENOENT ? FB_REASON_NO_SNAT_ADDRESS :
-				FB_REASON_SNAT_PORTS;
+	if (err == -ENOSPC && fb_room_in_table(w, family, client->proto))
+		err = insert(w, client, hash, c, ret);
+	return err == 0		? FB_REASON_NONE
+	       : err == -ENOSPC ? FB_REASON_FLOW_TABLE_FULL
+	       : err == -ENOENT ? FB_REASON_NO_SNAT_ADDRESS
+				: FB_REASON_SNAT_PORTS;
+}
+
+/* Insert the flow, translated as the mode says: as it was found for the burst, or else anew. */
+static __rte_always_inline enum fb_reason
+insert_flow(struct fb_worker *w, enum fb_family family, const struct fb_tuple *client,
+	    struct fb_flow_hash hash, struct fb_candidate *c, struct fb_flow **ret)
+{
+	int err = -EAGAIN;
+
+	if (unlikely(fb_flow_queued(w->flows[family], fb_flow_queue_of(client->proto)) >=
+		     w->half_open_most[family]))
+		fb_room_in_share(w, family, client->proto);
+	if (likely(c->has_reply))
+		err = fb_flow_insert_as(w->flows[family], family, client, hash, &c->reply,
+					c->reply_hash, w->now_ms, ret);
+	return likely(err == 0) ? FB_REASON_NONE
+				: insert_otherwise(w, family, client, hash, c, err, ret);
 }
 
 static uint8_t first_state(uint8_t proto)
@@ -184,7 +194,7 @@ static enum fb_reason find_endpoint(struct fb_worker *w, const struct fb_tuple *
 	if (c->ep == NULL)
 		return FB_REASON_NO_ENDPOINTS;
 	c->nh_idx = fb_table_info(w->snap, c->ep->id)->nh_idx;
-	c->snat = fb_hides_client(c->svc, c->ep, client);
+	c->snat = fb_hides_client(c->svc, c->ep, (enum fb_family)client->family, client);
 	state = w->snap->next_hops[c->nh_idx].state;
 	if (state == FB_HOP_NONE)
 		return FB_REASON_NO_ROUTE;
@@ -192,9 +202,12 @@ static enum fb_reason find_endpoint(struct fb_worker *w, const struct fb_tuple *
 }
 
 /* start: of a connection that began with a cookie; NULL: of all others. */
-static enum fb_reason create_flow(struct fb_worker *w, const struct fb_packet *pkt,
-				  struct fb_flow_hash hash, struct fb_candidate *c,
-				  const struct fb_flow_opening *start, struct fb_flow **ret)
+static __rte_always_inline enum fb_reason create_flow(struct fb_worker *w, enum fb_family family,
+						      const struct fb_packet *pkt,
+						      struct fb_flow_hash hash,
+						      struct fb_candidate *c,
+						      const struct fb_flow_opening *start,
+						      struct fb_flow **ret)
 {
 	struct fb_endpoint_counters *ec;
 	enum fb_reason reason;
@@ -207,11 +220,11 @@ static enum fb_reason create_flow(struct fb_worker *w, const struct fb_packet *p
 		if (reason != FB_REASON_NONE)
 			return reason;
 	}
-	reason = insert_flow(w, &pkt->tuple, hash, c, &flow);
+	reason = insert_flow(w, family, &pkt->tuple, hash, c, &flow);
 	if (unlikely(reason != FB_REASON_NONE))
 		return reason;
 	/* Sums do not care which of the two is the source. */
-	fb_rewrite_prepare(&pkt->tuple, &c->reply, &rw);
+	fb_rewrite_prepare_as(family, &pkt->tuple, &c->reply, &rw);
 	flow->ip_delta = rw.ip_delta;
 	flow->l4_delta = rw.l4_delta;
 	flow->flags = (uint8_t)((c->snat ? FB_FLOW_SNAT : 0) |
@@ -222,7 +235,7 @@ static enum fb_reason create_flow(struct fb_worker *w, const struct fb_packet *p
 	if (unlikely(start != NULL))
 		fb_flow_opening_begin(flow, start);
 	fb_flow_begin(flow, start == NULL ? first_state(pkt->proto) : FB_FLOW_PROXY_OPENING);
-	fb_flow_enqueue(w->flows[pkt->family], flow);
+	fb_flow_enqueue_as(w->flows[family], family, flow);
 	ec = &w->endpoint_counters[c->ep->id];
 	ec->flows++;
 	ec->live++;
@@ -257,7 +270,8 @@ static bool begins_nothing(const struct fb_packet *pkt, const struct fb_service 
 	const uint8_t begins = RTE_TCP_SYN_FLAG;
 	const uint8_t answers = RTE_TCP_SYN_FLAG | RTE_TCP_ACK_FLAG;
 
-	if (pkt->proto == IPPROTO_UDP)
+	if (likely((pkt->tcp_flags & (answers | RTE_TCP_RST_FLAG)) == begins) ||
+	    pkt->proto == IPPROTO_UDP)
 		return false;
 	if ((pkt->tcp_flags & RTE_TCP_RST_FLAG) || (pkt->tcp_flags & answers) == answers)
 		return true;
@@ -352,7 +366,8 @@ static void note_hop(struct fb_worker *w, const struct fb_burst *b, uint16_t i)
 		fb_stateless_note_hop(w, b, i);
 }
 
-static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct fb_candidate *c)
+static __rte_always_inline void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i,
+				     enum fb_family family, struct fb_candidate *c)
 {
 	const struct fb_packet *pkt = &b->pkts[i];
 	const struct fb_service *svc = c->svc;
@@ -384,14 +399,14 @@ static void miss(struct fb_worker *w, struct fb_burst *b, uint16_t i, struct fb_
 		return;
 	}
 	/* Room is for those that need it; what the table gives anyway needs none. */
-	if (unlikely(w->levels[FB_BOUND_FLOWS + pkt->family].level != FB_LEVEL_NORMAL) &&
+	if (unlikely(w->levels[FB_BOUND_FLOWS + family].level != FB_LEVEL_NORMAL) &&
 	    fb_stateless_request(w, b, i, svc))
 		return;
 	reason = likely(w->sources == NULL && !svc->limited)
 			 ? FB_REASON_NONE
 			 : fb_limit_new_flow(w, svc, &pkt->tuple);
 	if (likely(reason == FB_REASON_NONE))
-		reason = create_flow(w, pkt, b->hashes[i], c, started ? &start : NULL, &flow);
+		reason = create_flow(w, family, pkt, b->hashes[i], c, started ? &start : NULL, &flow);
 	if (unlikely(reason != FB_REASON_NONE)) {
 		drop(w, b, i, svc, reason);
 		return;
@@ -445,7 +460,10 @@ void fb_stage_service(struct fb_worker *w, struct fb_burst *b)
 		if (unlikely(b->flows[i] != NULL || (b->made & bit_of(b->hashes[i])) != 0) &&
 		    found_again(w, b, i))
 			continue;
-		miss(w, b, i, &b->candidates[k]);
+		if (likely(b->pkts[i].family == FB_IPV4))
+			miss(w, b, i, FB_IPV4, &b->candidates[k]);
+		else
+			miss(w, b, i, FB_IPV6, &b->candidates[k]);
 	}
 	b->n_leaving = 0;
 }

@@ -304,11 +304,11 @@ enum fb_reason fb_limit_new_flow(struct fb_worker *w, const struct fb_service *s
  * itself directly.
  */
 static inline bool fb_hides_client(const struct fb_service *svc, const struct fb_endpoint *ep,
-				   const struct fb_tuple *client)
+				   enum fb_family family, const struct fb_tuple *client)
 {
 	if (svc->mode == FB_MODE_SNAT)
 		return true;
-	return client->family == FB_IPV4 ? memcmp(ep->addr.bytes + 12, &client->v4.src, 4) == 0
+	return family == FB_IPV4 ? memcmp(ep->addr.bytes + 12, &client->v4.src, 4) == 0
 					 : memcmp(ep->addr.bytes, client->v6.src, 16) == 0;
 }
 

@@ -56,35 +56,40 @@ static void find_endpoints(const struct fb_worker *w, struct fb_burst *b,
 		rte_prefetch0(c->ep);
 	}
 	for (uint16_t i = 0; i < n; i++) {
-		const uint32_t id = b->candidates[by_hash[i]].ep->id;
+		struct fb_candidate *c = &b->candidates[by_hash[i]];
 
-		rte_prefetch0(fb_table_info(w->snap, id));
-		rte_prefetch0(&w->endpoint_counters[id]);
+		c->info = fb_table_info(w->snap, c->ep->id);
+		rte_prefetch0(c->info);
+		rte_prefetch0(&w->endpoint_counters[c->ep->id]);
 	}
 }
 
 /* @return whether it was found; but for its port where *ret_port, on its way, is not NULL */
-static bool find_reply(const struct fb_worker *w, const struct fb_tuple *client,
-		       struct fb_candidate *c, const rte_be16_t **ret_port)
+static __rte_always_inline bool find_reply(const struct fb_worker *w, enum fb_family family,
+					   const struct fb_tuple *client,
+					   struct fb_flow_hash client_hash, struct fb_candidate *c,
+					   const rte_be16_t **ret_port)
 {
 	const rte_be16_t port_be = fb_table_port_be(w->snap, c->svc, client, c->ep);
 	const struct fb_snat_pool *pool;
 	const struct fb_next_hop *hop;
 
 	*ret_port = NULL;
-	c->nh_idx = fb_table_info(w->snap, c->ep->id)->nh_idx;
+	c->nh_idx = c->info->nh_idx;
 	hop = &w->snap->next_hops[c->nh_idx];
 	if (unlikely(hop->state != FB_HOP_READY))
 		return false;
-	c->snat = fb_hides_client(c->svc, c->ep, client);
+	c->snat = fb_hides_client(c->svc, c->ep, family, client);
 	if (!c->snat) {
-		fb_tuple_set_answer(&c->reply, client->proto, (enum fb_family)client->family,
-				    &c->ep->addr, port_be, client, fb_tuple_sport(client));
+		fb_tuple_set_answer(&c->reply, client->proto, family, &c->ep->addr, port_be, client,
+				    family == FB_IPV4 ? client->v4.sport : client->v6.sport);
 		return true;
 	}
-	pool = &w->snap->snat[hop->port][client->family];
-	return fb_nat_first(&w->dp->nat, w->idx, client, &c->ep->addr, port_be, pool->addrs,
-			    pool->n, w->dp->steer[hop->port], &c->reply, ret_port) == 0;
+	pool = &w->snap->snat[hop->port][family];
+	return fb_nat_first_as(&w->dp->nat, w->idx, family, client,
+			       fb_nat_draw_of(&w->dp->nat, client_hash), &c->ep->addr, port_be,
+			       pool->addrs, pool->n, w->dp->steer[hop->port], &c->reply,
+			       ret_port) == 0;
 }
 
 /*
@@ -128,8 +133,13 @@ static void find_replies(const struct fb_worker *w, struct fb_burst *b,
 	find_oldest(w, oldest);
 	for (uint16_t k = 0; k < b->n_misses; k++) {
 		struct fb_candidate *c = &b->candidates[k];
+		const struct fb_flow_hash hash = b->hashes[b->misses[k]];
 
-		c->has_reply = c->ep != NULL && find_reply(w, clients[k], c, &ports[k]);
+		if (c->ep == NULL)
+			continue;
+		c->has_reply = likely(clients[k]->family == FB_IPV4)
+				       ? find_reply(w, FB_IPV4, clients[k], hash, c, &ports[k])
+				       : find_reply(w, FB_IPV6, clients[k], hash, c, &ports[k]);
 	}
 	for (uint16_t k = 0; k < b->n_misses; k++) {
 		const struct fb_tuple *client = clients[k];

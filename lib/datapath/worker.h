@@ -64,6 +64,7 @@ enum fb_tx_kind {
 struct fb_candidate {
 	const struct fb_service *svc;	 /* NULL: none */
 	const struct fb_endpoint *ep;	 /* NULL: none, or not by the hash alone */
+	const struct fb_endpoint_info *info; /* of ep */
 	bool has_reply;			 /* with ep only: the next hop is ready, and these are set */
 	bool snat;
 	uint16_t nh_idx;		 /* of the endpoint */

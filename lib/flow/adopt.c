@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 
+#include "flow/change.h"
 #include "flow/layout.h"
 #include "flow/lookup.h"
 #include "flow/queue.h"

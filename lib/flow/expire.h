@@ -14,6 +14,7 @@
 #include <rte_common.h>
 #include <rte_prefetch.h>
 
+#include "flow/change.h"
 #include "flow/layout.h"
 #include "flow/lookup.h"
 #include "flow/table.h"
@@ -38,14 +39,15 @@ struct fb_flow_due {
 	struct fb_flow_hashes hashes[FB_FLOW_BEHIND];
 };
 
-static __rte_always_inline void fb_flow_release(struct fb_flow_table *t, const struct fb_flow_due *due, uint32_t n,
-			   const struct fb_flow_expiry *told)
+static __rte_always_inline void fb_flow_release(struct fb_flow_table *t, enum fb_family family,
+						const struct fb_flow_due *due, uint32_t n,
+						const struct fb_flow_expiry *told)
 {
 	struct fb_flow *flow = due->flow[n % FB_FLOW_BEHIND];
 
 	if (told->gone != NULL)
 		told->gone(told->arg, flow);
-	fb_flow_remove_hashes(t, flow, &due->hashes[n % FB_FLOW_BEHIND]);
+	fb_flow_remove_as(t, family, flow, &due->hashes[n % FB_FLOW_BEHIND]);
 }
 
 /* Signed, so that a record touched a moment after `now` was read is not four billion ms old. */
@@ -65,12 +67,13 @@ static inline bool fb_flow_is_due(const struct fb_flow *flow, uint32_t now_ms,
  * @param told  may be NULL
  * @return how many were freed
  */
-static __rte_always_inline uint32_t fb_flow_expire(struct fb_flow_table *t, uint32_t now_ms,
-			const struct fb_flow_timeouts *timeouts, uint32_t n_records,
-			const struct fb_flow_expiry *told)
+static __rte_always_inline uint32_t fb_flow_expire_as(struct fb_flow_table *t, enum fb_family family,
+						      uint32_t now_ms,
+						      const struct fb_flow_timeouts *timeouts,
+						      uint32_t n_records,
+						      const struct fb_flow_expiry *told)
 {
 	static const struct fb_flow_expiry nobody;
-	const enum fb_family family = (enum fb_family)t->family;
 	struct fb_flow_due due;
 	uint32_t n_due = 0;
 
@@ -88,16 +91,26 @@ static __rte_always_inline uint32_t fb_flow_expire(struct fb_flow_table *t, uint
 			continue;
 		}
 		if (n_due >= FB_FLOW_BEHIND)
-			fb_flow_release(t, &due, n_due - FB_FLOW_BEHIND, told);
+			fb_flow_release(t, family, &due, n_due - FB_FLOW_BEHIND, told);
 		due.flow[n_due % FB_FLOW_BEHIND] = flow;
-		fb_flow_prefetch_keys(t, flow, &due.hashes[n_due % FB_FLOW_BEHIND]);
+		fb_flow_prefetch_keys_as(t, family, flow, &due.hashes[n_due % FB_FLOW_BEHIND]);
 		if (told->due != NULL)
 			told->due(told->arg, flow);
 		n_due++;
 	}
 	for (uint32_t n = n_due - RTE_MIN(n_due, (uint32_t)FB_FLOW_BEHIND); n < n_due; n++)
-		fb_flow_release(t, &due, n, told);
+		fb_flow_release(t, family, &due, n, told);
 	return n_due;
+}
+
+static __rte_always_inline uint32_t fb_flow_expire(struct fb_flow_table *t, uint32_t now_ms,
+						   const struct fb_flow_timeouts *timeouts,
+						   uint32_t n_records,
+						   const struct fb_flow_expiry *told)
+{
+	return t->family == FB_IPV4
+		       ? fb_flow_expire_as(t, FB_IPV4, now_ms, timeouts, n_records, told)
+		       : fb_flow_expire_as(t, FB_IPV6, now_ms, timeouts, n_records, told);
 }
 
 #endif

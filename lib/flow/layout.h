@@ -42,7 +42,18 @@ struct fb_flow_bucket {
 
 _Static_assert(sizeof(struct fb_flow_bucket) == 64, "one cache line");
 
+#define FB_FLOW_FULL	 ((1u << FB_FLOW_SLOTS) - 1) /* fb_flow_bucket.used */
 #define FB_FLOW_NO_PLACE UINT32_MAX
+
+/*
+ * Flows of one kind that are half open, oldest first: a doubly linked list by places through the records. A record
+ * that is in none has link == older, both a place or zero; one that is alone has "no place" in both.
+ */
+struct fb_flow_queued {
+	uint32_t oldest; /* place, or FB_FLOW_NO_PLACE */
+	uint32_t youngest;
+	uint32_t count;
+};
 
 struct fb_flow_table {
 	/* Read by every lookup, never written after creation. */
@@ -58,11 +69,7 @@ struct fb_flow_table {
 	uint32_t free_head;  /* place of the free record used last, or FB_FLOW_NO_PLACE */
 	uint32_t high_water; /* places from here on were never used */
 	uint32_t hand;       /* where fb_flow_expire() goes on */
-	struct {
-		uint32_t oldest; /* place, or FB_FLOW_NO_PLACE */
-		uint32_t youngest;
-		uint32_t count;
-	} queues[FB_QUEUE_COUNT]; /* of flows that are half open: flow/queue.c */
+	struct fb_flow_queued queues[FB_QUEUE_COUNT];
 	struct fb_region region; /* what all of this lies in */
 	struct fb_region kept;   /* the records alone, where they outlive the process (flow/adopt.h) */
 };
@@ -97,7 +104,7 @@ static inline uint8_t *fb_flow_key(const struct fb_flow *flow, enum fb_family fa
 	return (uint8_t *)(uintptr_t)(flow + 1) + dir * fb_flow_key_len(family);
 }
 
-/* table.c, for adopt.c: put an entry into the first bucket with room, from home on. @return 0, -ENOSPC */
+/* table.c, for adopt.c and change.h: put an entry into the first bucket with room, from home on. @return 0, -ENOSPC */
 int fb_flow_link_entry(struct fb_flow_table *t, struct fb_flow_hash hash, uint32_t entry);
 void fb_flow_unlink_entry(struct fb_flow_table *t, struct fb_flow_hash hash, uint32_t entry);
 

@@ -46,37 +46,33 @@ static __rte_always_inline uint32_t fb_flow_load32(const void *p)
 	return v;
 }
 
-/*
- * All 64 bits of the hash of a key as it lies in a tuple or in a record.
- *
- * @param apart  0 for tables; another number gives a hash that has nothing to do with theirs
- */
+/* All 64 bits of the hash of a key as it lies in a tuple or in a record. */
 static __rte_always_inline uint64_t fb_flow_hash_bits_as(const struct fb_hash_secret *s,
 							 enum fb_family family, const void *key,
-							 uint8_t proto, uint64_t apart)
+							 uint8_t proto)
 {
 	const uint8_t *k = key;
 	uint64_t src;
 	uint64_t dst;
 
 	if (family == FB_IPV4)
-		return fb_hash_2(s, fb_flow_load64(k) ^ apart,
+		return fb_hash_2(s, fb_flow_load64(k),
 				 fb_flow_load32(k + 8) | (uint64_t)proto << 32);
 	/* The two addresses do not wait for each other. */
 	src = fb_hash_mix(fb_flow_load64(k) ^ s->k[0], fb_flow_load64(k + 8) ^ s->k[1]);
 	dst = fb_hash_mix(fb_flow_load64(k + 16) ^ s->k[2], fb_flow_load64(k + 24) ^ s->k[3]);
-	return fb_hash_2(s, src ^ dst ^ apart, fb_flow_load32(k + 32) | (uint64_t)proto << 32);
+	return fb_hash_2(s, src ^ dst, fb_flow_load32(k + 32) | (uint64_t)proto << 32);
 }
 
 static __rte_always_inline struct fb_flow_hash
 fb_flow_hash_key_as(const struct fb_flow_table *t, enum fb_family family, const void *key,
 		    uint8_t proto)
 {
-	const uint64_t hash = fb_flow_hash_bits_as(&t->secret, family, key, proto, 0);
+	const uint64_t hash = fb_flow_hash_bits_as(&t->secret, family, key, proto);
 
 	return (struct fb_flow_hash){
 		.home = fb_hash_reduce((uint32_t)(hash >> 32), t->n_homes),
-		.sig = (uint16_t)hash,
+		.low = (uint32_t)hash,
 	};
 }
 
@@ -93,6 +89,11 @@ static __rte_always_inline struct fb_flow_hash fb_flow_hash_tuple(const struct f
 {
 	return t->family == FB_IPV4 ? fb_flow_hash_tuple_as(t, FB_IPV4, tuple)
 				    : fb_flow_hash_tuple_as(t, FB_IPV6, tuple);
+}
+
+static __rte_always_inline uint16_t fb_flow_sig(struct fb_flow_hash hash)
+{
+	return (uint16_t)hash.low;
 }
 
 /** Slots of a bucket in use with this signature, as a bit mask. Reference for the one below. */
@@ -142,7 +143,7 @@ fb_flow_prefetch_record_as(const struct fb_flow_table *t, enum fb_family family,
 			   struct fb_flow_hash hash, uint8_t *ret_dir)
 {
 	const struct fb_flow_bucket *b = &t->buckets[hash.home];
-	const uint32_t mask = fb_flow_match(b, hash.sig);
+	const uint32_t mask = fb_flow_match(b, fb_flow_sig(hash));
 	struct fb_flow *flow;
 	uint32_t entry;
 
@@ -201,7 +202,7 @@ fb_flow_find_as(const struct fb_flow_table *t, enum fb_family family, const stru
 		struct fb_flow_hash hash, enum fb_flow_dir *ret_dir)
 {
 	for (const struct fb_flow_bucket *b = &t->buckets[hash.home];; b++) {
-		for (uint32_t mask = fb_flow_match(b, hash.sig); mask != 0; mask &= mask - 1) {
+		for (uint32_t mask = fb_flow_match(b, fb_flow_sig(hash)); mask != 0; mask &= mask - 1) {
 			const uint32_t entry = b->entry[__builtin_ctz(mask)];
 			const enum fb_flow_dir dir = (enum fb_flow_dir)(entry & 1);
 			struct fb_flow *flow = fb_flow_record(t, family, entry >> 1);
@@ -229,7 +230,7 @@ static __rte_always_inline void fb_flow_prefetch_keys_as(const struct fb_flow_ta
 	}
 }
 
-/** Ask for the index lines of both keys, for fb_flow_remove_hashes() in a moment. */
+/** Ask for the index lines of both keys, for fb_flow_remove_as() (flow/change.h) in a moment. */
 static __rte_always_inline void fb_flow_prefetch_keys(const struct fb_flow_table *t,
 						      const struct fb_flow *flow,
 						      struct fb_flow_hashes *ret)

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "flow/adopt.h"
+#include "flow/change.h"
 #include "flow/layout.h"
 #include "flow/lookup.h"
 
@@ -132,20 +133,14 @@ struct fb_flow *fb_flow_at(const struct fb_flow_table *t, uint32_t place)
 }
 
 /* Put an entry into the first bucket with room, from home on. */
-static int link_entry(struct fb_flow_table *t, struct fb_flow_hash hash, uint32_t entry)
+int fb_flow_link_entry(struct fb_flow_table *t, struct fb_flow_hash hash, uint32_t entry)
 {
 	struct fb_flow_bucket *home = &t->buckets[hash.home];
-	const uint32_t full = (1U << FB_FLOW_SLOTS) - 1;
 
 	for (struct fb_flow_bucket *b = home; b <= home + FB_FLOW_REACH; b++) {
-		uint32_t slot;
-
-		if (b->used == full)
+		if (b->used == FB_FLOW_FULL)
 			continue;
-		slot = (uint32_t)__builtin_ctz(~(uint32_t)b->used);
-		b->sig[slot] = hash.sig;
-		b->entry[slot] = entry;
-		b->used |= (uint16_t)(b->used + 1); /* the lowest bit that was clear */
+		fb_flow_take_slot(b, hash, entry);
 		for (struct fb_flow_bucket *passed = home; passed < b; passed++)
 			passed->spilled++;
 		return 0;
@@ -153,12 +148,12 @@ static int link_entry(struct fb_flow_table *t, struct fb_flow_hash hash, uint32_
 	return -ENOSPC;
 }
 
-static inline void unlink_entry(struct fb_flow_table *t, struct fb_flow_hash hash, uint32_t entry)
+void fb_flow_unlink_entry(struct fb_flow_table *t, struct fb_flow_hash hash, uint32_t entry)
 {
 	struct fb_flow_bucket *home = &t->buckets[hash.home];
 
 	for (struct fb_flow_bucket *b = home; b <= home + FB_FLOW_REACH; b++) {
-		for (uint32_t mask = fb_flow_match(b, hash.sig); mask != 0; mask &= mask - 1) {
+		for (uint32_t mask = fb_flow_match(b, fb_flow_sig(hash)); mask != 0; mask &= mask - 1) {
 			const uint32_t slot = (uint32_t)__builtin_ctz(mask);
 
 			if (b->entry[slot] != entry)
@@ -170,16 +165,6 @@ static inline void unlink_entry(struct fb_flow_table *t, struct fb_flow_hash has
 		}
 	}
 	assert(false && "a flow in use has both its keys in the index");
-}
-
-int fb_flow_link_entry(struct fb_flow_table *t, struct fb_flow_hash hash, uint32_t entry)
-{
-	return link_entry(t, hash, entry);
-}
-
-void fb_flow_unlink_entry(struct fb_flow_table *t, struct fb_flow_hash hash, uint32_t entry)
-{
-	unlink_entry(t, hash, entry);
 }
 
 static __rte_always_inline bool taken_as(const struct fb_flow_table *t, enum fb_family family,
@@ -203,44 +188,27 @@ static __rte_always_inline int insert_as(struct fb_flow_table *t, enum fb_family
 					 struct fb_flow_hash reply_hash, uint32_t now_ms,
 					 struct fb_flow **ret)
 {
-	const uint32_t key_len = fb_flow_key_len(family);
-	const bool fresh = t->free_head == FB_FLOW_NO_PLACE;
-	const uint32_t place = fresh ? t->high_water : t->free_head;
+	const uint32_t place = t->free_head != FB_FLOW_NO_PLACE ? t->free_head : t->high_water;
 	enum fb_flow_dir dir;
-	struct fb_flow *flow;
-	uint32_t next_free;
 
 	if (fb_flow_find_as(t, family, reply, reply_hash, &dir) != NULL ||
-	    memcmp(client, reply, key_len) == 0)
+	    memcmp(client, reply, fb_flow_key_len(family)) == 0)
 		return -EEXIST;
 	if (place == t->capacity)
 		return -ENOSPC;
-	if (link_entry(t, client_hash, place << 1 | FB_DIR_CLIENT) != 0)
+	if (fb_flow_link_entry(t, client_hash, place << 1 | FB_DIR_CLIENT) != 0)
 		return -ENOSPC;
-	if (link_entry(t, reply_hash, place << 1 | FB_DIR_ENDPOINT) != 0) {
-		unlink_entry(t, client_hash, place << 1 | FB_DIR_CLIENT);
+	if (fb_flow_link_entry(t, reply_hash, place << 1 | FB_DIR_ENDPOINT) != 0) {
+		fb_flow_unlink_entry(t, client_hash, place << 1 | FB_DIR_CLIENT);
 		return -ENOSPC;
 	}
-	flow = fb_flow_record(t, family, place);
-	next_free = flow->link;
-	*flow = (struct fb_flow){.proto = client->proto, .last_use_ms = now_ms};
-	memcpy(fb_flow_key(flow, family, FB_DIR_CLIENT), client, key_len);
-	memcpy(fb_flow_key(flow, family, FB_DIR_ENDPOINT), reply, key_len);
-	if (fresh) {
-		t->high_water++;
-	} else {
-		t->free_head = next_free;
-		if (next_free != FB_FLOW_NO_PLACE) /* the next flow's */
-			rte_prefetch0(fb_flow_record(t, family, next_free));
-	}
-	t->count++;
-	*ret = flow;
+	*ret = fb_flow_take_record(t, family, place, client, reply, now_ms);
 	return 0;
 }
 
-int fb_flow_insert_hash(struct fb_flow_table *t, const struct fb_tuple *client,
-			struct fb_flow_hash client_hash, const struct fb_tuple *reply,
-			struct fb_flow_hash reply_hash, uint32_t now_ms, struct fb_flow **ret)
+int fb_flow_insert_any(struct fb_flow_table *t, const struct fb_tuple *client,
+		       struct fb_flow_hash client_hash, const struct fb_tuple *reply,
+		       struct fb_flow_hash reply_hash, uint32_t now_ms, struct fb_flow **ret)
 {
 	return BY_FAMILY(t, insert_as, client, client_hash, reply, reply_hash, now_ms, ret);
 }
@@ -248,22 +216,8 @@ int fb_flow_insert_hash(struct fb_flow_table *t, const struct fb_tuple *client,
 int fb_flow_insert(struct fb_flow_table *t, const struct fb_tuple *client,
 		   const struct fb_tuple *reply, uint32_t now_ms, struct fb_flow **ret)
 {
-	return fb_flow_insert_hash(t, client, fb_flow_hash_tuple(t, client), reply,
-				   fb_flow_hash_tuple(t, reply), now_ms, ret);
-}
-
-void fb_flow_remove_hashes(struct fb_flow_table *t, struct fb_flow *flow,
-			   const struct fb_flow_hashes *hashes)
-{
-	const uint32_t place = fb_flow_place(t, (enum fb_family)t->family, flow);
-
-	for (uint32_t dir = FB_DIR_CLIENT; dir <= FB_DIR_ENDPOINT; dir++)
-		unlink_entry(t, hashes->key[dir], place << 1 | dir);
-	fb_flow_dequeue(t, flow);
-	flow->state = FB_FLOW_FREE;
-	flow->link = t->free_head;
-	t->free_head = place;
-	t->count--;
+	return fb_flow_insert_any(t, client, fb_flow_hash_tuple(t, client), reply,
+				  fb_flow_hash_tuple(t, reply), now_ms, ret);
 }
 
 void fb_flow_remove(struct fb_flow_table *t, struct fb_flow *flow)
@@ -271,7 +225,7 @@ void fb_flow_remove(struct fb_flow_table *t, struct fb_flow *flow)
 	struct fb_flow_hashes hashes;
 
 	fb_flow_prefetch_keys(t, flow, &hashes);
-	fb_flow_remove_hashes(t, flow, &hashes);
+	fb_flow_remove_as(t, (enum fb_family)t->family, flow, &hashes);
 }
 
 struct fb_tuple fb_flow_client_key(const struct fb_flow_table *t, const struct fb_flow *flow)

@@ -16,8 +16,8 @@
  * full bucket spills into the next one and says so. All is placed at creation; nothing allocates
  * later. At most 96 bytes an IPv4 flow and 160 an IPv6 flow, all told.
  *
- * The packet path inlines flow/lookup.h (hash, prefetch, find) and flow/state.h (TCP, UDP and SCTP
- * state). Not here: which endpoint a flow gets, SNAT ports (lib/nat), what to do when the table is
+ * The packet path inlines flow/lookup.h (hash, prefetch, find), flow/change.h (insert, remove) and
+ * flow/state.h (TCP, UDP and SCTP state). Not here: which endpoint a flow gets, SNAT ports (lib/nat), what to do when the table is
  * full.
  *
  * Thread: everything takes the owning worker unless it says otherwise. Time is an argument, in
@@ -116,7 +116,7 @@ struct fb_flow_table;
 /* Where the index begins to look for a key; from fb_flow_hash_tuple(), for the same table only. */
 struct fb_flow_hash {
 	uint32_t home;
-	uint16_t sig;
+	uint32_t low; /* of the hash; home is of its other half */
 };
 
 /**
@@ -149,11 +149,6 @@ size_t fb_flow_table_bytes(const struct fb_flow_table *t);
 int fb_flow_insert(struct fb_flow_table *t, const struct fb_tuple *client,
 		   const struct fb_tuple *reply, uint32_t now_ms, struct fb_flow **ret);
 
-/** The same for who has both keys' hashes (flow/lookup.h) already, and has asked for their index lines. */
-int fb_flow_insert_hash(struct fb_flow_table *t, const struct fb_tuple *client,
-			struct fb_flow_hash client_hash, const struct fb_tuple *reply,
-			struct fb_flow_hash reply_hash, uint32_t now_ms, struct fb_flow **ret);
-
 /**
  * The record is a flow from this store on, also to who finds it after a crash (flow/adopt.h): stores that
  * stand before it are not moved behind it. A process dies between two instructions, so the compiler's
@@ -175,23 +170,10 @@ void fb_flow_remove(struct fb_flow_table *t, struct fb_flow *flow);
 struct fb_tuple fb_flow_client_key(const struct fb_flow_table *t, const struct fb_flow *flow);
 struct fb_tuple fb_flow_reply_key(const struct fb_flow_table *t, const struct fb_flow *flow);
 
-/**
- * Put a flow that is half open (fb_flow_is_half_open() in flow/queue.h) behind the others of its kind;
- * it must not be in a queue. fb_flow_remove() takes it out, and so does this one's twin, which does
- * nothing to a flow that is in none.
- * Cost: the record behind which it goes, and of leaving: the records beside it.
- */
-void fb_flow_enqueue(struct fb_flow_table *t, struct fb_flow *flow);
-void fb_flow_dequeue(struct fb_flow_table *t, struct fb_flow *flow);
-
 /* Of both keys of a flow, by enum fb_flow_dir. */
 struct fb_flow_hashes {
 	struct fb_flow_hash key[2];
 };
-
-/** fb_flow_remove() for who has the hashes already: flow/lookup.h, fb_flow_prefetch_keys(). */
-void fb_flow_remove_hashes(struct fb_flow_table *t, struct fb_flow *flow,
-			   const struct fb_flow_hashes *hashes);
 
 /** Upper bound of places that may hold a flow; for pacing fb_flow_expire() and for walking. */
 uint32_t fb_flow_high_water(const struct fb_flow_table *t);

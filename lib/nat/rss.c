@@ -150,7 +150,7 @@ static bool reta_entry(const struct fb_nat_steer *s, const struct fb_tuple *t, u
 {
 	const uint32_t len = addresses_len(t->family);
 
-	if (fb_nat_steer_by_ports(s, t))
+	if (fb_nat_steer_by_ports(s, (enum fb_family)t->family, t->proto))
 		*ret = fb_nat_steer_fold(s, t, 0, len + 4);
 	else if (s->hashes_addresses[t->family])
 		*ret = fb_nat_steer_fold(s, t, 0, len);

@@ -115,26 +115,34 @@ static __rte_always_inline uint32_t fb_nat_steer_fold(const struct fb_nat_steer 
 }
 
 static __rte_always_inline bool fb_nat_steer_by_ports(const struct fb_nat_steer *s,
-						      const struct fb_tuple *t)
+						      enum fb_family family, uint8_t proto)
 {
-	return fb_nat_rss_knows(t->proto) && s->hashes_ports[t->family][t->proto == IPPROTO_UDP];
+	return fb_nat_rss_knows(proto) && s->hashes_ports[family][proto == IPPROTO_UDP];
 }
 
-/** Thread: any. @param reply  its destination port is not looked at */
 static __rte_always_inline struct fb_nat_steer_rest
-fb_nat_steer_begin(const struct fb_nat_steer *steer, uint16_t worker, const struct fb_tuple *reply)
+fb_nat_steer_begin_as(const struct fb_nat_steer *steer, uint16_t worker, enum fb_family family,
+		      uint8_t proto, const struct fb_tuple *reply)
 {
 	struct fb_nat_steer_rest rest = {0};
 
-	if (likely(fb_nat_steer_by_ports(steer, reply))) {
+	if (likely(fb_nat_steer_by_ports(steer, family, proto))) {
 		/* Each with its length known, so that nothing is counted. */
-		rest.low_bits = reply->family == FB_IPV4 ? fb_nat_steer_fold(steer, reply, 0, 10)
+		rest.low_bits = family == FB_IPV4 ? fb_nat_steer_fold(steer, reply, 0, 10)
 							 : fb_nat_steer_fold(steer, reply, 0, 34);
 		return rest;
 	}
 	rest.any_port = fb_nat_rss_worker(steer, reply) == worker;
 	rest.no_port = !rest.any_port;
 	return rest;
+}
+
+/** Thread: any. @param reply  its destination port is not looked at */
+static __rte_always_inline struct fb_nat_steer_rest
+fb_nat_steer_begin(const struct fb_nat_steer *steer, uint16_t worker, const struct fb_tuple *reply)
+{
+	return fb_nat_steer_begin_as(steer, worker, (enum fb_family)reply->family, reply->proto,
+				     reply);
 }
 
 /**

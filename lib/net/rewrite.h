@@ -41,10 +41,12 @@ struct fb_rewrite {
 void fb_rewrite_sctp(uint8_t *l4, const struct fb_packet *pkt);
 
 /** Both deltas from one tuple to another of the same family and protocol. */
-static inline void fb_rewrite_prepare(const struct fb_tuple *from, const struct fb_tuple *to,
-				      struct fb_rewrite *ret)
+static __rte_always_inline void fb_rewrite_prepare_as(enum fb_family family,
+						      const struct fb_tuple *from,
+						      const struct fb_tuple *to,
+						      struct fb_rewrite *ret)
 {
-	if (from->family == FB_IPV4) {
+	if (family == FB_IPV4) {
 		const uint64_t ports = fb_csum_change(&from->v4.sport, &to->v4.sport, 4);
 
 		ret->ip_delta = fb_csum_fold(fb_csum_change(&from->v4.src, &to->v4.src, 8));
@@ -55,6 +57,12 @@ static inline void fb_rewrite_prepare(const struct fb_tuple *from, const struct 
 		ret->ip_delta = 0;
 		ret->l4_delta = fb_csum_delta(&from->v6, &to->v6, sizeof(from->v6));
 	}
+}
+
+static inline void fb_rewrite_prepare(const struct fb_tuple *from, const struct fb_tuple *to,
+				      struct fb_rewrite *ret)
+{
+	fb_rewrite_prepare_as((enum fb_family)from->family, from, to, ret);
 }
 
 /*

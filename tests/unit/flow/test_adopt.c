@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "flow/adopt.h"
+#include "flow/change.h"
 #include "flow/layout.h"
 #include "flow/queue.h"
 #include "flow/lookup.h"

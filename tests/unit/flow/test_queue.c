@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "flow/change.h"
 #include "flow/queue.h"
 #include "tuples.h"
 

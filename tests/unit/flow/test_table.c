@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "flow/change.h"
 #include "flow/lookup.h"
 #include "flow/table.h"
 #include "tuples.h"
@@ -25,12 +26,23 @@ static struct fb_flow *find(const struct fb_flow_table *t, const struct fb_tuple
 	return fb_flow_find(t, tuple, fb_flow_hash_tuple(t, tuple), ret_dir);
 }
 
+/* As the packet path does. */
+static int insert_inlined(struct fb_flow_table *t, const struct fb_tuple *client,
+			  const struct fb_tuple *reply, uint32_t now_ms, struct fb_flow **ret)
+{
+	return fb_flow_insert_as(t, (enum fb_family)t->family, client,
+				 fb_flow_hash_tuple(t, client), reply,
+				 fb_flow_hash_tuple(t, reply), now_ms, ret);
+}
+
+/* Either way, by turns. */
 static int insert(struct fb_flow_table *t, uint32_t number, struct fb_flow **ret)
 {
 	const enum fb_family family = (enum fb_family)t->family;
 	struct fb_tuple client = numbered_tuple(family, number, FB_DIR_CLIENT);
 	struct fb_tuple reply = numbered_tuple(family, number, FB_DIR_ENDPOINT);
-	int err = fb_flow_insert(t, &client, &reply, number, ret);
+	int err = number & 1 ? fb_flow_insert(t, &client, &reply, number, ret)
+			     : insert_inlined(t, &client, &reply, number, ret);
 
 	if (err == 0) {
 		(*ret)->state = FB_FLOW_OPENING;
@@ -171,8 +183,12 @@ static void a_reply_key_that_is_taken_is_refused(void **state)
 		struct fb_flow *none = NULL;
 
 		assert_int_equal(insert(t, 5, &flow), 0);
+		assert_int_equal(insert(t, 6, &flow), 0);
+		fb_flow_remove(t, flow); /* a record that was used before is the usual case */
 		assert_int_equal(fb_flow_insert(t, &client, &reply, 0, &none), -EEXIST);
 		assert_int_equal(fb_flow_insert(t, &client, &client, 0, &none), -EEXIST);
+		assert_int_equal(insert_inlined(t, &client, &reply, 0, &none), -EEXIST);
+		assert_int_equal(insert_inlined(t, &client, &client, 0, &none), -EEXIST);
 		assert_null(none);
 		assert_int_equal(fb_flow_count(t), 1);
 		assert_false(fb_flow_taken(t, &client));
