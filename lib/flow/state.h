@@ -75,6 +75,11 @@ static inline enum fb_flow_touched fb_flow_touch(struct fb_flow *flow, enum fb_f
 		    (tcp_flags & (RTE_TCP_SYN_FLAG | RTE_TCP_FIN_FLAG | RTE_TCP_RST_FLAG)) == 0) ||
 		   flow->state == FB_FLOW_UDP))
 		return FB_TOUCHED_NOTHING;
+	/* Every flow begins so. */
+	if (likely(flow->state == FB_FLOW_OPENING && dir == FB_DIR_CLIENT &&
+		   (tcp_flags & ~(RTE_TCP_ECE_FLAG | RTE_TCP_CWR_FLAG)) == RTE_TCP_SYN_FLAG &&
+		   (flow->flags & (FB_FLOW_FIN_CLIENT | FB_FLOW_FIN_ENDPOINT)) == 0))
+		return FB_TOUCHED_SYN;
 	return fb_flow_advance(flow, dir, tcp_flags);
 }
 
