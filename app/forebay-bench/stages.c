@@ -45,6 +45,7 @@ WRAP(DNS, fb_stage_dns)
 WRAP(FLOW, fb_stage_flow)
 WRAP(SERVICE, fb_stage_service)
 WRAP(REWRITE, fb_stage_rewrite)
+WRAP(REWRITE, fb_stage_rewrite_new)
 WRAP(OTHER, fb_stage_other)
 WRAP(TX, fb_stage_tx)
 

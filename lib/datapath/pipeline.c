@@ -38,7 +38,7 @@ static void run(struct fb_worker *w)
 		b->made = 0;
 		fb_stage_warm(w, b);
 		fb_stage_service(w, b);
-		fb_stage_rewrite(w, b);
+		fb_stage_rewrite_new(w, b);
 	}
 	if (b->n_others != 0) {
 		fb_stage_other(w, b);

@@ -32,6 +32,8 @@ void fb_stage_warm(struct fb_worker *w, struct fb_burst *b);
 void fb_stage_service(struct fb_worker *w, struct fb_burst *b);
 /* rewrite.c: hits out of the door; the list is empty afterwards. */
 void fb_stage_rewrite(struct fb_worker *w, struct fb_burst *b);
+/* The same for hits of which nearly all were just made. */
+void fb_stage_rewrite_new(struct fb_worker *w, struct fb_burst *b);
 /* other.c: ICMP, ARP, NDP, fragments and whatever else. */
 void fb_stage_other(struct fb_worker *w, struct fb_burst *b);
 /* fragment.c: pieces of datagrams, to the flow that their first one names. */
