@@ -16,11 +16,17 @@
 #include "flow/lookup.h"
 #include "flow/queue.h"
 
+static __rte_always_inline void uncount(struct fb_worker *w, const struct fb_flow *flow)
+{
+	struct fb_endpoint_counters *ec = &w->endpoint_counters[flow->ep_id];
+
+	ec->open -= (flow->flags & FB_FLOW_COUNTED) != 0;
+	ec->live--;
+}
+
 void fb_flow_uncount(struct fb_worker *w, const struct fb_flow *flow)
 {
-	if (flow->flags & FB_FLOW_COUNTED)
-		w->endpoint_counters[flow->ep_id].open--;
-	w->endpoint_counters[flow->ep_id].live--;
+	uncount(w, flow);
 }
 
 /* Its endpoint's numbers will change. */
@@ -35,7 +41,7 @@ static void gone(void *arg, const struct fb_flow *flow)
 {
 	struct fb_worker *w = arg;
 
-	fb_flow_uncount(w, flow);
+	uncount(w, flow);
 	w->counters.flows_expired++;
 }
 

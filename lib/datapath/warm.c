@@ -38,9 +38,10 @@ static void find_endpoints(const struct fb_worker *w, struct fb_burst *b,
 {
 	uint64_t hashes[FB_BURST_MAX];
 	uint16_t by_hash[FB_BURST_MAX];
+	const uint16_t n_misses = b->n_misses;
 	uint16_t n = 0;
 
-	for (uint16_t k = 0; k < b->n_misses; k++) {
+	for (uint16_t k = 0; k < n_misses; k++) {
 		const struct fb_service *svc = b->candidates[k].svc;
 
 		if (svc == NULL || !svc->by_hash)
@@ -94,10 +95,12 @@ static __rte_always_inline bool find_reply(const struct fb_worker *w, enum fb_fa
 
 /*
  * Where the share of half-open flows is used up, the oldest go for those that come (room.c): one for each of the burst,
- * as far as can be told now.
+ * as far as can be told now. @return whether there are any
  */
-static void find_oldest(const struct fb_worker *w, struct fb_flow *ret[][FB_QUEUE_COUNT])
+static bool find_oldest(const struct fb_worker *w, struct fb_flow *ret[][FB_QUEUE_COUNT])
 {
+	bool any = false;
+
 	for (uint32_t f = 0; f < FB_FAMILY_COUNT; f++) {
 		for (uint32_t q = 0; q < FB_QUEUE_COUNT; q++) {
 			const struct fb_flow_table *t = w->flows[f];
@@ -106,15 +109,20 @@ static void find_oldest(const struct fb_worker *w, struct fb_flow *ret[][FB_QUEU
 			ret[f][q] = unlikely(queued + FB_BURST_MAX > w->half_open_most[f])
 					    ? fb_flow_oldest(t, (enum fb_flow_queue)q)
 					    : NULL;
+			any |= ret[f][q] != NULL;
 		}
 	}
+	return any;
 }
 
 static void leave(const struct fb_worker *w, struct fb_burst *b, const struct fb_flow_table *t,
 		  struct fb_flow **oldest)
 {
-	struct fb_leaving *l = &b->leaving[b->n_leaving++];
+	struct fb_leaving *l;
 
+	if (*oldest == NULL)
+		return;
+	l = &b->leaving[b->n_leaving++];
 	l->flow = *oldest;
 	fb_flow_prefetch_keys(t, l->flow, &l->hashes);
 	rte_prefetch0(&w->endpoint_counters[l->flow->ep_id]);
@@ -126,12 +134,13 @@ static void find_replies(const struct fb_worker *w, struct fb_burst *b,
 			 const struct fb_tuple *const *clients)
 {
 	struct fb_flow *oldest[FB_FAMILY_COUNT][FB_QUEUE_COUNT];
+	const bool some_leave = find_oldest(w, oldest);
 	const rte_be16_t *ports[FB_BURST_MAX];
+	const uint16_t n = b->n_misses;
 
 	b->n_leaving = 0;
 	b->n_left = 0;
-	find_oldest(w, oldest);
-	for (uint16_t k = 0; k < b->n_misses; k++) {
+	for (uint16_t k = 0; k < n; k++) {
 		struct fb_candidate *c = &b->candidates[k];
 		const struct fb_flow_hash hash = b->hashes[b->misses[k]];
 
@@ -141,10 +150,9 @@ static void find_replies(const struct fb_worker *w, struct fb_burst *b,
 				       ? find_reply(w, FB_IPV4, clients[k], hash, c, &ports[k])
 				       : find_reply(w, FB_IPV6, clients[k], hash, c, &ports[k]);
 	}
-	for (uint16_t k = 0; k < b->n_misses; k++) {
+	for (uint16_t k = 0; k < n; k++) {
 		const struct fb_tuple *client = clients[k];
 		const struct fb_flow_table *t = w->flows[client->family];
-		struct fb_flow **leaves = &oldest[client->family][fb_flow_queue_of(client->proto)];
 		struct fb_candidate *c = &b->candidates[k];
 
 		if (unlikely(!c->has_reply))
@@ -153,8 +161,8 @@ static void find_replies(const struct fb_worker *w, struct fb_burst *b,
 			fb_tuple_set_ports(&c->reply, fb_tuple_sport(&c->reply), *ports[k]);
 		c->reply_hash = fb_flow_hash_tuple(t, &c->reply);
 		fb_flow_prefetch_index(t, c->reply_hash);
-		if (unlikely(*leaves != NULL))
-			leave(w, b, t, leaves);
+		if (unlikely(some_leave))
+			leave(w, b, t, &oldest[client->family][fb_flow_queue_of(client->proto)]);
 	}
 }
 
