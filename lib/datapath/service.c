@@ -18,6 +18,7 @@
 #include "flow/queue.h"
 #include "flow/shift.h"
 #include "flow/state.h"
+#include "nat/first.h"
 #include "net/rewrite.h"
 
 /* The packet is at its owner already, or goes there now (then true). */
@@ -68,97 +69,6 @@ static void no_service(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 		fb_end_punt(w, b, i);
 }
 
-/*
- * SNAT ports towards the endpoint are used up, or were so a moment ago: then a search that begins by
- * hoping for a free one would cost a full table's worth of misses for each packet of a flood.
- */
-#define PORTS_SHORT_MS 1000
-
-static int choose_port(struct fb_worker *w, const struct fb_tuple *client,
-		       const struct fb_addr *ep_addr, rte_be16_t port_be,
-		       const struct fb_next_hop *hop, struct fb_tuple *ret_reply)
-{
-	const enum fb_family family = (enum fb_family)client->family;
-	const struct fb_snat_pool *pool = &w->snap->snat[hop->port][family];
-	const struct fb_nat_steer *steer = w->dp->steer[hop->port];
-	struct fb_flow *victim;
-	int err;
-
-	if (likely(!w->ports_short)) {
-		err = fb_nat_choose(&w->dp->nat, w->idx, w->flows[family], client, ep_addr, port_be,
-				    pool->addrs, pool->n, steer, ret_reply);
-		if (likely(err != -EADDRNOTAVAIL))
-			return err;
-		w->ports_short = true;
-		w->ports_short_ms = w->now_ms;
-	} else if (w->now_ms - w->ports_short_ms >= PORTS_SHORT_MS) {
-		w->ports_short = false;
-	}
-	err = fb_nat_choose_taken(&w->dp->nat, w->idx, w->flows[family], client, ep_addr, port_be,
-				  pool->addrs, pool->n, steer, ret_reply, &victim);
-	if (err == 0 && victim != NULL) {
-		fb_room_evict(w, family, victim, FB_EVICTED_PORTS);
-		w->ports_level = RTE_MAX(w->ports_level, (uint8_t)FB_LEVEL_PRESSURE);
-	} else if (err == -EADDRNOTAVAIL) {
-		w->ports_level = FB_LEVEL_FULL;
-	}
-	return err;
-}
-
-static int insert(struct fb_worker *w, const struct fb_tuple *client, struct fb_flow_hash hash,
-		  const struct fb_candidate *c, struct fb_flow **ret)
-{
-	return fb_flow_insert_any(w->flows[client->family], client, hash, &c->reply, c->reply_hash,
-				  w->now_ms, ret);
-}
-
-static int search_and_insert(struct fb_worker *w, const struct fb_tuple *client,
-			     struct fb_flow_hash hash, struct fb_candidate *c,
-			     struct fb_flow **ret)
-{
-	const struct fb_endpoint *ep = c->ep;
-	rte_be16_t port_be = fb_table_port_be(w->snap, c->svc, client, ep);
-	int err = 0;
-
-	if (c->snat)
-		err = choose_port(w, client, &ep->addr, port_be, &w->snap->next_hops[c->nh_idx],
-				  &c->reply);
-	else
-		fb_tuple_set_answer(&c->reply, client->proto, (enum fb_family)client->family,
-				    &ep->addr, port_be, client, fb_tuple_sport(client));
-	if (err != 0)
-		return err;
-	c->reply_hash = fb_flow_hash_tuple(w->flows[client->family], &c->reply);
-	return insert(w, client, hash, c, ret);
-}
-
-/*
- * What was found for the burst did not do, or nothing was. In `dnat` two clients' tuples can want the same reply tuple
- * (one client port to two addresses of a service): then the flow hides the client's address. In `snat` the first port
- * may be taken.
- *
- * @param err  of the try before; -EAGAIN: there was none
- */
-static __rte_noinline enum fb_reason insert_otherwise(struct fb_worker *w, enum fb_family family,
-						      const struct fb_tuple *client,
-						      struct fb_flow_hash hash,
-						      struct fb_candidate *c, int err,
-						      struct fb_flow **ret)
-{
-	if (err == -EAGAIN)
-		err = search_and_insert(w, client, hash, c, ret);
-	if (err == -EEXIST) {
-		c->snat = true;
-		err = search_and_insert(w, client, hash, c, ret);
-	}
-	if (err == -ENOSPC && fb_room_in_table(w, family, client->proto))
-		err = insert(w, client, hash, c, ret);
-	return err == 0		? FB_REASON_NONE
-	       : err == -ENOSPC ? FB_REASON_FLOW_TABLE_FULL
-	       : err == -ENOENT ? FB_REASON_NO_SNAT_ADDRESS
-				: FB_REASON_SNAT_PORTS;
-}
-
 /* Insert the flow, translated as the mode says: as it was found for the burst, or else anew. */
 static __rte_always_inline enum fb_reason
 insert_flow(struct fb_worker *w, enum fb_family family, const struct fb_tuple *client,
@@ -173,7 +83,7 @@ insert_flow(struct fb_worker *w, enum fb_family family, const struct fb_tuple *c
 		err = fb_flow_insert_as(w->flows[family], family, client, hash, &c->reply,
 					c->reply_hash, w->now_ms, ret);
 	return likely(err == 0) ? FB_REASON_NONE
-				: insert_otherwise(w, family, client, hash, c, err, ret);
+				: fb_search_flow(w, client, hash, c, err, ret);
 }
 
 static uint8_t first_state(uint8_t proto)
@@ -181,24 +91,6 @@ static uint8_t first_state(uint8_t proto)
 	return proto == IPPROTO_TCP    ? FB_FLOW_OPENING
 	       : proto == IPPROTO_SCTP ? FB_FLOW_COOKIE_WAIT
 				       : FB_FLOW_UDP_NEW;
-}
-
-/* What warm.c leaves open of a packet: where the hash does not choose, or the next hop is not ready, or no port was found. */
-static enum fb_reason find_endpoint(struct fb_worker *w, const struct fb_tuple *client,
-				    struct fb_candidate *c, bool waits_for_hop)
-{
-	uint8_t state;
-
-	if (c->ep == NULL)
-		c->ep = fb_select(w, c->svc, client);
-	if (c->ep == NULL)
-		return FB_REASON_NO_ENDPOINTS;
-	c->nh_idx = fb_table_info(w->snap, c->ep->id)->nh_idx;
-	c->snat = fb_hides_client(c->svc, c->ep, (enum fb_family)client->family, client);
-	state = w->snap->next_hops[c->nh_idx].state;
-	if (state == FB_HOP_NONE)
-		return FB_REASON_NO_ROUTE;
-	return state == FB_HOP_READY || waits_for_hop ? FB_REASON_NONE : FB_REASON_NEXT_HOP;
 }
 
 /* start: of a connection that began with a cookie; NULL: of all others. */
@@ -216,7 +108,7 @@ static __rte_always_inline enum fb_reason create_flow(struct fb_worker *w, enum 
 
 	/* A cookie does not come again: the flow waits until its endpoint can be asked (fb_proxy_ask_again()). */
 	if (unlikely(!c->has_reply)) {
-		reason = find_endpoint(w, &pkt->tuple, c, start != NULL);
+		reason = fb_search_endpoint(w, &pkt->tuple, c, start != NULL);
 		if (reason != FB_REASON_NONE)
 			return reason;
 	}
@@ -448,22 +340,69 @@ static bool found_again(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 	return false;
 }
 
+/*
+ * Towards a few endpoints with many flows most first ports are taken. Those that seem to be get another, whose index
+ * line is asked for. @return whether this one did
+ */
+static __rte_always_inline bool try_another_port(const struct fb_worker *w, struct fb_burst *b,
+						 uint16_t k, uint32_t i)
+{
+	struct fb_candidate *c = &b->candidates[k];
+
+	if (unlikely(!c->has_reply) ||
+	    likely(!fb_flow_seems_taken(w->flows[c->reply.family], c->reply_hash)) || !c->snat)
+		return false;
+	fb_nat_another(&w->dp->nat, w->idx, fb_nat_draw_of(&w->dp->nat, b->hashes[b->misses[k]]), i,
+		       w->dp->steer[w->snap->next_hops[c->nh_idx].port], &c->reply);
+	c->reply_hash = fb_flow_hash_tuple(w->flows[c->reply.family], &c->reply);
+	fb_flow_prefetch_index(w->flows[c->reply.family], c->reply_hash);
+	return true;
+}
+
+static __rte_always_inline void serve(struct fb_worker *w, struct fb_burst *b, uint16_t k)
+{
+	const uint16_t i = b->misses[k];
+
+	if (unlikely(b->flows[i] != NULL || (b->made & bit_of(b->hashes[i])) != 0) &&
+	    found_again(w, b, i))
+		return;
+	if (likely(b->pkts[i].family == FB_IPV4))
+		miss(w, b, i, FB_IPV4, &b->candidates[k]);
+	else
+		miss(w, b, i, FB_IPV6, &b->candidates[k]);
+}
+
+/* A line that was asked for is there after so many packets. */
+#define AHEAD 4
+#define PORTS 4 /* more than these are left to fb_nat_choose() */
+
+/* Of those ahead of packet k that have another port already: whether it will do. */
+static void try_more_ports(const struct fb_worker *w, struct fb_burst *b, uint32_t k, uint64_t *again)
+{
+	for (uint32_t i = 2; i < PORTS && k >= AHEAD; i++) {
+		k -= AHEAD;
+		if (k < FB_BURST_MAX && (*again >> k & 1) && !try_another_port(w, b, (uint16_t)k, i))
+			*again ^= UINT64_C(1) << k;
+	}
+}
+
 void fb_stage_service(struct fb_worker *w, struct fb_burst *b)
 {
-	for (uint16_t k = 0; k < b->n_misses; k++) {
-		const uint16_t i = b->misses[k];
+	const uint32_t n = b->n_misses;
+	uint64_t again = 0;
 
-		if (unlikely(w->snap == NULL)) {
-			fb_end_punt(w, b, i);
-			continue;
-		}
-		if (unlikely(b->flows[i] != NULL || (b->made & bit_of(b->hashes[i])) != 0) &&
-		    found_again(w, b, i))
-			continue;
-		if (likely(b->pkts[i].family == FB_IPV4))
-			miss(w, b, i, FB_IPV4, &b->candidates[k]);
-		else
-			miss(w, b, i, FB_IPV6, &b->candidates[k]);
+	if (unlikely(w->snap == NULL)) {
+		for (uint32_t k = 0; k < n; k++)
+			fb_end_punt(w, b, b->misses[k]);
+		return;
+	}
+	for (uint32_t k = 0; k < n + (PORTS - 1) * AHEAD; k++) {
+		if (k < n && try_another_port(w, b, (uint16_t)k, 1))
+			again |= UINT64_C(1) << k;
+		if (unlikely(again != 0))
+			try_more_ports(w, b, k, &again);
+		if (k >= (PORTS - 1) * AHEAD)
+			serve(w, b, (uint16_t)(k - (PORTS - 1) * AHEAD));
 	}
 	b->n_leaving = 0;
 }

@@ -285,6 +285,27 @@ void fb_flow_forget(struct fb_worker *w, enum fb_family family, struct fb_flow *
 void fb_flow_uncount(struct fb_worker *w, const struct fb_flow *flow);
 
 /*
+ * search.c: the endpoint of a new flow where the hash does not choose, or the next hop is not ready, or no port was found.
+ *
+ * @param waits_for_hop  the next hop need not be ready
+ * @return FB_REASON_NONE; else no flow can be made
+ */
+enum fb_reason fb_search_endpoint(struct fb_worker *w, const struct fb_tuple *client,
+				  struct fb_candidate *c, bool waits_for_hop);
+
+/*
+ * search.c: insert a flow whose endpoint is known. In `dnat` two clients' tuples can want the same reply tuple (one client
+ * port to two addresses of a service): then the flow hides the client's address. In `snat` the ports tried so far may be
+ * taken.
+ *
+ * @param err  of the try before: -EEXIST, -ENOSPC; -EAGAIN: there was none
+ * @param ret  set with FB_REASON_NONE only
+ */
+enum fb_reason fb_search_flow(struct fb_worker *w, const struct fb_tuple *client,
+			      struct fb_flow_hash hash, struct fb_candidate *c, int err,
+			      struct fb_flow **ret);
+
+/*
  * room.c: a flow makes room for a new one. A packet that is still in hand for it leaves first.
  */
 void fb_room_evict(struct fb_worker *w, enum fb_family family, struct fb_flow *flow,

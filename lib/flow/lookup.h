@@ -122,6 +122,13 @@ static __rte_always_inline uint32_t fb_flow_match(const struct fb_flow_bucket *b
 #endif
 }
 
+/** Whether a key may be there, by its home's signatures alone: hardly ever wrong, and never certain. */
+static __rte_always_inline bool fb_flow_seems_taken(const struct fb_flow_table *t,
+						    struct fb_flow_hash hash)
+{
+	return fb_flow_match(&t->buckets[hash.home], fb_flow_sig(hash)) != 0;
+}
+
 static __rte_always_inline void fb_flow_prefetch_index(const struct fb_flow_table *t,
 						       struct fb_flow_hash hash)
 {

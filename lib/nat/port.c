@@ -121,12 +121,16 @@ static void next_address(struct draws *d)
 	steer_to(d);
 }
 
+static uint64_t draw_number(const struct fb_nat_ports *ports, uint64_t first, uint64_t i)
+{
+	return i == 0 ? first : fb_hash_2(&ports->secret, first, i);
+}
+
 /* @return whether there was another one */
 static bool draws_next(struct draws *d)
 {
 	while (d->i < FB_NAT_TRIES) {
-		const uint64_t draw =
-			d->i == 0 ? d->seed : fb_hash_2(&d->ports->secret, d->seed, d->i);
+		const uint64_t draw = draw_number(d->ports, d->seed, d->i);
 		rte_be16_t port_be;
 
 		if (unlikely(d->i > 0 && d->i % TRIES_PER_TURN == 0))
@@ -142,6 +146,20 @@ static bool draws_next(struct draws *d)
 		return true;
 	}
 	return false;
+}
+
+void fb_nat_another(const struct fb_nat_ports *ports, uint16_t worker, uint64_t first, uint64_t i,
+		    const struct fb_nat_steer *steer, struct fb_tuple *reply)
+{
+	const uint64_t draw = draw_number(ports, first, i);
+	rte_be16_t port_be;
+
+	if (steer == NULL || !fb_nat_rss_knows(reply->proto))
+		port_be = fb_nat_port_drawn(ports, worker, draw);
+	else if (fb_nat_steer_port(steer, worker, (enum fb_family)reply->family,
+				   fb_nat_steer_begin(steer, worker, reply), draw, &port_be) != 0)
+		return;
+	fb_tuple_set_ports(reply, fb_tuple_sport(reply), port_be);
 }
 
 /* With the reply equal to the client's packet nobody could tell the sides apart. */

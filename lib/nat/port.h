@@ -102,6 +102,17 @@ int fb_nat_choose(const struct fb_nat_ports *ports, uint16_t worker,
 		  uint32_t n_snat, const struct fb_nat_steer *steer, struct fb_tuple *ret_reply);
 
 /**
+ * Another candidate, where the first (fb_nat_first()) seems to be taken: one of those that fb_nat_choose() would try at
+ * the same SNAT address.
+ *
+ * @param first  the first draw
+ * @param i      which one: 1 is the next
+ * @param reply  the first candidate: gets another port, if there is one
+ */
+void fb_nat_another(const struct fb_nat_ports *ports, uint16_t worker, uint64_t first, uint64_t i,
+		    const struct fb_nat_steer *steer, struct fb_tuple *reply);
+
+/**
  * The same where fb_nat_choose() has found none: if no port is free, that of a flow which may lose it.
  * These are flows that are half open, the one that was idle longest; else those that both sides have
  * closed, likewise. The first draws decide if there is a half-open one among them: in a flood there is.

@@ -290,6 +290,46 @@ static void nearly_all_fitting_ports_are_found_before_it_is_exhausted(void **sta
 	}
 }
 
+/* What the packet path asks for in advance is what the search would come to, with a device and without. */
+static void each_other_candidate_is_the_one_that_a_search_tries_next(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 40; round++) {
+		const enum fb_family f = (enum fb_family)(round % FB_FAMILY_COUNT);
+		struct fb_flow_table *t = fb_flow_table_create(f, 100, &secret, -1);
+		const struct fb_tuple client = random_tuple(f, IPPROTO_TCP);
+		const struct fb_tuple other = random_tuple(f, IPPROTO_TCP);
+		const struct fb_addr ep = fb_tuple_src(&other);
+		const struct fb_addr snat = fb_tuple_dst(&other);
+		const struct fb_nat_steer *steer;
+		struct fb_tuple reply;
+		struct fb_tuple found;
+		struct device d;
+
+		device_init(&d, 128, 4, 4, 1024, 65535, ALL_TYPES);
+		steer = round % 3 == 0 ? NULL : d.steer;
+		assert_int_equal(fb_nat_choose(&d.ports, 2, t, &client, &ep, RTE_BE16(443), &snat,
+					       1, steer, &reply), 0);
+		for (uint64_t i = 1; i < 8; i++) {
+			const struct fb_tuple somebody = random_tuple(f, IPPROTO_TCP);
+			struct fb_flow *flow;
+
+			if (fb_flow_insert(t, &somebody, &reply, 0, &flow) != 0)
+				continue; /* drawn twice */
+			fb_nat_another(&d.ports, 2, fb_nat_first_draw(&d.ports, &client), i, steer,
+				       &reply);
+			if (fb_flow_taken(t, &reply))
+				continue;
+			assert_int_equal(fb_nat_choose(&d.ports, 2, t, &client, &ep, RTE_BE16(443),
+						       &snat, 1, steer, &found), 0);
+			assert_memory_equal(&found, &reply,
+					    f == FB_IPV4 ? sizeof(found.v4) : sizeof(found.v6));
+		}
+		fb_nat_steer_free(d.steer);
+		fb_flow_table_free(t);
+	}
+}
+
 static void a_device_that_looks_at_addresses_only_allows_all_ports_or_none(void **state)
 {
 	struct device d;
@@ -385,6 +425,7 @@ int main(void)
 		cmocka_unit_test(every_chosen_port_brings_the_reply_to_its_worker),
 		cmocka_unit_test(a_small_range_leaves_classes_empty_and_still_works),
 		cmocka_unit_test(nearly_all_fitting_ports_are_found_before_it_is_exhausted),
+		cmocka_unit_test(each_other_candidate_is_the_one_that_a_search_tries_next),
 		cmocka_unit_test(a_device_that_looks_at_addresses_only_allows_all_ports_or_none),
 		cmocka_unit_test(sctp_may_have_any_port_of_its_worker),
 		cmocka_unit_test(what_no_device_can_mean_is_refused),
