@@ -80,7 +80,6 @@ int fb_maglev_build_first(const uint64_t *weights, uint32_t n_groups, uint16_t *
 {
 	struct fb_maglev_member takers[FB_MAGLEV_MAX_GROUPS] = {{0}};
 	uint32_t quotas[FB_MAGLEV_MAX_GROUPS];
-	uint32_t counts[FB_MAGLEV_MAX_GROUPS] = {0};
 	uint64_t sum = 0;
 
 	for (uint32_t g = 0; g < n_groups; g++)
@@ -88,17 +87,20 @@ int fb_maglev_build_first(const uint64_t *weights, uint32_t n_groups, uint16_t *
 	if (sum == 0)
 		return -EINVAL;
 	share_out(weights, n_groups, sum, quotas);
-	for (uint32_t s = 0, g = 0; s < FB_MAGLEV_FIRST_SLOTS; s++) {
-		const bool takes = counts[g] < quotas[g];
+	for (uint32_t s = 0, round = 0; s < FB_MAGLEV_FIRST_SLOTS; s += n_groups, round++) {
+		const uint32_t left = FB_MAGLEV_FIRST_SLOTS - s;
 
-		slots[s] = takes ? (uint16_t)g : FB_MAGLEV_FREE;
-		counts[g] += takes;
-		g = g + 1 < n_groups ? g + 1 : 0;
+		for (uint32_t g = 0; g < n_groups && g < left; g++)
+			slots[s + g] = round < quotas[g] ? (uint16_t)g : FB_MAGLEV_FREE;
 	}
-	for (uint32_t g = 0; g < n_groups; g++)
+	for (uint32_t g = 0; g < n_groups; g++) {
+		const uint32_t dealt =
+			FB_MAGLEV_FIRST_SLOTS / n_groups + (g < FB_MAGLEV_FIRST_SLOTS % n_groups);
+
 		takers[g] = (struct fb_maglev_member){
 			.key = fb_hash_mix(GROUP_KEY_A + g, GROUP_KEY_B),
-			.weight = quotas[g] - counts[g],
+			.weight = quotas[g] > dealt ? quotas[g] - dealt : 0,
 		};
+	}
 	return fb_maglev_complete(takers, n_groups, slots, FB_MAGLEV_FIRST_SLOTS);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "maglev/turns.h"
 
 /* Primes. The last one serves FB_MAGLEV_ONE_LEVEL members at 100 slots each. */
 static const uint32_t sizes[] = {65537, 131071};
@@ -209,74 +210,21 @@ static void fill_equal(struct walker *walkers, uint32_t n, struct board *b)
 	}
 }
 
-/*
- * Turns of a weighted fill are numbers: when (in units of 2^-20 of the heaviest member's time between
- * two turns), and below that whose, by place in the order of keys.
- */
-#define TURN_TIME_BITS 20
-#define TURN_WHO_BITS  16
-#define DIGIT_BITS     11
-
-/* By a digit of the time after the other, the least first: what is equal in one keeps its order. */
-static uint64_t *sort_turns(uint64_t *turns, uint64_t *other, uint32_t n, uint64_t last_turn)
+static int fill_weighted(struct walker *walkers, uint32_t n, struct board *b)
 {
-	for (uint32_t shift = TURN_WHO_BITS; shift < 64 && last_turn >> shift != 0;
-	     shift += DIGIT_BITS) {
-		const uint64_t mask = (1 << DIGIT_BITS) - 1;
-		uint32_t places[1 << DIGIT_BITS] = {0};
-		uint64_t *sorted = other;
-		uint32_t begin = 0;
+	uint32_t *weights = malloc(n * sizeof(*weights));
+	uint16_t *who = malloc(b->n_slots * sizeof(*who));
+	int rc = weights != NULL && who != NULL ? 0 : -ENOMEM;
 
-		for (uint32_t i = 0; i < n; i++)
-			places[turns[i] >> shift & mask]++;
-		for (uint32_t d = 0; d <= mask; d++) {
-			uint32_t count = places[d];
-
-			places[d] = begin;
-			begin += count;
-		}
-		for (uint32_t i = 0; i < n; i++)
-			sorted[places[turns[i] >> shift & mask]++] = turns[i];
-		other = turns;
-		turns = sorted;
-	}
-	return turns;
-}
-
-/*
- * The heaviest member takes a turn per unit of time, the others proportionally fewer; everyone's first
- * is at 0. Earlier turns go first, and at the same time those of lower keys, as if weights were equal.
- *
- * Until the time end there are turns enough for all slots, and at most one a member too many.
- */
-static int fill_weighted(struct walker *walkers, uint32_t n, struct board *b, uint32_t max_weight)
-{
-	/* Steps are rounded down, by 2^-20 at most: some turns more. */
-	const size_t most = b->n_slots + n + (b->n_slots >> (TURN_TIME_BITS - 1)) + 8;
-	uint64_t sum = 0;
-	uint64_t end;
-	uint64_t *turns;
-	uint64_t *sorted;
-	uint32_t n_turns = 0;
-
-	for (uint32_t i = 0; i < n; i++)
-		sum += walkers[i].weight;
-	end = (uint64_t)(((__uint128_t)b->n_slots * max_weight << TURN_TIME_BITS) / sum) + 1;
-	turns = malloc(2 * most * sizeof(*turns));
-	if (turns == NULL)
-		return -ENOMEM;
-	for (uint32_t i = 0; i < n; i++) {
-		uint64_t step = ((uint64_t)max_weight << TURN_TIME_BITS) / walkers[i].weight;
-
-		for (uint64_t when = 0; when <= end; when += step)
-			turns[n_turns++] = when << TURN_WHO_BITS | i;
-	}
-	sorted = sort_turns(turns, turns + most, n_turns, end << TURN_WHO_BITS);
-	for (uint32_t filled = 0; filled < b->n_slots; filled++)
-		take_turn(&walkers[sorted[filled] & ((1 << TURN_WHO_BITS) - 1)], b,
-			  b->n_slots - filled);
-	free(turns);
-	return 0;
+	for (uint32_t i = 0; i < n && rc == 0; i++)
+		weights[i] = walkers[i].weight;
+	if (rc == 0)
+		rc = maglev_turns(weights, n, b->n_slots, who);
+	for (uint32_t filled = 0; filled < b->n_slots && rc == 0; filled++)
+		take_turn(&walkers[who[filled]], b, b->n_slots - filled);
+	free(weights);
+	free(who);
+	return rc;
 }
 
 static bool is_valid(const struct fb_maglev_member *members, uint32_t n_members, uint32_t n_slots)
@@ -307,6 +255,33 @@ static struct walker make_walker(const struct fb_maglev_member *member, uint32_t
 	return w;
 }
 
+/* Who alone is left takes all, in whatever order. */
+static void take_rest(uint32_t place, uint16_t *slots, uint32_t n_slots)
+{
+	for (uint32_t s = 0; s < n_slots; s++)
+		slots[s] = slots[s] == FB_MAGLEV_FREE ? (uint16_t)place : slots[s];
+}
+
+static void complete(struct walker *walkers, uint32_t n, struct board *b, uint32_t n_free)
+{
+	uint32_t last = 0;
+
+	for (uint32_t n_left = 2; n_left > 1;) {
+		n_left = 0;
+		for (uint32_t i = 0; i < n; i++) {
+			if (walkers[i].weight == 0)
+				continue;
+			take_turn(&walkers[i], b, n_free--);
+			if (--walkers[i].weight == 0)
+				continue;
+			n_left++;
+			last = i;
+		}
+	}
+	if (n_free > 0)
+		take_rest(last, b->slots, b->n_slots);
+}
+
 int fb_maglev_complete(const struct fb_maglev_member *members, uint32_t n_members, uint16_t *slots,
 		       uint32_t n_slots)
 {
@@ -325,14 +300,7 @@ int fb_maglev_complete(const struct fb_maglev_member *members, uint32_t n_member
 	}
 	for (uint32_t i = 0; i < n_members; i++)
 		walkers[i] = make_walker(&members[i], i, n_slots);
-	while (n_free > 0) {
-		for (uint32_t i = 0; i < n_members; i++) {
-			if (walkers[i].weight == 0)
-				continue;
-			take_turn(&walkers[i], &board, n_free--);
-			walkers[i].weight--;
-		}
-	}
+	complete(walkers, n_members, &board, n_free);
 	free(walkers);
 	free(board.taken);
 	return 0;
@@ -367,7 +335,7 @@ int fb_maglev_build(const struct fb_maglev_member *members, uint32_t n_members, 
 	if (min_weight == max_weight)
 		fill_equal(walkers, n_members, &board);
 	else
-		rc = fill_weighted(walkers, n_members, &board, max_weight);
+		rc = fill_weighted(walkers, n_members, &board);
 	free(walkers);
 	free(board.taken);
 	return rc;
