@@ -331,6 +331,22 @@ static void retire(struct fb_part **list, void *data, uint64_t generation)
 	*list = part;
 }
 
+/* What a snapshot had in the version before need not be told to it again. */
+static struct fb_places news_of(const struct fb_service_part *svc)
+{
+	return svc->base != NULL ? svc->change.come : fb_service_all(svc);
+}
+
+/* And what it has in the version that follows is not left. */
+static struct fb_places left_of(const struct fb_service_part *svc, const struct fb_group *g)
+{
+	for (uint32_t i = 0; i < g->n_now; i++) {
+		if (g->now[i]->base == svc)
+			return g->now[i]->change.gone;
+	}
+	return fb_service_all(svc);
+}
+
 /* A published service is in the staged set exactly if it still stands at its place. */
 static bool is_placed(const struct fb_table *t, const struct fb_service_part *svc)
 {
@@ -345,7 +361,7 @@ static void apply_groups(struct fb_table *t)
 	for (struct fb_group *g = t->staged_groups; g != NULL; g = g->next_staged) {
 		for (uint32_t i = 0; i < g->n_now; i++) {
 			if (!g->now[i]->published)
-				fb_ids_publish(&t->ids, &g->now[i]->pub);
+				fb_ids_publish(&t->ids, &g->now[i]->pub, news_of(g->now[i]));
 			g->now[i]->published = true;
 		}
 	}
@@ -356,9 +372,11 @@ static void apply_groups(struct fb_table *t)
 
 			if (is_placed(t, svc))
 				continue;
-			fb_ids_retire(&t->ids, &svc->pub, t->generation);
+			fb_ids_retire(&t->ids, &svc->pub, left_of(svc, g), t->generation);
 			retire(&t->retired_services, svc, t->generation);
 		}
+		for (uint32_t i = 0; i < g->n_now; i++)
+			fb_service_forget_base(g->now[i]);
 		free(g->committed);
 		g->committed = g->now;
 		g->n_committed = g->n_now;

@@ -363,34 +363,38 @@ static void count(struct fb_ids *ids, const struct fb_endpoint *ep, int by)
 		e->n_terminating += (uint32_t)by;
 }
 
-void fb_ids_hold(struct fb_ids *ids, const struct fb_service *svc)
+void fb_ids_hold(struct fb_ids *ids, const struct fb_service *svc, struct fb_places which)
 {
 	ids->services[svc->id].n_services++;
-	for (uint32_t i = 0; i < svc->n_endpoints; i++) {
-		count(ids, &svc->endpoints[i], 1);
-		update_state(ids, svc->endpoints[i].id);
+	for (uint32_t i = 0; i < which.n; i++) {
+		const struct fb_endpoint *ep = &svc->endpoints[fb_places_at(&which, i)];
+
+		count(ids, ep, 1);
+		update_state(ids, ep->id);
 	}
 }
 
-void fb_ids_unhold(struct fb_ids *ids, const struct fb_service *svc)
+void fb_ids_unhold(struct fb_ids *ids, const struct fb_service *svc, struct fb_places which)
 {
-	for (uint32_t i = 0; i < svc->n_endpoints; i++) {
-		count(ids, &svc->endpoints[i], -1);
-		update_state(ids, svc->endpoints[i].id);
+	for (uint32_t i = 0; i < which.n; i++) {
+		const struct fb_endpoint *ep = &svc->endpoints[fb_places_at(&which, i)];
+
+		count(ids, ep, -1);
+		update_state(ids, ep->id);
 	}
 	ids->services[svc->id].n_services--;
-	fb_ids_forget(ids, svc->id, svc->endpoints, svc->n_endpoints);
+	fb_ids_forget(ids, svc->id, svc->endpoints, which);
 }
 
 void fb_ids_forget(struct fb_ids *ids, uint32_t service_id, const struct fb_endpoint *endpoints,
-		   uint32_t n)
+		   struct fb_places which)
 {
-	for (uint32_t i = 0; i < n; i++)
-		drop_fresh_endpoint(ids, endpoints[i].id);
+	for (uint32_t i = 0; i < which.n; i++)
+		drop_fresh_endpoint(ids, endpoints[fb_places_at(&which, i)].id);
 	drop_fresh_service(ids, service_id);
 }
 
-void fb_ids_publish(struct fb_ids *ids, const struct fb_service *svc)
+void fb_ids_publish(struct fb_ids *ids, const struct fb_service *svc, struct fb_places which)
 {
 	ids->services[svc->id].published = true;
 	ids->services[svc->id].removed = 0;
@@ -399,16 +403,21 @@ void fb_ids_publish(struct fb_ids *ids, const struct fb_service *svc)
 	ids->services[svc->id].drain_deadline_s = svc->drain_deadline_s;
 	ids->services[svc->id].removed_tcp_s = svc->removed_tcp_s;
 	fb_kept_write_service(&ids->kept, ids, svc->id);
-	for (uint32_t i = 0; i < svc->n_endpoints; i++) {
-		ids->endpoints[svc->endpoints[i].id].published = true;
-		ids->endpoints[svc->endpoints[i].id].removed = 0;
+	for (uint32_t i = 0; i < which.n; i++) {
+		struct fb_id_endpoint *e =
+			&ids->endpoints[svc->endpoints[fb_places_at(&which, i)].id];
+
+		e->published = true;
+		e->removed = 0;
 	}
 }
 
-void fb_ids_retire(struct fb_ids *ids, const struct fb_service *svc, uint64_t generation)
+void fb_ids_retire(struct fb_ids *ids, const struct fb_service *svc, struct fb_places which,
+		   uint64_t generation)
 {
-	for (uint32_t i = 0; i < svc->n_endpoints; i++) {
-		struct fb_id_endpoint *e = &ids->endpoints[svc->endpoints[i].id];
+	for (uint32_t i = 0; i < which.n; i++) {
+		struct fb_id_endpoint *e =
+			&ids->endpoints[svc->endpoints[fb_places_at(&which, i)].id];
 
 		if (e->n_active + e->n_draining == 0)
 			e->removed = generation;

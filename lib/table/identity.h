@@ -15,6 +15,7 @@
  * Thread: control.
  */
 
+#include "table/change.h"
 #include "table/kept.h"
 #include "table/serving.h"
 #include "table/sources.h"
@@ -88,19 +89,25 @@ int fb_ids_service(struct fb_ids *ids, const struct fb_service_spec *spec, uint3
 int fb_ids_endpoint(struct fb_ids *ids, uint32_t service_id, const struct fb_endpoint_spec *ep,
 		    uint32_t *ret_id);
 
+/*
+ * Of a service that takes another one's place only those endpoints need a look that the two do not have in
+ * common: which are meant, is said.
+ */
+
 /** A service begins or ceases to have its identities (the staged state; commit does not matter). */
-void fb_ids_hold(struct fb_ids *ids, const struct fb_service *svc);
-void fb_ids_unhold(struct fb_ids *ids, const struct fb_service *svc);
+void fb_ids_hold(struct fb_ids *ids, const struct fb_service *svc, struct fb_places which);
+void fb_ids_unhold(struct fb_ids *ids, const struct fb_service *svc, struct fb_places which);
 
 /** Drop identities that were made for a service that could not be completed. */
 void fb_ids_forget(struct fb_ids *ids, uint32_t service_id, const struct fb_endpoint *endpoints,
-		   uint32_t n);
+		   struct fb_places which);
 
 /** A snapshot has it from now on. */
-void fb_ids_publish(struct fb_ids *ids, const struct fb_service *svc);
+void fb_ids_publish(struct fb_ids *ids, const struct fb_service *svc, struct fb_places which);
 
 /** A snapshot has it no longer: what nobody else holds is removed as of this generation. */
-void fb_ids_retire(struct fb_ids *ids, const struct fb_service *svc, uint64_t generation);
+void fb_ids_retire(struct fb_ids *ids, const struct fb_service *svc, struct fb_places which,
+		   uint64_t generation);
 
 /** After a commit: reaped numbers can be given out, and nothing has changed since. */
 void fb_ids_recycle(struct fb_ids *ids);

@@ -9,22 +9,6 @@
 #include "maglev/maglev.h"
 #include "table/part.h"
 
-/* By address and port, as memcmp() would. For each of twenty thousand at every change. */
-static inline int compare_keys(const struct fb_addr *a, rte_be16_t a_port_be,
-			       const struct fb_addr *b, rte_be16_t b_port_be)
-{
-	uint64_t x[2];
-	uint64_t y[2];
-
-	memcpy(x, a->bytes, sizeof(x));
-	memcpy(y, b->bytes, sizeof(y));
-	for (int i = 0; i < 2; i++) {
-		if (x[i] != y[i])
-			return rte_be_to_cpu_64(x[i]) < rte_be_to_cpu_64(y[i]) ? -1 : 1;
-	}
-	return (int)rte_be_to_cpu_16(a_port_be) - (int)rte_be_to_cpu_16(b_port_be);
-}
-
 static int compare_endpoints(const void *a, const void *b)
 {
 	const struct fb_endpoint_spec *x = a;
@@ -32,14 +16,14 @@ static int compare_endpoints(const void *a, const void *b)
 
 	if (x->state != y->state)
 		return x->state < y->state ? -1 : 1;
-	return compare_keys(&x->addr, x->port_be, &y->addr, y->port_be);
+	return fb_service_compare_keys(&x->addr, x->port_be, &y->addr, y->port_be);
 }
 
 /* Within one state, as they are sorted. */
 static int compare_place(const struct fb_endpoint *e, const struct fb_addr *addr,
 			 rte_be16_t port_be)
 {
-	return compare_keys(&e->addr, e->port_be, addr, port_be);
+	return fb_service_compare_keys(&e->addr, e->port_be, addr, port_be);
 }
 
 const struct fb_endpoint *fb_table_find_endpoint(const struct fb_service *svc,
@@ -82,12 +66,6 @@ void fb_service_sort(struct fb_endpoint_spec *endpoints, uint32_t n)
 	qsort(endpoints, n, sizeof(*endpoints), compare_endpoints);
 }
 
-static bool same_endpoint(const struct fb_endpoint *a, const struct fb_endpoint_spec *b)
-{
-	return a->state == b->state && a->terminating == b->terminating &&
-	       a->port_be == b->port_be && fb_addr_equal(&a->addr, &b->addr);
-}
-
 static bool same_frontends(const struct fb_frontend_spec *a, uint32_t n_a,
 			   const struct fb_frontend_spec *b, uint32_t n_b)
 {
@@ -112,19 +90,6 @@ static uint32_t count_active(const struct fb_service_spec *spec)
 	return n;
 }
 
-static bool same_active(const struct fb_service_part *svc, const struct fb_service_spec *spec,
-			uint32_t n_active)
-{
-	if (svc->pub.n_active != n_active)
-		return false;
-	for (uint32_t i = 0; i < n_active; i++) {
-		if (!same_endpoint(&svc->endpoints[i], &spec->endpoints[i]) ||
-		    svc->weights[i] != spec->endpoints[i].weight)
-			return false;
-	}
-	return true;
-}
-
 bool fb_service_same_port(const struct fb_service_part *svc, const struct fb_service_spec *spec)
 {
 	return svc->pub.proto == spec->proto && svc->pub.family == spec->family &&
@@ -133,25 +98,18 @@ bool fb_service_same_port(const struct fb_service_part *svc, const struct fb_ser
 
 bool fb_service_equals(const struct fb_service_part *svc, const struct fb_service_spec *spec)
 {
-	if (!fb_service_same_port(svc, spec) || svc->pub.mode != spec->mode ||
-	    svc->pub.selection != spec->selection || svc->pub.affinity_s != spec->affinity_s ||
-	    svc->pub.slow_start_s != spec->slow_start_s ||
-	    svc->pub.new_flow_rate != spec->new_flow_rate ||
-	    svc->pub.drain_deadline_s != spec->drain_deadline_s ||
-	    svc->pub.removed_tcp_s != spec->removed_tcp_s || svc->pub.tcp_mss != spec->tcp_mss ||
-	    svc->pub.syn_proxy != spec->syn_proxy ||
-	    svc->pub.syn_proxy_wscale != spec->syn_proxy_wscale ||
-	    svc->pub.elsewhere != spec->elsewhere ||
-	    !fb_source_set_equal(svc->sources, spec->sources, spec->n_sources) ||
-	    svc->pub.port != spec->port || svc->pub.n_endpoints != spec->n_endpoints ||
-	    !same_active(svc, spec, count_active(spec)) ||
-	    !same_frontends(svc->wanted, svc->n_wanted, spec->frontends, spec->n_frontends))
-		return false;
-	for (uint32_t i = svc->pub.n_active; i < spec->n_endpoints; i++) {
-		if (!same_endpoint(&svc->endpoints[i], &spec->endpoints[i]))
-			return false;
-	}
-	return true;
+	return fb_service_same_port(svc, spec) && svc->pub.mode == spec->mode &&
+	       svc->pub.selection == spec->selection && svc->pub.affinity_s == spec->affinity_s &&
+	       svc->pub.slow_start_s == spec->slow_start_s &&
+	       svc->pub.new_flow_rate == spec->new_flow_rate &&
+	       svc->pub.drain_deadline_s == spec->drain_deadline_s &&
+	       svc->pub.removed_tcp_s == spec->removed_tcp_s && svc->pub.tcp_mss == spec->tcp_mss &&
+	       svc->pub.syn_proxy == spec->syn_proxy &&
+	       svc->pub.syn_proxy_wscale == spec->syn_proxy_wscale &&
+	       svc->pub.elsewhere == spec->elsewhere &&
+	       fb_source_set_equal(svc->sources, spec->sources, spec->n_sources) &&
+	       svc->pub.port == spec->port &&
+	       same_frontends(svc->wanted, svc->n_wanted, spec->frontends, spec->n_frontends);
 }
 
 bool fb_service_same_wanted(const struct fb_service_part *a, const struct fb_service_part *b)
@@ -243,37 +201,12 @@ static void index_places(struct fb_service_part *svc)
 }
 
 /* The table of the version before, if it would be built the same. */
-static bool can_share_slots(const struct fb_service_part *old, const struct fb_service_spec *spec,
-			    uint32_t n_active)
+static bool can_share_slots(const struct fb_service_part *old, const struct fb_change *change,
+			    const struct fb_service_spec *spec, uint32_t n_active)
 {
-	return old != NULL && same_active(old, spec, n_active) &&
+	return old != NULL && fb_change_keeps(change, old->pub.n_active, n_active) &&
 	       (old->pub.selection == FB_SELECT_ROUND_ROBIN) ==
 		       (spec->selection == FB_SELECT_ROUND_ROBIN);
-}
-
-/* Where a run of endpoints stood in the version before; both are in order. */
-static void match_run(const struct fb_service_part *old, uint32_t k, uint32_t end_old,
-		      const struct fb_service_spec *spec, uint32_t i, uint32_t end, uint32_t *was)
-{
-	for (; i < end; i++) {
-		const struct fb_endpoint_spec *ep = &spec->endpoints[i];
-		int order = 1;
-
-		while (k < end_old &&
-		       (order = compare_place(&old->endpoints[k], &ep->addr, ep->port_be)) < 0)
-			k++;
-		was[i] = k < end_old && order == 0 ? k : FB_SLOTS_NOWHERE;
-	}
-}
-
-static void match(const struct fb_service_part *old, const struct fb_service_spec *spec,
-		  uint32_t n_active, uint32_t *was)
-{
-	uint32_t n_old = old != NULL ? old->pub.n_active : 0;
-	uint32_t end_old = old != NULL ? old->pub.n_endpoints : 0;
-
-	match_run(old, 0, n_old, spec, 0, n_active, was);
-	match_run(old, n_old, end_old, spec, n_active, spec->n_endpoints, was);
 }
 
 static struct fb_service_part *alloc_service(const struct fb_service_spec *spec, uint32_t n_active)
@@ -325,52 +258,64 @@ static struct fb_service_part *alloc_service(const struct fb_service_spec *spec,
 	return svc;
 }
 
-/* @return 0 or -errno; *n is how many endpoints have their identity */
-static int set_endpoints(struct fb_ids *ids, const struct fb_service_spec *spec,
-			 const struct fb_service_part *old, const uint32_t *was,
-			 struct fb_service_part *svc, uint32_t *n)
+/* Identities of those that come. @return 0 or -errno; *n is how many of them have theirs */
+static int set_new_endpoints(struct fb_ids *ids, const struct fb_service_spec *spec,
+			     const struct fb_places *come, struct fb_service_part *svc, uint32_t *n)
 {
-	for (*n = 0; *n < spec->n_endpoints; (*n)++) {
-		struct fb_endpoint *ep = &svc->endpoints[*n];
-		const struct fb_endpoint_spec *from = &spec->endpoints[*n];
-		int rc = 0;
+	int rc = 0;
+
+	for (*n = 0; *n < come->n; (*n)++) {
+		const uint32_t place = fb_places_at(come, *n);
+		const struct fb_endpoint_spec *from = &spec->endpoints[place];
+		struct fb_endpoint *ep = &svc->endpoints[place];
 
 		ep->addr = from->addr;
 		ep->port_be = from->port_be;
 		ep->state = from->state;
 		ep->terminating = from->terminating;
-		if (*n < svc->pub.n_active)
-			svc->weights[*n] = from->weight;
-		/* The version before has the identity of what was in it. */
-		if (was[*n] != FB_SLOTS_NOWHERE)
-			ep->id = old->endpoints[was[*n]].id;
-		else
-			rc = fb_ids_endpoint(ids, svc->pub.id, from, &ep->id);
+		if (place < svc->pub.n_active)
+			svc->weights[place] = from->weight;
+		rc = fb_ids_endpoint(ids, svc->pub.id, from, &ep->id);
 		if (rc != 0)
-			return rc;
+			break;
 	}
-	return 0;
+	return rc;
+}
+
+/* The others are as they were. Runs may reach from active endpoints to those that drain: in both versions. */
+static void copy_endpoints(const struct fb_service_part *old, const struct fb_change *change,
+			   struct fb_service_part *svc)
+{
+	struct fb_run run = {0};
+
+	while (old != NULL && fb_change_next_run(change, svc->pub.n_endpoints, &run)) {
+		memcpy(&svc->endpoints[run.at], &old->endpoints[run.was],
+		       run.n * sizeof(*svc->endpoints));
+		if (run.at < svc->pub.n_active)
+			memcpy(&svc->weights[run.at], &old->weights[run.was],
+			       RTE_MIN(run.n, svc->pub.n_active - run.at) * sizeof(*svc->weights));
+	}
 }
 
 static int build_slots(const struct fb_ids *ids, const struct fb_service_spec *spec,
-		       const struct fb_service_part *old, const uint32_t *was, uint32_t n_active,
-		       struct fb_slots **ret)
+		       const struct fb_service_part *old, const struct fb_change *change,
+		       const struct fb_service_part *svc, struct fb_slots **ret)
 {
 	const struct fb_slots_source from = {
 		.secret = &ids->secret,
 		.endpoints = spec->endpoints,
-		.n = n_active,
+		.weights = svc->weights,
+		.n = svc->pub.n_active,
 		.takes_turns = spec->selection == FB_SELECT_ROUND_ROBIN,
 		.old = old != NULL ? old->slots : NULL,
-		.old_weights = old != NULL ? old->weights : NULL,
 		.n_old = old != NULL ? old->pub.n_active : 0,
-		.was = was,
+		.change = change,
 	};
 
 	*ret = NULL;
-	if (n_active == 0)
+	if (from.n == 0)
 		return 0;
-	if (can_share_slots(old, spec, n_active)) {
+	if (can_share_slots(old, change, spec, from.n)) {
 		*ret = old->slots;
 		return 0;
 	}
@@ -389,43 +334,68 @@ static int set_sources(struct fb_ids *ids, const struct fb_service_spec *spec,
 }
 
 int fb_service_build(struct fb_ids *ids, const struct fb_service_spec *spec,
-		     const struct fb_service_part *old, struct fb_service_part **ret)
+		     const struct fb_service_part *old, const struct fb_change *change,
+		     struct fb_service_part **ret)
 {
 	uint32_t n_active = count_active(spec);
 	struct fb_slots *slots = NULL;
 	struct fb_service_part *svc;
 	uint32_t n_known = 0;
-	uint32_t *was;
 	int rc = -ENOMEM;
 
 	if (n_active > FB_MAGLEV_MAX_MEMBERS)
 		return -E2BIG;
 	svc = alloc_service(spec, n_active);
-	was = malloc((spec->n_endpoints + 1) * sizeof(*was));
-	if (svc != NULL && was != NULL)
+	if (svc != NULL)
 		rc = set_sources(ids, spec, svc);
 	if (rc == 0)
 		rc = fb_ids_service(ids, spec, &svc->pub.id);
 	if (rc != 0) {
-		free(was);
 		fb_service_free(svc);
 		return rc;
 	}
-	match(old, spec, n_active, was);
-	rc = set_endpoints(ids, spec, old, was, svc, &n_known);
+	rc = set_new_endpoints(ids, spec, &change->come, svc, &n_known);
+	copy_endpoints(old, change, svc);
 	if (rc == 0)
-		rc = build_slots(ids, spec, old, was, n_active, &slots);
-	free(was);
+		rc = build_slots(ids, spec, old, change, svc, &slots);
 	if (rc != 0) {
-		fb_ids_forget(ids, svc->pub.id, svc->endpoints, n_known);
+		fb_ids_forget(ids, svc->pub.id, svc->endpoints,
+			      (struct fb_places){change->come.v, n_known});
 		fb_service_free(svc);
 		return rc;
 	}
 	use_slots(svc, slots);
 	index_places(svc);
-	fb_ids_hold(ids, &svc->pub);
+	svc->base = old;
+	svc->change = *change;
+	fb_ids_hold(ids, &svc->pub, change->come);
 	*ret = svc;
 	return 0;
+}
+
+void fb_service_discard(struct fb_ids *ids, struct fb_service_part *svc)
+{
+	fb_ids_unhold(ids, &svc->pub, svc->change.come);
+	fb_service_free(svc);
+}
+
+void fb_service_replace(struct fb_ids *ids, struct fb_service_part *svc,
+			struct fb_service_part *successor)
+{
+	fb_ids_unhold(ids, &svc->pub,
+		      successor != NULL ? successor->change.gone : fb_service_all(svc));
+	if (svc->published)
+		return;
+	/* What was never published has nothing to tell what is published of its successor. */
+	if (successor != NULL)
+		fb_service_forget_base(successor);
+	fb_service_free(svc);
+}
+
+void fb_service_forget_base(struct fb_service_part *svc)
+{
+	svc->base = NULL;
+	fb_change_fini(&svc->change);
 }
 
 struct fb_service_part *fb_service_copy(const struct fb_service_part *from)
@@ -443,6 +413,8 @@ struct fb_service_part *fb_service_copy(const struct fb_service_part *from)
 	svc->pub.n_frontends = 0;
 	svc->n_refused = 0;
 	svc->published = false;
+	svc->base = NULL;
+	svc->change = (struct fb_change){0};
 	return svc;
 }
 
@@ -452,5 +424,6 @@ void fb_service_free(struct fb_service_part *svc)
 		return;
 	fb_slots_release(svc->slots);
 	fb_source_set_release(svc->sources);
+	fb_change_fini(&svc->change);
 	fb_part_free(svc);
 }

@@ -66,9 +66,9 @@ static uint32_t count_turns(const struct fb_slots_source *from)
 {
 	bool is_equal = true;
 
-	for (uint32_t i = 1; i < from->n; i++)
-		is_equal &= from->endpoints[i].weight == from->endpoints[0].weight;
-	return from->takes_turns && !is_equal ? fb_turns_count(from->endpoints, from->n) : 0;
+	for (uint32_t i = 1; i < from->n && from->takes_turns; i++)
+		is_equal &= from->weights[i] == from->weights[0];
+	return is_equal ? 0 : fb_turns_count(from->endpoints, from->n);
 }
 
 static bool has_old_groups(const struct fb_slots_source *from, uint32_t n_groups)
@@ -76,35 +76,45 @@ static bool has_old_groups(const struct fb_slots_source *from, uint32_t n_groups
 	return from->old != NULL && from->old->n_groups == n_groups;
 }
 
+static uint32_t group_of(const struct fb_slots_source *from, uint32_t place, uint32_t n_groups)
+{
+	return fb_maglev_group(key_of(from->secret, &from->endpoints[place]), n_groups);
+}
+
+/* As in the version before, but for those who come and are gone. */
+static void change_groups(const struct fb_slots_source *from, uint32_t n_groups, uint8_t *in_group,
+			  bool *changed)
+{
+	const struct fb_places *come = &from->change->come;
+	const struct fb_places *gone = &from->change->gone;
+	struct fb_run run = {0};
+
+	while (fb_change_next_run(from->change, from->n, &run))
+		memcpy(in_group + run.at, from->old->groups + run.was, run.n);
+	for (uint32_t i = 0; i < come->n && fb_places_at(come, i) < from->n; i++) {
+		const uint32_t place = fb_places_at(come, i);
+
+		in_group[place] = (uint8_t)group_of(from, place, n_groups);
+		changed[in_group[place]] = true;
+	}
+	for (uint32_t i = 0; i < gone->n && fb_places_at(gone, i) < from->n_old; i++)
+		changed[from->old->groups[fb_places_at(gone, i)]] = true;
+}
+
 /* Who is in which group, and in which something changed. */
 static void sort_into_groups(const struct fb_slots_source *from, uint32_t n_groups,
-			     uint8_t *group_of, struct groups *groups)
+			     uint8_t *in_group, struct groups *groups)
 {
-	bool has_old = has_old_groups(from, n_groups);
-	uint32_t next_old = 0;
-
-	for (uint32_t i = 0; i < from->n; i++) {
-		const struct fb_endpoint_spec *ep = &from->endpoints[i];
-		uint32_t was = has_old ? from->was[i] : FB_SLOTS_NOWHERE;
-		uint32_t g = was != FB_SLOTS_NOWHERE
-				     ? from->old->groups[was]
-				     : fb_maglev_group(key_of(from->secret, ep), n_groups);
-
-		group_of[i] = (uint8_t)g;
-		groups->counts[g]++;
-		groups->weights[g] += ep->weight;
-		if (was == FB_SLOTS_NOWHERE) {
-			groups->changed[g] = true;
-			continue;
-		}
-		groups->changed[g] |= from->old_weights[was] != ep->weight;
-		/* Both are in order: who stood between is gone. */
-		for (; next_old < was; next_old++)
-			groups->changed[from->old->groups[next_old]] = true;
-		next_old = was + 1;
+	if (has_old_groups(from, n_groups)) {
+		change_groups(from, n_groups, in_group, groups->changed);
+	} else {
+		for (uint32_t i = 0; i < from->n; i++)
+			in_group[i] = (uint8_t)group_of(from, i, n_groups);
 	}
-	for (; has_old && next_old < from->n_old; next_old++)
-		groups->changed[from->old->groups[next_old]] = true;
+	for (uint32_t i = 0; i < from->n; i++) {
+		groups->counts[in_group[i]]++;
+		groups->weights[in_group[i]] += from->weights[i];
+	}
 }
 
 static uint32_t bits_for(uint32_t n_values)
@@ -211,23 +221,23 @@ static int fill_groups(const struct fb_slots_source *from, const struct groups *
 static int build_groups(const struct fb_slots_source *from, uint32_t n_groups, uint32_t n_turns,
 			struct fb_slots **ret)
 {
-	uint8_t *group_of = malloc(from->n);
+	uint8_t *in_group = malloc(from->n);
 	struct groups groups = {.counts = {0}};
 	struct fb_slots *slots;
 	uint32_t most = 0;
 	int rc = -ENOMEM;
 
-	if (group_of == NULL)
+	if (in_group == NULL)
 		return -ENOMEM;
-	sort_into_groups(from, n_groups, group_of, &groups);
+	sort_into_groups(from, n_groups, in_group, &groups);
 	for (uint32_t g = 0; g < n_groups; g++)
 		most = groups.counts[g] > most ? groups.counts[g] : most;
 	slots = alloc_slots(FB_MAGLEV_FIRST_SLOTS, n_turns, n_groups, most, from->n);
 	if (slots != NULL) {
-		memcpy(slots->groups, group_of, from->n);
+		memcpy(slots->groups, in_group, from->n);
 		rc = fill_groups(from, &groups, slots);
 	}
-	free(group_of);
+	free(in_group);
 	*ret = slots;
 	return rc;
 }

@@ -12,6 +12,7 @@
  */
 
 #include "maglev/groups.h"
+#include "table/change.h"
 #include "table/read.h"
 #include "table/spec.h"
 
@@ -35,16 +36,14 @@ struct fb_slots {
 struct fb_slots_source {
 	const struct fb_hash_secret *secret;
 	const struct fb_endpoint_spec *endpoints; /* the active ones, in order */
+	const uint32_t *weights;                  /* theirs */
 	uint32_t n;
 	bool takes_turns;
 	/* The version before, for what did not change; NULL: none. */
 	const struct fb_slots *old;
-	const uint32_t *old_weights;
 	uint32_t n_old;
-	const uint32_t *was; /* by place: the place in the version before, or FB_SLOTS_NOWHERE */
+	const struct fb_change *change; /* from there; of places beyond the active ones, too */
 };
-
-#define FB_SLOTS_NOWHERE UINT32_MAX
 
 /** @return 0 or -ENOMEM; nobody uses it yet (n_users is 0) */
 int fb_slots_build(const struct fb_slots_source *from, struct fb_slots **ret);

@@ -24,12 +24,15 @@ static bool contains(struct fb_service_part *const *v, uint32_t n, const struct 
 	return false;
 }
 
-/* No more in what is staged; memory that was never published goes at once. */
-static void drop(struct fb_table *t, struct fb_service_part *svc)
+/* The one of v that was built of it; NULL: none. */
+static struct fb_service_part *successor_of(const struct fb_service_part *svc,
+					    struct fb_service_part *const *v, uint32_t n)
 {
-	fb_ids_unhold(&t->ids, &svc->pub);
-	if (!svc->published)
-		fb_service_free(svc);
+	for (uint32_t i = 0; i < n; i++) {
+		if (v[i]->base == svc)
+			return v[i];
+	}
+	return NULL;
 }
 
 static void mark_staged(struct fb_table *t, struct fb_group *g)
@@ -101,7 +104,7 @@ static void replace_services(struct fb_table *t, struct fb_group *g, struct fb_s
 	}
 	for (uint32_t i = 0; i < n_old; i++) {
 		if (!contains(v, n, old[i]))
-			drop(t, old[i]);
+			fb_service_replace(&t->ids, old[i], successor_of(old[i], v, n));
 	}
 	if (g->staged)
 		free(g->now);
@@ -142,15 +145,53 @@ static void report_refused(struct fb_table *t, const struct fb_group *g, struct 
 	}
 }
 
-/* The service as it is, if it is as asked; else a new one. */
+/*
+ * The service as it is, if it is as asked; else the version before, that a new one is built of (NULL: there is
+ * none), and what changes. Each version has one successor at most.
+ */
+static int find(const struct fb_group *g, const struct fb_service_spec *spec,
+		struct fb_service_part **v, uint32_t n, const struct fb_service_part **ret_old,
+		struct fb_change *ret_change)
+{
+	int rc = 0;
+
+	v[n] = NULL;
+	*ret_old = NULL;
+	for (uint32_t i = 0; i < g->n_now && v[n] == NULL && rc == 0; i++) {
+		struct fb_service_part *now = g->now[i];
+		struct fb_change change;
+
+		if (contains(v, n, now) || successor_of(now, v, n) != NULL ||
+		    !fb_service_same_port(now, spec))
+			continue;
+		rc = fb_change_find(now, spec, &change);
+		if (rc != 0)
+			break;
+		if (change.come.n + change.gone.n == 0 && fb_service_equals(now, spec))
+			v[n] = now;
+		if (v[n] != NULL || *ret_old != NULL) {
+			fb_change_fini(&change);
+			continue;
+		}
+		*ret_old = now;
+		*ret_change = change;
+	}
+	if (*ret_old != NULL && (v[n] != NULL || rc != 0))
+		fb_change_fini(ret_change);
+	else if (*ret_old == NULL && v[n] == NULL && rc == 0)
+		rc = fb_change_find(NULL, spec, ret_change);
+	return rc;
+}
+
 static int find_or_build(struct fb_table *t, const struct fb_group *g,
 			 const struct fb_service_spec *from, struct fb_service_part **v, uint32_t n)
 {
 	size_t size = from->n_endpoints * sizeof(*from->endpoints);
 	struct fb_endpoint_spec *endpoints = NULL;
 	struct fb_service_spec spec = *from;
-	const struct fb_service_part *old = NULL;
-	int rc = 0;
+	const struct fb_service_part *old;
+	struct fb_change change;
+	int rc;
 
 	/* Where none drains they are as lib/desired gives them. */
 	if (!fb_service_is_sorted(from->endpoints, from->n_endpoints)) {
@@ -163,17 +204,12 @@ static int find_or_build(struct fb_table *t, const struct fb_group *g,
 	}
 	spec.namespace_ = g->namespace_;
 	spec.name = g->name;
-	v[n] = NULL;
-	for (uint32_t i = 0; i < g->n_now && v[n] == NULL; i++) {
-		if (contains(v, n, g->now[i]))
-			continue;
-		if (fb_service_equals(g->now[i], &spec))
-			v[n] = g->now[i];
-		else if (old == NULL && fb_service_same_port(g->now[i], &spec))
-			old = g->now[i];
+	rc = find(g, &spec, v, n, &old, &change);
+	if (rc == 0 && v[n] == NULL) {
+		rc = fb_service_build(&t->ids, &spec, old, &change, &v[n]);
+		if (rc != 0)
+			fb_change_fini(&change);
 	}
-	if (v[n] == NULL)
-		rc = fb_service_build(&t->ids, &spec, old, &v[n]);
 	free(endpoints);
 	return rc;
 }
@@ -222,7 +258,7 @@ static int build_services(struct fb_table *t, const struct fb_group *g,
 		rc = reserve(t, n_wanted);
 	for (uint32_t i = 0; i < built && rc != 0; i++) {
 		if (!contains(g->now, g->n_now, v[i]))
-			drop(t, v[i]);
+			fb_service_discard(&t->ids, v[i]);
 	}
 	return rc;
 }

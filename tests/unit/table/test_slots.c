@@ -18,6 +18,7 @@
 static const struct fb_hash_secret secret = {{1, 2, 3, 4}};
 
 static struct fb_endpoint_spec endpoints[MOST];
+static uint32_t weights[MOST];
 static struct fb_maglev_member members[MOST];
 
 static void name_them(void)
@@ -27,6 +28,7 @@ static void name_them(void)
 		uint8_t identity[18];
 
 		*ep = (struct fb_endpoint_spec){.weight = 1 + i % 3, .port_be = 80};
+		weights[i] = ep->weight;
 		ep->addr.bytes[14] = (uint8_t)(i >> 8);
 		ep->addr.bytes[15] = (uint8_t)i;
 		memcpy(identity, ep->addr.bytes, 16);
@@ -59,6 +61,7 @@ static void slots_say_what_maglev_gave(void **state)
 			assert_int_equal(
 				fb_slots_build(&(struct fb_slots_source){.secret = &secret,
 									 .endpoints = endpoints,
+									 .weights = weights,
 									 .n = n,
 									 .takes_turns = takes_turns},
 					       &slots),
