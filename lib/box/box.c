@@ -95,6 +95,7 @@ int fb_box_stage(const struct fb_config *config, struct fb_table *table)
 
 int fb_box_settings(const struct fb_config *config, struct fb_desired_settings *ret)
 {
+	struct fb_desired_recent *recent = fb_desired_recent_create();
 	struct fb_addr *nodes;
 	uint32_t n_max = config->n_node_addresses;
 	uint32_t n = 0;
@@ -102,8 +103,11 @@ int fb_box_settings(const struct fb_config *config, struct fb_desired_settings *
 	for (uint32_t p = 0; p < config->n_ports; p++)
 		n_max += config->ports[p].n_addresses;
 	nodes = calloc(n_max + 1, sizeof(*nodes));
-	if (nodes == NULL)
+	if (nodes == NULL || recent == NULL) {
+		free(nodes);
+		fb_desired_recent_free(recent);
 		return -ENOMEM;
+	}
 	for (uint32_t i = 0; i < config->n_node_addresses; i++)
 		nodes[n++] = config->node_addresses[i];
 	for (uint32_t p = 0; p < config->n_ports && config->n_node_addresses == 0; p++)
@@ -124,6 +128,7 @@ int fb_box_settings(const struct fb_config *config, struct fb_desired_settings *
 		.n_node_addresses = n,
 		.node_name = config->node_name,
 		.zone = config->zone,
+		.recent = recent,
 	};
 	return 0;
 }
@@ -131,5 +136,6 @@ int fb_box_settings(const struct fb_config *config, struct fb_desired_settings *
 void fb_box_settings_free(struct fb_desired_settings *settings)
 {
 	free((void *)(uintptr_t)settings->node_addresses);
+	fb_desired_recent_free(settings->recent);
 	*settings = (struct fb_desired_settings){0};
 }

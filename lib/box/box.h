@@ -25,7 +25,7 @@ int fb_box_stage(const struct fb_config *config, struct fb_table *table);
 
 /**
  * Settings for fb_desired_build(). Without node addresses in the config, NodePorts are answered on the
- * ports' own addresses; ret->node_addresses is then an array for fb_box_settings_free().
+ * ports' own addresses. What they own is for fb_box_settings_free().
  */
 int fb_box_settings(const struct fb_config *config, struct fb_desired_settings *ret);
 void fb_box_settings_free(struct fb_desired_settings *settings);

@@ -80,18 +80,16 @@ static int read_path(struct fb_store *store, const char *path, struct fb_errs *e
 static int stage_services(struct fb_offline *o, struct fb_errs *errs)
 {
 	struct fb_store_service *service = NULL;
-	struct fb_desired_settings settings;
-	int err = fb_box_settings(o->config, &settings);
+	int err = 0;
 
-	if (err != 0)
-		return err;
 	fb_store_sort_dirty(o->store);
 	while (err == 0 && (service = fb_store_dirty_next(o->store, service)) != NULL) {
 		struct fb_service_specs specs;
 		struct fb_store_view view;
 
 		fb_store_service_view(service, &view);
-		err = fb_desired_build(o->store, &settings, view.namespace_, view.name, &specs, errs);
+		err = fb_desired_build(o->store, &o->settings, view.namespace_, view.name, &specs,
+				       errs);
 		if (err != 0)
 			break;
 		err = fb_table_set_service(o->table, view.namespace_, view.name, specs.v, specs.n,
@@ -103,7 +101,6 @@ static int stage_services(struct fb_offline *o, struct fb_errs *errs)
 					     errs);
 		fb_service_specs_free(&specs);
 	}
-	fb_box_settings_free(&settings);
 	if (err == 0)
 		err = fb_names_settle(o->names, o->store,
 				      fb_store_n_objects(o->store, FB_KIND_SERVICE) > 0,
@@ -134,6 +131,8 @@ int fb_offline_open(struct fb_config *config, const char *const *paths, uint32_t
 		goto fail;
 	}
 	err = fb_names_open(config, o.table, &o.names);
+	if (err == 0)
+		err = fb_box_settings(config, &o.settings);
 	for (uint32_t i = 0; i < n_paths && err == 0; i++)
 		err = read_path(o.store, paths[i], errs);
 	if (err == 0)
@@ -196,6 +195,7 @@ void fb_offline_close(struct fb_offline *o)
 		fb_neigh_close(o->neigh);
 	if (o->store != NULL)
 		fb_store_free(o->store);
+	fb_box_settings_free(&o->settings);
 	fb_pool_free(o->pool);
 	*o = (struct fb_offline){0};
 }

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "box/names.h"
 #include "config/config.h"
+#include "desired/desired.h"
 #include "model/store.h"
 #include "neigh/neigh.h"
 #include "pool/pool.h"
@@ -24,6 +25,7 @@ struct fb_offline {
 	struct fb_neigh *neigh;
 	struct fb_table *table;
 	struct fb_names *names; /* NULL: DNS is off */
+	struct fb_desired_settings settings;
 	struct fb_snapshot *snapshot; /* one hold */
 };
 

@@ -9,6 +9,7 @@
 #include "base/mss.h"
 #include "desired/endpoints.h"
 #include "desired/nodes.h"
+#include "desired/recent.h"
 #include "desired/sources.h"
 
 struct build {
@@ -296,6 +297,7 @@ static int build_port(struct build *b, const struct fb_service_port *port, enum 
 		.family = family,
 		.node_name = b->node_name,
 		.zone = b->zone,
+		.recent = b->settings->recent,
 	};
 	uint32_t most = b->service->n_cluster_ips + b->service->n_ingress + 1 +
 			b->service->n_external_ips + b->settings->n_node_addresses;
@@ -372,9 +374,11 @@ int fb_desired_build(const struct fb_store *store, const struct fb_desired_setti
 	int rc = 0;
 
 	if (!fb_store_view(store, namespace_, name, &view) || !is_proxied(view.service)) {
+		desired_recent_settle(settings->recent, namespace_, name, NULL);
 		*ret = b.specs;
 		return 0;
 	}
+	desired_recent_settle(settings->recent, namespace_, name, &view);
 	b.object = view.service;
 	b.service = &view.service->service;
 	b.specs.place = b.object->place;

@@ -66,7 +66,7 @@
  * forebay.io/mode: snat on the Service overrules it; the annotation always wins, the default mode
  * of the settings comes last.
  *
- * Pure: same store and settings, same result. Thread: control.
+ * Pure: same store and settings, same result, whatever was built before. Thread: control.
  */
 
 #include "model/store.h"
@@ -84,7 +84,16 @@ struct fb_desired_settings {
 	uint32_t n_node_addresses;
 	const char *node_name; /* "" or NULL: as no node */
 	const char *zone;      /* "" or NULL: that of the Node called node_name, if it is known */
+	struct fb_desired_recent *recent; /* of large Services what was found last; NULL: begin anew each time */
 };
+
+/*
+ * What the last builds found of Services with very many endpoints, so that the next one looks at those slices
+ * alone that are other ones. It makes nothing come out differently: it holds the very slices it knows of. Of
+ * use to one set of settings.
+ */
+struct fb_desired_recent *fb_desired_recent_create(void); /* NULL: no memory */
+void fb_desired_recent_free(struct fb_desired_recent *recent); /* takes NULL */
 
 /* The specs of one Service, one to three per port and family with a frontend; owns what they point to. */
 struct fb_service_specs {

@@ -3,14 +3,11 @@
 #include "desired/endpoints.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/order.h"
+#include "desired/candidates.h"
+#include "desired/recent.h"
 #include "desired/weights.h"
-
-/* From here on numbers are sorted (base/order.h) faster than by comparison. */
-#define MANY 256
 
 struct candidates {
 	const struct desired_query *query;
@@ -63,11 +60,6 @@ static enum desired_standing standing_of(const struct fb_slice_endpoint *e)
 	if (e->ready)
 		return READY;
 	return e->serving ? NOT_READY_SERVING : NOT_READY;
-}
-
-bool desired_is_ready(enum desired_standing standing)
-{
-	return standing == READY || standing == TERMINATING_READY;
 }
 
 static uint8_t place_of(const struct desired_query *query, const struct fb_slice_endpoint *e)
@@ -198,132 +190,60 @@ static void add_pods(struct candidates *c)
 	}
 }
 
-static void collect(struct candidates *c)
+/* Where there is no slice. */
+static void collect_others(struct candidates *c)
 {
-	const struct fb_store_view *view = c->query->view;
+	const struct fb_object *endpoints = c->query->view->endpoints;
 
 	c->n = 0;
-	for (uint32_t i = 0; i < view->n_slices; i++) {
-		/* Room is made for those of others, too: labels take as long as all the rest. */
-		if (c->v == NULL || fb_labels_are_for_proxies(&view->slices[i]->meta.labels))
-			add_slice(c, &view->slices[i]->slice);
-	}
-	if (view->n_slices > 0)
-		return;
-	if (view->endpoints != NULL)
-		add_endpoints(c, &view->endpoints->endpoints);
+	if (endpoints != NULL)
+		add_endpoints(c, &endpoints->endpoints);
 	else
 		add_pods(c);
 }
 
-/* By address and port; the better standing of the same endpoint comes first. */
-static int compare(const void *left, const void *right)
+int desired_of_slices(struct fb_arena *arena, const struct desired_query *query,
+		      const struct desired_said *said, const struct fb_object *const *slices,
+		      uint32_t n_slices, struct desired_candidates *ret)
 {
-	const struct desired_candidate *a = left;
-	const struct desired_candidate *b = right;
-	int order = memcmp(&a->addr, &b->addr, sizeof(a->addr));
+	struct candidates c = {.query = query};
 
-	if (order != 0)
-		return order;
-	if (a->port != b->port)
-		return a->port < b->port ? -1 : 1;
-	if (a->standing != b->standing)
-		return (int)a->standing - (int)b->standing;
-	/* Kubernetes says nothing about which counts; here it is not the order of the text. */
-	return (int)b->place - (int)a->place;
-}
-
-static int compare_places(const void *things, uint32_t a, uint32_t b)
-{
-	const struct desired_candidate *v = things;
-
-	return compare(&v[a], &v[b]);
-}
-
-/* As a number in the order of compare(). */
-static unsigned __int128 number_of(const struct fb_addr *addr)
-{
-	uint64_t words[2];
-
-	memcpy(words, addr->bytes, sizeof(words));
-	return (unsigned __int128)rte_be_to_cpu_64(words[0]) << 64 | rte_be_to_cpu_64(words[1]);
-}
-
-/* The 8 bytes of addresses from where they begin to differ, and the port where it is among these. */
-static void take_keys(const struct desired_candidate *v, uint32_t n, struct fb_order *order)
-{
-	const unsigned __int128 first = number_of(&v[0].addr);
-	unsigned __int128 unlike = 1;
-	int alike_bits;
-
-	for (uint32_t i = 0; i < n; i++)
-		unlike |= number_of(&v[i].addr) ^ first;
-	alike_bits = (uint64_t)(unlike >> 64) != 0
-			     ? __builtin_clzll((uint64_t)(unlike >> 64))
-			     : 64 + __builtin_clzll((uint64_t)unlike);
-	for (uint32_t i = 0; i < n; i++) {
-		unsigned __int128 key = number_of(&v[i].addr) << alike_bits;
-
-		if (alike_bits >= 16)
-			key |= (unsigned __int128)v[i].port << (alike_bits - 16);
-		order[i] = (struct fb_order){(uint64_t)(key >> 64), i};
+	for (uint32_t i = 0; i < n_slices; i++)
+		add_slice(&c, &slices[i]->slice);
+	c.v = fb_arena_alloc_unset(arena, c.n, sizeof(*c.v));
+	if (c.v == NULL)
+		return -ENOMEM;
+	c.n = 0;
+	for (uint32_t i = 0; i < n_slices; i++) {
+		/* Room is made for those of others, too: labels take as long as all the rest. */
+		if (fb_labels_are_for_proxies(&slices[i]->meta.labels))
+			add_slice(&c, &slices[i]->slice);
 	}
-}
-
-/* Where it is worth the trouble, and there is memory. @return whether they are sorted */
-static bool sort_many(struct desired_candidate *v, uint32_t n)
-{
-	struct fb_order *order = n >= MANY ? malloc(2 * n * sizeof(*order)) : NULL;
-	struct desired_candidate *sorted = order != NULL ? malloc(n * sizeof(*sorted)) : NULL;
-	struct fb_order *in_order;
-
-	if (sorted != NULL) {
-		take_keys(v, n, order);
-		in_order = fb_order_sort(order, order + n, n);
-		for (uint32_t i = 0, end; i < n; i = end) {
-			end = fb_order_alike_end(in_order, i, n);
-			if (end - i > 1)
-				fb_order_sort_alike(in_order + i, end - i, compare_places, v);
-		}
-		for (uint32_t i = 0; i < n; i++)
-			sorted[i] = v[in_order[i].place];
-		memcpy(v, sorted, n * sizeof(*v));
-	}
-	free(sorted);
-	free(order);
-	return sorted != NULL;
-}
-
-uint32_t desired_sort(struct desired_candidate *v, uint32_t n)
-{
-	uint32_t kept = 0;
-
-	if (n > 0 && !sort_many(v, n))
-		qsort(v, n, sizeof(*v), compare);
-	for (uint32_t i = 0; i < n; i++) {
-		if (kept > 0 && v[kept - 1].port == v[i].port &&
-		    fb_addr_equal(&v[kept - 1].addr, &v[i].addr))
-			continue;
-		if (kept != i)
-			v[kept] = v[i];
-		kept++;
-	}
-	return kept;
+	desired_order(c.v, c.n);
+	desired_weigh(query, said, c.v, c.n);
+	*ret = (struct desired_candidates){c.v, c.n};
+	return 0;
 }
 
 int desired_collect(struct fb_arena *arena, const struct desired_query *query,
 		    struct desired_candidates *ret)
 {
 	struct candidates c = {.query = query};
+	struct desired_said said;
 
-	collect(&c);
+	if (desired_ask_pods(arena, query, &said) != 0)
+		return -ENOMEM;
+	if (query->view->n_slices > 0)
+		return desired_recent_collect(arena, query, &said, ret);
+	collect_others(&c);
 	c.v = fb_arena_alloc_unset(arena, c.n, sizeof(*c.v));
 	if (c.v == NULL)
 		return -ENOMEM;
-	collect(&c);
-	ret->v = c.v;
-	ret->n = desired_sort(c.v, c.n);
-	return desired_weigh(arena, query, c.v, ret->n);
+	collect_others(&c);
+	c.n = desired_sort(c.v, c.n);
+	desired_weigh(query, &said, c.v, c.n);
+	*ret = (struct desired_candidates){c.v, c.n};
+	return 0;
 }
 
 const char *desired_zone_of(const struct fb_store *store, const char *node_name)
@@ -345,7 +265,7 @@ static uint8_t hint_to_follow(const struct desired_candidates *from)
 	uint8_t all = HAS_NODE_HINT | HAS_ZONE_HINT;
 	uint8_t any = 0;
 
-	for (uint32_t i = 0; i < from->n; i++) {
+	for (uint32_t i = 0; i < from->n && all != 0; i++) {
 		if (!desired_is_ready(from->v[i].standing))
 			continue;
 		all &= from->v[i].place;
@@ -374,8 +294,8 @@ int desired_choose(struct fb_arena *arena, const struct desired_candidates *from
 
 	if (v == NULL)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < from->n; i++)
-		any_ready |= desired_is_ready(from->v[i].standing) && (from->v[i].place & must) == must;
+	for (uint32_t i = 0; i < from->n && !any_ready; i++)
+		any_ready = desired_is_ready(from->v[i].standing) && (from->v[i].place & must) == must;
 	if (any_ready)
 		must |= hint;
 	for (uint32_t i = 0; i < from->n; i++) {

@@ -14,6 +14,7 @@ struct desired_query {
 	enum fb_family family;
 	const char *node_name; /* "": no node */
 	const char *zone;      /* "": unknown */
+	struct fb_desired_recent *recent; /* NULL: none */
 };
 
 /*
@@ -28,6 +29,11 @@ enum desired_standing {
 	TERMINATING_SERVING,
 	TERMINATING,
 };
+
+static inline bool desired_is_ready(enum desired_standing standing)
+{
+	return standing == READY || standing == TERMINATING_READY;
+}
 
 /* Bits of what is known of its place. */
 #define LOCAL	      0x01 /* on the node */
@@ -62,18 +68,25 @@ bool desired_has_family(const struct fb_model_service *service, enum fb_family f
 
 /** The number of a targetPort on a Pod; 0: it has no such port. */
 uint16_t desired_port_on(const struct fb_pod *pod, const struct fb_service_port *port);
-bool desired_is_ready(enum desired_standing standing);
 
 /** Does the cluster know the pod's node? Files often have no Nodes at all: then it does not matter. */
 bool desired_has_node(const struct fb_store *store, const struct fb_pod *pod);
 
-/** By address and port, the best standing of each first and alone. @return how many are left */
-uint32_t desired_sort(struct desired_candidate *v, uint32_t n);
-
 /** The zone of a Node, by its label; "": unknown. */
 const char *desired_zone_of(const struct fb_store *store, const char *node_name);
 
-/** What the result lies in is the arena. @return 0 or -ENOMEM */
+struct desired_said;
+
+/**
+ * What slices list, in order (desired/candidates.h) and in the arena; node names are the slices'.
+ *
+ * @return 0 or -ENOMEM
+ */
+int desired_of_slices(struct fb_arena *arena, const struct desired_query *query,
+		      const struct desired_said *said, const struct fb_object *const *slices,
+		      uint32_t n_slices, struct desired_candidates *ret);
+
+/** All candidates, each endpoint once. They live as long as the arena and until the next build. @return 0 or -ENOMEM */
 int desired_collect(struct fb_arena *arena, const struct desired_query *query,
 		    struct desired_candidates *ret);
 

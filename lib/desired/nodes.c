@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "desired/candidates.h"
 #include "desired/weights.h"
 
 /* What the endpoints on one node are together. */
@@ -161,6 +162,7 @@ int desired_to_nodes(struct fb_arena *arena, const struct desired_query *query,
 	};
 	struct fb_store_nodes walk = {0};
 	const struct fb_object *node;
+	struct desired_said said;
 	struct behind *behind;
 	int rc;
 
@@ -176,5 +178,10 @@ int desired_to_nodes(struct fb_arena *arena, const struct desired_query *query,
 	nodes.n = desired_sort(nodes.v, nodes.n);
 	ret->v = nodes.v;
 	ret->n = nodes.n;
-	return nodes.local ? 0 : desired_weigh(arena, query, nodes.v, nodes.n);
+	if (nodes.local)
+		return 0;
+	rc = desired_ask_pods(arena, query, &said);
+	if (rc == 0)
+		desired_weigh(query, &said, nodes.v, nodes.n);
+	return rc;
 }

@@ -6,23 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What Pods say, by address. */
-struct said {
+struct desired_pod_weight {
 	struct fb_addr addr;
 	uint32_t weight;
 };
 
 static int compare_said(const void *a, const void *b)
 {
-	const struct said *x = a;
-	const struct said *y = b;
+	const struct desired_pod_weight *x = a;
+	const struct desired_pod_weight *y = b;
 	int order = memcmp(x->addr.bytes, y->addr.bytes, sizeof(x->addr.bytes));
 
 	/* Two Pods of one address (one is going away): the order of the text does not matter. */
 	return order != 0 ? order : (int)x->weight - (int)y->weight;
 }
 
-static uint32_t collect(const struct desired_query *query, struct said *v)
+static uint32_t collect(const struct desired_query *query, struct desired_pod_weight *v)
 {
 	struct fb_store_pods walk = {0};
 	const struct fb_object *object;
@@ -33,7 +32,7 @@ static uint32_t collect(const struct desired_query *query, struct said *v)
 
 		for (uint32_t i = 0; i < pod->n_addrs && pod->has_weight && !pod->finished; i++) {
 			if (v != NULL)
-				v[n] = (struct said){pod->addrs[i], pod->weight};
+				v[n] = (struct desired_pod_weight){pod->addrs[i], pod->weight};
 			n++;
 		}
 	}
@@ -41,20 +40,21 @@ static uint32_t collect(const struct desired_query *query, struct said *v)
 }
 
 /* The first of them at or after an address. */
-static const struct said *find_said(const struct said *v, uint32_t n, const struct fb_addr *addr)
+static const struct desired_pod_weight *find_said(const struct desired_said *said,
+						  const struct fb_addr *addr)
 {
 	uint32_t from = 0;
-	uint32_t to = n;
+	uint32_t to = said->n;
 
 	while (from < to) {
 		uint32_t mid = from + (to - from) / 2;
 
-		if (memcmp(v[mid].addr.bytes, addr->bytes, sizeof(addr->bytes)) < 0)
+		if (memcmp(said->v[mid].addr.bytes, addr->bytes, sizeof(addr->bytes)) < 0)
 			from = mid + 1;
 		else
 			to = mid;
 	}
-	return from < n && fb_addr_equal(&v[from].addr, addr) ? &v[from] : NULL;
+	return from < said->n && fb_addr_equal(&said->v[from].addr, addr) ? &said->v[from] : NULL;
 }
 
 static int compare_weight(const void *key, const void *element)
@@ -75,25 +75,33 @@ static const struct fb_endpoint_weight *find_weight(const struct fb_model_servic
 		       compare_weight);
 }
 
-int desired_weigh(struct fb_arena *arena, const struct desired_query *query,
-		  struct desired_candidate *v, uint32_t n)
+int desired_ask_pods(struct fb_arena *arena, const struct desired_query *query,
+		     struct desired_said *ret)
+{
+	const uint32_t n = collect(query, NULL);
+	struct desired_pod_weight *v = NULL;
+
+	if (n > 0) {
+		v = fb_arena_alloc(arena, n, sizeof(*v));
+		if (v == NULL)
+			return -ENOMEM;
+		(void)collect(query, v);
+		qsort(v, n, sizeof(*v), compare_said);
+	}
+	*ret = (struct desired_said){v, n};
+	return 0;
+}
+
+void desired_weigh(const struct desired_query *query, const struct desired_said *said,
+		   struct desired_candidate *v, uint32_t n)
 {
 	const struct fb_model_service *service = &query->view->service->service;
-	uint32_t n_said = collect(query, NULL);
-	struct said *said = NULL;
 
-	if (n_said > 0) {
-		said = fb_arena_alloc(arena, n_said, sizeof(*said));
-		if (said == NULL)
-			return -ENOMEM;
-		(void)collect(query, said);
-		qsort(said, n_said, sizeof(*said), compare_said);
-	}
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < n && service->n_weights + said->n > 0; i++) {
 		const struct fb_endpoint_weight by_addr = {.addr = v[i].addr, .node_name = ""};
 		const struct fb_endpoint_weight by_node = {.node_name = v[i].node_name};
 		const struct fb_endpoint_weight *wish = find_weight(service, &by_addr);
-		const struct said *pod = find_said(said, n_said, &v[i].addr);
+		const struct desired_pod_weight *pod = find_said(said, &v[i].addr);
 
 		if (wish == NULL && v[i].node_name[0] != '\0')
 			wish = find_weight(service, &by_node);
@@ -102,5 +110,4 @@ int desired_weigh(struct fb_arena *arena, const struct desired_query *query,
 		else if (pod != NULL)
 			v[i].weight = pod->weight;
 	}
-	return 0;
 }
