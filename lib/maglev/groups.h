@@ -8,7 +8,7 @@
  *
  * Members go into groups by their keys. One table chooses the group, in proportion to the sum of its
  * members' weights; a table of each group chooses the member. A change builds the first table and that of
- * one group again (0.2 and 0.4 ms) and shares the others.
+ * one group again (0.2 and 0.3 ms) and shares the others.
  *
  * All of it depends on the set of members only, as one table does: the number of groups follows from the
  * number of members (where that crosses a power of two, most hashes move), a member's group from its
