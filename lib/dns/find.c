@@ -2,6 +2,7 @@
 
 #include "dns/find.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
 /* Labels in wire format. */
@@ -85,35 +86,41 @@ static void find_below_svc(const struct fb_dns_zone *zone, const struct fb_dns_n
 		ret->kind = FB_DNS_NODE;
 }
 
-/* "10-1-2-3" or "2001-db8--1": the address with other signs. */
+/* "10-1-2-3" or "2001-db8--1": the address with other signs, without leading zeros in IPv4. */
 static bool read_dashed(const uint8_t *label, uint32_t len, struct fb_addr *ret)
 {
 	char text[FB_DNS_LABEL_MAX + 1];
 	uint32_t dashes = 0;
+	uint8_t bytes[16];
 	bool twice = false;
+	bool is_ipv4;
 
 	for (uint32_t i = 0; i < len; i++) {
+		if (label[i] == '.' || label[i] == '\0')
+			return false;
 		dashes += label[i] == '-';
 		twice |= i > 0 && label[i] == '-' && label[i - 1] == '-';
 	}
-	for (uint32_t i = 0; i < len; i++) {
-		char other = dashes == 3 && !twice ? '.' : ':';
-
-		text[i] = label[i] == '-' ? other : (char)label[i];
-	}
+	is_ipv4 = dashes == 3 && !twice;
+	for (uint32_t i = 0; i < len; i++)
+		text[i] = label[i] != '-' ? (char)label[i] : is_ipv4 ? '.' : ':';
 	text[len] = '\0';
-	return fb_addr_parse(text, ret) == 0;
+	if (inet_pton(is_ipv4 ? AF_INET : AF_INET6, text, bytes) != 1)
+		return false;
+	*ret = fb_addr_from_bytes(is_ipv4 ? FB_IPV4 : FB_IPV6, bytes);
+	return true;
 }
 
-/* 10-1-2-3.namespace.pod */
+/* [any.[any.]]10-1-2-3.namespace.pod: what may stand before a Service may here, too, and says nothing (as in CoreDNS) */
 static void find_below_pod(const struct fb_dns_zone *zone, const struct fb_dns_name *name,
 			   uint32_t n, struct fb_dns_found *ret)
 {
 	struct part ns;
+	struct part pod;
 
 	if (n == 1)
 		ret->kind = FB_DNS_EMPTY;
-	if (n == 1 || n > 3 || zone->pods == FB_DNS_PODS_DISABLED)
+	if (n == 1 || n > 5 || zone->pods == FB_DNS_PODS_DISABLED)
 		return;
 	ns = part_of(name, n - 2, n - 1);
 	if (fb_dns_find_namespace(zone, ns.bytes, ns.len) == NULL)
@@ -122,7 +129,8 @@ static void find_below_pod(const struct fb_dns_zone *zone, const struct fb_dns_n
 		ret->kind = FB_DNS_EMPTY;
 		return;
 	}
-	if (!read_dashed(name->bytes + 1, name->bytes[0], &ret->addr))
+	pod = part_of(name, n - 3, n - 2);
+	if (!read_dashed(pod.bytes + 1, pod.bytes[0], &ret->addr))
 		return;
 	if (zone->pods == FB_DNS_PODS_INSECURE ||
 	    fb_dns_find_pod(zone, &ret->addr, ns.bytes, ns.len) != NULL)

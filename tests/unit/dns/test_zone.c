@@ -254,6 +254,19 @@ static void pods_have_names_where_that_is_set(void **state)
 		assert_string_equal(
 			said(&f, "2001-db8--1.ns.pod.cluster.local", FB_DNS_AAAA),
 			"NOERROR | 2001-db8--1.ns.pod.cluster.local. 5 AAAA 2001:db8::1");
+		/* As CoreDNS: what may stand before a Service says nothing here, and Go takes no leading zeros. */
+		assert_string_equal(said(&f, "x.10-1-0-1.ns.pod.cluster.local", FB_DNS_A),
+				    "NOERROR | x.10-1-0-1.ns.pod.cluster.local. 5 A 10.1.0.1");
+		assert_string_equal(said(&f, "_p._tcp.10-1-0-1.ns.pod.cluster.local", FB_DNS_A),
+				    "NOERROR | _p._tcp.10-1-0-1.ns.pod.cluster.local. 5 A 10.1.0.1");
+		assert_memory_equal(said(&f, "x.y.z.10-1-0-1.ns.pod.cluster.local", FB_DNS_A),
+				    "NXDOMAIN", 8);
+		assert_memory_equal(said(&f, "x.blah.ns.pod.cluster.local", FB_DNS_A), "NXDOMAIN",
+				    8);
+		assert_memory_equal(said(&f, "01-2-3-4.ns.pod.cluster.local", FB_DNS_A), "NXDOMAIN",
+				    8);
+		assert_memory_equal(said(&f, "10-1-0.ns.pod.cluster.local", FB_DNS_A), "NXDOMAIN",
+				    8);
 		fixture_close(&f);
 	}
 }
