@@ -25,12 +25,20 @@ struct peers {
 	uint32_t end;
 };
 
+/*
+ * Longer steps lead beyond all turns that are asked for, which are fewer than 2^24; with who below it, a number
+ * has room for this one.
+ */
+#define LONGEST_STEP (UINT64_C(1) << 46)
+
 /* With more, looking for those whose turn is the next takes as long as sorting. */
 #define FEW_WEIGHTS 8
 
 static uint64_t step_of(uint32_t weight, uint32_t max_weight)
 {
-	return ((uint64_t)max_weight << TIME_BITS) / weight;
+	const uint64_t step = ((uint64_t)max_weight << TIME_BITS) / weight;
+
+	return step < LONGEST_STEP ? step : LONGEST_STEP;
 }
 
 /* @return how many, or FEW_WEIGHTS + 1 */
@@ -47,7 +55,6 @@ static uint32_t find_peers(const uint32_t *weights, uint32_t n, struct peers *pe
 			return FEW_WEIGHTS + 1;
 		if (c == n_peers)
 			peers[n_peers++] = (struct peers){.weight = weights[i]};
-		peers[c].end++;
 	}
 	return n_peers;
 }

@@ -4,7 +4,7 @@
 
 /*
  * What a version of a service port does not have in common with the one before. Of twenty thousand endpoints a
- * change touches a few; all that is done for each endpoint is done for these, and the others are copied.
+ * change touches a few: identities and groups are looked up and counted for these, and those of the others are copied.
  *
  * Both have their endpoints in the same order, so what they have in common are runs of endpoints between
  * those that come and those that are gone.

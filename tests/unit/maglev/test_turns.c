@@ -54,6 +54,11 @@ static void turns_go_by_weight_then_by_order(void **state)
 
 		for (uint32_t k = 0; k < n_kinds; k++)
 			kinds[k] = 1 + (any(2) ? any(1000) : any(4));
+		/* Now and then one weighs 2^28 times as much as the lightest. */
+		if (n_kinds > 1 && any(4) == 0) {
+			kinds[0] = 1;
+			kinds[1] = (UINT32_C(1) << 28) + any(2);
+		}
 		for (uint32_t i = 0; i < n; i++)
 			weights[i] = kinds[any(10) == 0 ? any(n_kinds) : 0];
 		turns_slowly(weights, n, TURNS, want);
