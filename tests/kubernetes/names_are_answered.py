@@ -255,7 +255,10 @@ POD_ROWS = [
     ("nor one of another namespace", "10-2-0-7.#", "A", NONE),
     ("nor one that there is not", "10-2-0-9.#", "A", NONE),
     ("where Pods are", "#", "A", NAME),
-    ("not below one", "x.10-2-0-1.#", "A", NONE),
+    ("below one: CoreDNS does not look at what an endpoint's name or a port would be", "x.10-2-0-1.#", "A", NAME, ["A 10.2.0.1"]),
+    ("nor at two", "_p._tcp.10-2-0-1.#", "A", NAME, ["A 10.2.0.1"]),
+    ("but three are too many", "x.y.z.10-2-0-1.#", "A", NONE),
+    ("and leading zeros no address", "010-2-0-1.#", "A", NONE),
 ]  # fmt: skip
 
 # Where the config hides Services without a ready endpoint.
