@@ -8,9 +8,20 @@
  * for a round trip, and the share is many round trips long.
  */
 
+#include <assert.h>
+
 #include "datapath/stages.h"
 #include "flow/change.h"
 #include "flow/queue.h"
+
+/* A packet of the burst waits for its flow to be rewritten. */
+static __rte_unused bool is_in_hand(const struct fb_burst *b, const struct fb_flow *flow)
+{
+	for (uint16_t k = 0; k < b->n_hits; k++)
+		if (b->flows[b->hits[k]] == flow)
+			return true;
+	return false;
+}
 
 /* Out of all numbers, before it is removed. */
 static void leave(struct fb_worker *w, struct fb_flow *flow, enum fb_evicted why)
@@ -18,6 +29,7 @@ static void leave(struct fb_worker *w, struct fb_flow *flow, enum fb_evicted why
 	/* Only then may this burst's hits have a packet of it. */
 	if (unlikely(flow->last_use_ms == w->now_ms))
 		fb_stage_rewrite(w, &w->burst);
+	assert(!is_in_hand(&w->burst, flow));
 	fb_flow_uncount(w, flow);
 	w->counters.flows_evicted[why]++;
 }

@@ -325,6 +325,7 @@ static bool found_again(struct fb_worker *w, struct fb_burst *b, uint16_t i)
 	if (flow == NULL)
 		return false;
 	if (fb_flow_goes_on(w, flow, pkt, dir)) {
+		flow->last_use_ms = w->now_ms; /* so room.c knows that a packet may be in hand for it */
 		b->flows[i] = flow;
 		b->dirs[i] = (uint8_t)dir;
 		b->hits[b->n_hits++] = i;
