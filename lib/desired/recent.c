@@ -104,17 +104,20 @@ static uint32_t port_of(const struct desired_query *query)
 	return (uint32_t)(query->port - query->view->service->service.ports);
 }
 
-/* Out of its place. NULL: there is none. */
+/* Out of its place; one of another zone is forgotten. NULL: there is none. */
 static struct list *take(struct fb_desired_recent *recent, const struct desired_query *query)
 {
 	for (struct list **link = &recent->first; *link != NULL; link = &(*link)->next) {
 		struct list *list = *link;
 
 		if (list->service != query->view->written || list->port != port_of(query) ||
-		    list->family != query->family || strcmp(list->zone, query->zone) != 0)
+		    list->family != query->family)
 			continue;
 		*link = list->next;
-		return list;
+		if (strcmp(list->zone, query->zone) == 0)
+			return list;
+		free_list(list);
+		return NULL;
 	}
 	return NULL;
 }
