@@ -167,7 +167,7 @@ static uint32_t read_rate(const struct field *f)
 	unsigned long rate;
 	char *end;
 
-	if (!field_is(f, FB_NODE_STRING))
+	if (!is_said(f))
 		return FB_UNSAID;
 	errno = 0;
 	rate = strtoul(f->node->text, &end, 10);
