@@ -16,19 +16,6 @@
 #include "flow/lookup.h"
 #include "flow/queue.h"
 
-static __rte_always_inline void uncount(struct fb_worker *w, const struct fb_flow *flow)
-{
-	struct fb_endpoint_counters *ec = &w->endpoint_counters[flow->ep_id];
-
-	ec->open -= (flow->flags & FB_FLOW_COUNTED) != 0;
-	ec->live--;
-}
-
-void fb_flow_uncount(struct fb_worker *w, const struct fb_flow *flow)
-{
-	uncount(w, flow);
-}
-
 /* Its endpoint's numbers will change. */
 static void due(void *arg, const struct fb_flow *flow)
 {
@@ -41,7 +28,7 @@ static void gone(void *arg, const struct fb_flow *flow)
 {
 	struct fb_worker *w = arg;
 
-	uncount(w, flow);
+	fb_flow_uncount(w, flow);
 	w->counters.flows_expired++;
 }
 

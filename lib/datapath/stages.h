@@ -280,9 +280,17 @@ bool fb_ask_client(struct fb_worker *w, struct fb_burst *b, uint16_t i);
 /* mirror.c: FB_REQUEST_MIRROR. */
 void fb_mirror(struct fb_worker *w, struct fb_request *r);
 
-/* flow.c: remove a flow before its time; or only take it out of its endpoint's numbers. */
+/* flow.c: remove a flow before its time. */
 void fb_flow_forget(struct fb_worker *w, enum fb_family family, struct fb_flow *flow);
-void fb_flow_uncount(struct fb_worker *w, const struct fb_flow *flow);
+
+/* Take a flow that goes out of its endpoint's numbers. */
+static inline void fb_flow_uncount(struct fb_worker *w, const struct fb_flow *flow)
+{
+	struct fb_endpoint_counters *ec = &w->endpoint_counters[flow->ep_id];
+
+	ec->open -= (flow->flags & FB_FLOW_COUNTED) != 0;
+	ec->live--;
+}
 
 /*
  * search.c: the endpoint of a new flow where the hash does not choose, or the next hop is not ready, or no port was found.

@@ -126,6 +126,17 @@ static uint64_t draw_number(const struct fb_nat_ports *ports, uint64_t first, ui
 	return i == 0 ? first : fb_hash_2(&ports->secret, first, i);
 }
 
+/* @return 0, or -EADDRNOTAVAIL: no port's replies come back to the worker */
+static int port_of(const struct fb_nat_ports *ports, uint16_t worker, enum fb_family family,
+		   const struct fb_nat_steer *steer, struct fb_nat_steer_rest rest, uint64_t draw,
+		   rte_be16_t *ret_port_be)
+{
+	if (steer != NULL)
+		return fb_nat_steer_port(steer, worker, family, rest, draw, ret_port_be);
+	*ret_port_be = fb_nat_port_drawn(ports, worker, draw);
+	return 0;
+}
+
 /* @return whether there was another one */
 static bool draws_next(struct draws *d)
 {
@@ -136,11 +147,8 @@ static bool draws_next(struct draws *d)
 		if (unlikely(d->i > 0 && d->i % TRIES_PER_TURN == 0))
 			next_address(d);
 		d->i++;
-		if (d->steer == NULL)
-			port_be = fb_nat_port_drawn(d->ports, d->worker, draw);
-		else if (fb_nat_steer_port(d->steer, d->worker,
-					   (enum fb_family)d->reply->family, d->rest, draw,
-					   &port_be) != 0)
+		if (port_of(d->ports, d->worker, (enum fb_family)d->reply->family, d->steer,
+			    d->rest, draw, &port_be) != 0)
 			continue;
 		fb_tuple_set_ports(d->reply, fb_tuple_sport(d->reply), port_be);
 		return true;
@@ -151,15 +159,16 @@ static bool draws_next(struct draws *d)
 void fb_nat_another(const struct fb_nat_ports *ports, uint16_t worker, uint64_t first, uint64_t i,
 		    const struct fb_nat_steer *steer, struct fb_tuple *reply)
 {
-	const uint64_t draw = draw_number(ports, first, i);
+	struct fb_nat_steer_rest rest = {0};
 	rte_be16_t port_be;
 
-	if (steer == NULL || !fb_nat_rss_knows(reply->proto))
-		port_be = fb_nat_port_drawn(ports, worker, draw);
-	else if (fb_nat_steer_port(steer, worker, (enum fb_family)reply->family,
-				   fb_nat_steer_begin(steer, worker, reply), draw, &port_be) != 0)
-		return;
-	fb_tuple_set_ports(reply, fb_tuple_sport(reply), port_be);
+	if (!fb_nat_rss_knows(reply->proto))
+		steer = NULL;
+	if (steer != NULL)
+		rest = fb_nat_steer_begin(steer, worker, reply);
+	if (port_of(ports, worker, (enum fb_family)reply->family, steer, rest,
+		    draw_number(ports, first, i), &port_be) == 0)
+		fb_tuple_set_ports(reply, fb_tuple_sport(reply), port_be);
 }
 
 /* With the reply equal to the client's packet nobody could tell the sides apart. */
